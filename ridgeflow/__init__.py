@@ -1,0 +1,92 @@
+"""ridgeflow: neural networks in their two continuum limits.
+
+A shallow network of infinite width is an integral of ridge functions, a deep one of infinite depth
+is the flow of a vector field. ridgeflow computes ridgelet spectra, turns them into networks without
+training, integrates them over depth, and reads finite deep networks off the limit.
+
+Names are imported on first use, so ``import ridgeflow`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> module that is its home.
+_HOMES = {
+    # settings and errors
+    "Config": "_config",
+    "config": "_config",
+    "get_config": "_config",
+    "AccuracyWarning": "errors",
+    "AdmissibilityError": "errors",
+    "CacheWarning": "errors",
+    "ConvergenceError": "errors",
+    "FileFormatError": "errors",
+    "MemoryBudgetError": "errors",
+    "MissingDependencyError": "errors",
+    "RankWarning": "errors",
+    "RegionError": "errors",
+    "RegionWarning": "errors",
+    "SingularTimeError": "errors",
+    # profiles
+    "Activation": "profiles.activation",
+    "activation": "profiles.activation",
+    "activation_names": "profiles.activation",
+    "Ridgelet": "profiles.ridgelet",
+    "admissibility": "profiles.admissibility",
+    "admissible_ridgelet": "profiles.admissibility",
+    "transfer_function": "profiles.admissibility",
+    # fields
+    "CallableField": "fields.callable",
+    "GridField": "fields.grid",
+    "SampleField": "fields.samples",
+    "GaussianMixture": "fields.mixture",
+    "kernel_density": "fields.mixture",
+    "Region": "fields.region",
+    # transforms
+    "directions": "transforms.geometry",
+    "ParameterGrid": "transforms.geometry",
+    "ridgelet_transform": "transforms.ridgelet",
+    "reconstruct": "transforms.ridgelet",
+    "Spectrum": "transforms.spectrum",
+    "ErrorBudget": "transforms.spectrum",
+    "load_spectrum": "transforms.spectrum",
+    "IntegralRepresentation": "transforms.representation",
+    # networks
+    "ShallowNetwork": "networks.shallow",
+    "fit_outer_weights": "networks.outer_weights",
+    "ResidualNetwork": "networks.residual",
+    "load_network": "networks.residual",
+    # transport
+    "GaussianDAE": "transport.denoise",
+    "DeepDAE": "transport.deep",
+    "ContinuousDAE": "transport.flow",
+    "FlowResult": "transport.flow",
+    "Estimate": "transport.functionals",
+    "entropy": "transport.functionals",
+    "fisher_information": "transport.functionals",
+    # double continuum
+    "DoubleContinuum": "double_continuum.continuum",
+}
+
+_MODULES = ("closed_forms", "datasets", "double_continuum", "errors", "plotting")
+
+__all__ = [*sorted(_HOMES), *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

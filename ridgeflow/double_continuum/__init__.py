@@ -1,0 +1,1 @@
+"""Both limits: integral representations over depth, and the flow they drive."""

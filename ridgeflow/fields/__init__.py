@@ -1,0 +1,1 @@
+"""What is transformed or transported: functions and laws on R^m."""

@@ -1,0 +1,1 @@
+"""The width limit, discretised: finite shallow and residual networks."""

@@ -1,0 +1,1 @@
+"""Functions of one variable: activations, ridgelets, and the constant that joins them."""

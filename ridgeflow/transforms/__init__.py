@@ -1,0 +1,1 @@
+"""Radon and ridgelet transforms, spectra, and integral representations."""

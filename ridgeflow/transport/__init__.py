@@ -1,0 +1,1 @@
+"""The depth limit: denoising autoencoders as transport of laws."""
