@@ -1,25 +1,38 @@
 # `make demo` and `make test` need only Python >= 3.11; both make their own environment in .venv.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+DEMO_OUT ?= ridgeflow-out
+BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test slow lint docs figures clean
 
-demo: .venv/installed-demo
-	$(BIN)/ridgeflow demo
+demo: $(VENV)/installed-demo
+	$(BIN)/ridgeflow demo --out $(DEMO_OUT)
 
-test: .venv/installed-test
+test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
-lint: .venv/installed-dev
+slow: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: .venv/installed-docs
+docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-.venv/installed-%: pyproject.toml
-	$(PYTHON) -m venv .venv
+# The figure that README and docs show, from the demo itself.
+figures: $(VENV)/installed-demo
+	$(BIN)/ridgeflow demo --out docs/_build/demo
+	cp docs/_build/demo/trajectories.png docs/_static/trajectories.png
+
+$(VENV)/installed-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python >= 3.11 is needed, got $$($(PYTHON) --version 2>&1)" \
+		"(make PYTHON=python3.12 ...)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	touch $@
 
 clean:
-	rm -rf .venv docs/_build
+	rm -rf $(VENV) docs/_build docs/api/generated

@@ -1,0 +1,25 @@
+"""Sphinx settings; `make docs` builds with warnings as errors."""
+
+import ridgeflow
+
+project = "ridgeflow"
+author = "The ridgeflow developers"
+copyright = "The ridgeflow developers"
+release = version = ridgeflow.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"ridgeflow {release}"
+html_static_path = ["_static"]
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False

@@ -1,0 +1,83 @@
+"""Files that hold one object: a .npz archive with a JSON header, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow.errors import FileFormatError
+
+__all__ = ["load_archive", "save_archive"]
+
+_HEADER = "ridgeflow_header"
+_VERSION = 1
+
+
+def save_archive(
+    path: str | os.PathLike, kind: str, header: dict[str, Any], arrays: dict[str, NDArray]
+) -> None:
+    """Write ``header`` (JSON values) and ``arrays``; an interrupted write leaves an old file whole."""
+    target = Path(path)
+    text = json.dumps({"kind": kind, "version": _VERSION, **header})
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"`path` must lie in an existing folder, got {str(target)!r} (create {target.parent})"
+        )
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise OSError(
+            f"`path` must lie in a folder that can be written, got {str(target)!r} "
+            f"({error.strerror})"
+        ) from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.savez(stream, **{_HEADER: np.array(text)}, **arrays)  # type: ignore[arg-type]
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes private files; a saved result follows the user's own mask instead.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_archive(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Header and arrays of a file that ``save_archive`` wrote with one of the given kinds."""
+    target = Path(path)
+    if not target.is_file():
+        raise FileNotFoundError(f"`path` must name an existing file, got {str(target)!r}")
+    try:
+        with np.load(target, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile) or _HEADER not in archive.files:
+                raise FileFormatError(
+                    f"{str(target)!r} was not written by ridgeflow (it holds no header)"
+                )
+            header = json.loads(str(archive[_HEADER]))
+            arrays = {name: archive[name] for name in archive.files if name != _HEADER}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(
+            f"{str(target)!r} is truncated or not an archive of ridgeflow: {error}"
+        ) from None
+    if header.get("kind") not in kinds:
+        raise FileFormatError(
+            f"{str(target)!r} holds a {header.get('kind')}, expected {' or '.join(kinds)}"
+        )
+    if header.get("version", 0) > _VERSION:
+        raise FileFormatError(
+            f"{str(target)!r} has format version {header['version']}, this ridgeflow reads up to "
+            f"{_VERSION} (upgrade ridgeflow)"
+        )
+    return header, arrays

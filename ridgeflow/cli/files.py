@@ -1,0 +1,133 @@
+"""What the command line reads and writes: tables in, an output folder that is whole or absent."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow.datasets import read_table, standardise
+
+__all__ = ["BadInput", "Columns", "output_folder", "read_columns", "write_json"]
+
+
+class BadInput(ValueError):
+    """The user's arguments or files cannot be worked with: exit status 2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Numeric columns of a file, standardised: ``x = mean + scale * points``."""
+
+    points: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    names: tuple[str, ...]
+    source: str
+
+    def original(self, z: NDArray) -> NDArray:
+        """Standardised coordinates back in the units of the file."""
+        return self.mean + self.scale * z
+
+    def report(self) -> dict[str, Any]:
+        """What a reader of the report needs to undo the standardisation."""
+        return {
+            "source": self.source,
+            "rows": len(self.points),
+            "columns": list(self.names),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "note": "results are in standardised units: (x - mean) / scale",
+        }
+
+
+def read_columns(path: Path, columns: str | None, array: str | None, source: str = "") -> Columns:
+    """Read and standardise; every refusal is the user's to mend."""
+    chosen = None if columns is None else [part.strip() for part in columns.split(",")]
+    try:
+        table = read_table(path, chosen, array=array)
+        points, mean, scale = standardise(table.data.astype(np.float64), names=table.names)
+    except (ValueError, OSError) as error:
+        raise BadInput(str(error)) from error
+    return Columns(points, mean, scale, table.names, source or str(path))
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder; its files appear in ``path`` only if the block succeeds.
+
+    It is made before the block, on the same file system as ``path``, so that a folder which cannot
+    be written is refused before any work, and moving the files at the end copies nothing.
+    """
+    path = path.absolute()
+    if path.exists() and not path.is_dir():
+        raise BadInput(f"`--out` must be a folder, got the file {str(path)!r}")
+    fresh = not path.exists()
+    parents = [parent for parent in path.parents if not parent.exists()]
+    token = secrets.token_hex(4)
+    stage = path.with_name(f".{path.name}.{token}") if fresh else path / f".ridgeflow.{token}"
+    try:
+        stage.mkdir(parents=True)
+        if not os.access(stage.parent, os.W_OK | os.X_OK):
+            raise PermissionError(13, os.strerror(13))
+    except OSError as error:
+        _remove(stage, parents)
+        raise BadInput(
+            f"`--out` must be a folder that can be written, got {str(path)!r} ({error.strerror})"
+        ) from error
+    try:
+        yield stage
+        if fresh and not path.exists():
+            stage.rename(path)
+        else:
+            path.mkdir(exist_ok=True)
+            for file in sorted(stage.iterdir()):
+                file.replace(path / file.name)
+            stage.rmdir()
+    except BaseException:
+        _remove(stage, parents)
+        raise
+
+
+def _remove(stage: Path, parents: list[Path]) -> None:
+    shutil.rmtree(stage, ignore_errors=True)
+    for parent in parents:
+        try:
+            parent.rmdir()
+        except OSError:
+            return
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's types: arrays as lists, numbers that are not finite as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    """The report as text that any JSON reader takes."""
+    return json.dumps(plain(report), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report beside the tables and figures."""
+    path.write_text(as_json(report) + "\n", encoding="utf-8")

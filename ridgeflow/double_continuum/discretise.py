@@ -1,0 +1,116 @@
+"""Finite deep networks read off from a double continuum: depth by steps, width by sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow._validate import as_generator, one_of, positive_int
+from ridgeflow.fields.region import Region
+from ridgeflow.networks.outer_weights import fit_outer_weights
+from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.transforms.representation import IntegralRepresentation
+
+if TYPE_CHECKING:
+    from ridgeflow.double_continuum.continuum import DoubleContinuum
+
+__all__ = ["fit_network", "finite_network"]
+
+# Fitted outer weights are kept from growing along directions that the samples do not see.
+_RIDGE = 1e-12
+
+# Depths of the stages of a layer, in units of its step.
+_STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
+
+
+def fit_network(
+    representation: IntegralRepresentation,
+    width: int,
+    points: NDArray,
+    values: NDArray,
+    *,
+    sampling: str = "sobol",
+    rng: int | np.random.Generator | None = None,
+) -> ShallowNetwork:
+    """Neurons drawn from the spectrum of a representation, outer weights fitted to samples."""
+    drawn = ShallowNetwork.from_representation(
+        representation, width, sampling=sampling, weights="importance", rng=rng
+    )
+    return fit_outer_weights(
+        drawn.a, drawn.b, representation.activation, points, values, ridge=_RIDGE, affine=True
+    )
+
+
+def finite_network(
+    continuum: DoubleContinuum,
+    depth: int,
+    width: int,
+    *,
+    layers: str,
+    sampling: str,
+    weights: str,
+    n_samples: int | None,
+    rng: int | np.random.Generator | None,
+) -> ResidualNetwork:
+    """See :meth:`DoubleContinuum.network`."""
+    depth, width = positive_int(depth, "depth"), positive_int(width, "width")
+    one_of(layers, "layers", _STAGES)
+    one_of(sampling, "sampling", ("sobol", "monte_carlo"))
+    one_of(weights, "weights", ("least_squares", "importance"))
+    n = max(4000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
+    generator = as_generator(rng)
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    if last == first:
+        raise ValueError(
+            "a network needs a continuum over an interval of depths, got one depth "
+            f"{first:g} (pass at least two `times`)"
+        )
+    step = (last - first) / depth
+    x = continuum.draw(n, generator)
+    blocks, steps = [], np.full(depth, step)
+    for layer in range(depth):
+        start = first + layer * step
+        stages: list[ShallowNetwork] = []
+        where = x
+        for fraction in _STAGES[layers]:
+            t = min(start + fraction * step, last)
+            representation = continuum.representation(t)
+            if weights == "least_squares":
+                # Stages meet the law where the method evaluates them.
+                inside = _inside(continuum.region, where, layer)
+                target = continuum.velocity(inside, t)
+                stages.append(
+                    fit_network(
+                        representation, width, inside, target, sampling=sampling, rng=generator
+                    )
+                )
+            else:
+                stages.append(
+                    ShallowNetwork.from_representation(
+                        representation, width, sampling=sampling, weights=weights, rng=generator
+                    )
+                )
+            half = 0.5 if fraction < 0.5 else 1.0
+            where = x + half * step * stages[-1](where).reshape(x.shape)
+        blocks.append(tuple(stages))
+        x = ResidualNetwork(blocks[-1:], steps[:1], scheme=layers)(x)
+    return ResidualNetwork(blocks, steps, scheme=layers)
+
+
+def _inside(region: Region, x: NDArray, layer: int) -> NDArray:
+    """The draws within the region; at most one in a thousand may have left it."""
+    held = region.contains(x)
+    lost = int((~held).sum())
+    if lost > 1e-3 * len(x):
+        from ridgeflow.errors import RegionError
+
+        radius = float(np.linalg.norm(x - region.center, axis=1).max())
+        raise RegionError(
+            f"the draws must stay in the region of radius {region.radius:.4g}, got {lost} of "
+            f"{len(x)} outside before layer {layer + 1} (take a Region of radius {radius:.4g} or "
+            "more, or more layers)"
+        )
+    return x[held]

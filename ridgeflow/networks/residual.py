@@ -1,0 +1,360 @@
+"""Residual networks: depth times width, each block a shallow network that moves the points."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._storage import load_archive, save_archive
+from ridgeflow._validate import as_points, as_real_array, common_float, fits_in_memory, one_of
+from ridgeflow.errors import FileFormatError, RegionWarning
+from ridgeflow.networks.shallow import ShallowNetwork
+
+if TYPE_CHECKING:
+    from ridgeflow.fields.region import Region
+
+__all__ = ["ResidualNetwork", "load_network"]
+
+# Number of stage fields, and for every evaluation the stage field and the fraction of the step at
+# which its argument lies ahead along the evaluation before it; then the weights of the evaluations.
+_SCHEMES: dict[str, tuple[int, tuple[tuple[int, float], ...], tuple[float, ...]]] = {
+    "euler": (1, ((0, 0.0),), (1.0,)),
+    "midpoint": (2, ((0, 0.0), (1, 0.5)), (0.0, 1.0)),
+    "rk4": (3, ((0, 0.0), (1, 0.5), (1, 0.5), (2, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
+}
+
+
+class ResidualNetwork:
+    r"""Deep residual network whose blocks are shallow networks.
+
+    .. math:: x_{l+1} = x_l + \tau_l \sum_i \beta_i k_i,\qquad
+              k_i = v_{l,s(i)}(x_l + \tau_l \alpha_i k_{i-1})
+
+    with :math:`v_{l,s}` the stage fields of layer l: "euler" has one (at the time of the layer),
+    "midpoint" two (at t and at t + τ/2), "rk4" three (at t, t + τ/2, used twice, and t + τ).
+
+    Parameters
+    ----------
+    layers : sequence
+        One entry per layer: a tuple of stage fields (:class:`ShallowNetwork`, from R^m to R^m), or
+        for "euler" the field itself.
+    steps : array_like, shape (L,)
+        Steps τ; may be negative, not zero.
+    scheme : {"euler", "midpoint", "rk4"}
+    region : Region, optional
+        Where the network holds; inputs outside give a warning.
+
+    Attributes
+    ----------
+    layers : list of tuple of ShallowNetwork
+    steps : ndarray, shape (L,)
+    scheme : str
+    region : Region or None
+    depth : int
+        Number of layers L.
+    width : int
+        Neurons of the widest stage field.
+    dim : int
+        Dimension m.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, a layer has the wrong number of stages, a field does not map R^m to
+        R^m, or the steps do not fit.
+    TypeError
+        If a stage is not a ShallowNetwork.
+
+    Notes
+    -----
+    **Accuracy.** Schemes of order 1, 2 and 4 in the step for the flow of a smooth field.
+    **Cost.** 1, 2 or 4 evaluations of a shallow network per layer.
+
+    See Also
+    --------
+    ShallowNetwork, ridgeflow.load_network
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Double continuum limit of deep neural networks*, 2017.
+
+    Examples
+    --------
+    >>> field = ShallowNetwork([[1.0]], [0.0], [[0.0]], "tanh", linear=[[-1.0]])
+    >>> net = ResidualNetwork([field, field], [0.5, 0.5])
+    >>> net([[8.0]])
+    array([[2.]])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[ShallowNetwork | Sequence[ShallowNetwork]],
+        steps: ArrayLike,
+        *,
+        scheme: str = "euler",
+        region: Region | None = None,
+    ) -> None:
+        self.scheme = one_of(scheme, "scheme", _SCHEMES)
+        stages = _SCHEMES[self.scheme][0]
+        self.layers: list[tuple[ShallowNetwork, ...]] = []
+        for index, layer in enumerate(layers):
+            fields = tuple(layer) if isinstance(layer, (tuple, list)) else (layer,)
+            for field in fields:
+                if not isinstance(field, ShallowNetwork):
+                    raise TypeError(
+                        f"`layers[{index}]` must hold ShallowNetworks, got {type(field).__name__}"
+                    )
+            if len(fields) != stages:
+                raise ValueError(
+                    f"`layers[{index}]` must hold {stages} stage field(s) for "
+                    f"scheme={self.scheme!r}, got {len(fields)}"
+                )
+            self.layers.append(fields)
+        if not self.layers:
+            raise ValueError("`layers` must hold at least one layer, got none")
+        dim = self.layers[0][0].dim
+        for index, fields in enumerate(self.layers):
+            for field in fields:
+                if field.dim != dim or field.component_shape != (dim,):
+                    raise ValueError(
+                        f"`layers[{index}]` must map R^{dim} to R^{dim}, got a network with dim "
+                        f"{field.dim} and component shape {field.component_shape}"
+                    )
+        self.steps = as_real_array(steps, "steps", ndim=1).astype(np.float64)
+        if len(self.steps) != len(self.layers):
+            raise ValueError(
+                f"`steps` must hold one step for each of the {len(self.layers)} layers, got shape "
+                f"{self.steps.shape}"
+            )
+        if (self.steps == 0).any():
+            raise ValueError("`steps` must not be zero, got a zero step (drop that layer)")
+        if region is not None and region.dim != dim:
+            raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
+        self.steps.flags.writeable = False
+        self.region = region
+
+    @property
+    def depth(self) -> int:
+        """Number of layers L."""
+        return len(self.layers)
+
+    @property
+    def width(self) -> int:
+        """Neurons of the widest stage field."""
+        return max(field.width for fields in self.layers for field in fields)
+
+    @property
+    def dim(self) -> int:
+        """Dimension m of the space."""
+        return self.layers[0][0].dim
+
+    def __repr__(self) -> str:
+        return (
+            f"ResidualNetwork(depth={self.depth}, width={self.width}, dim={self.dim}, "
+            f"scheme={self.scheme!r})"
+        )
+
+    def _points(self, x: ArrayLike) -> NDArray:
+        points = as_points(x, "x", self.dim)
+        real = common_float(points, *(f.c for fields in self.layers for f in fields))
+        if self.region is not None:
+            outside = int(len(points) - np.count_nonzero(self.region.contains(points)))
+            if outside:
+                warnings.warn(
+                    f"{outside} of {len(points)} points lie outside the region of the network "
+                    f"(centre {np.round(self.region.center, 3)}, radius {self.region.radius:.3g}): "
+                    "build it on a larger region",
+                    RegionWarning,
+                    stacklevel=3,
+                )
+        return points.astype(real)
+
+    def _advance(self, x: NDArray, layer: int) -> NDArray:
+        _, evaluations, weights = _SCHEMES[self.scheme]
+        step = x.dtype.type(self.steps[layer])
+        increment = np.zeros_like(x)
+        slope = increment
+        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
+            at = x + step * x.dtype.type(ahead) * slope if ahead else x
+            slope = self.layers[layer][stage](at)
+            if weight:
+                increment = increment + x.dtype.type(weight) * slope
+        return x + step * increment
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """Images of the points under the whole network.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+            Points; for m = 1 also shape (n,).
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            float32 if points and parameters are float32, float64 otherwise.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, a point is not finite, or the points leave the range of
+            floating-point numbers.
+
+        Warns
+        -----
+        RegionWarning
+            If points lie outside the region.
+
+        Examples
+        --------
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[1.0]], "relu")
+        >>> ResidualNetwork([field], [0.5])([[1.0], [-1.0]])
+        array([[ 1.5],
+               [-1. ]])
+        """
+        here = self._points(x)
+        for layer in range(self.depth):
+            here = self._advance(here, layer)
+        return here
+
+    def trajectory(self, x: ArrayLike) -> NDArray:
+        """Points before the first layer and after every layer.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+            Points; for m = 1 also shape (n,).
+
+        Returns
+        -------
+        ndarray, shape (L + 1, n, m)
+
+        Raises
+        ------
+        ValueError
+            As in evaluation.
+        MemoryBudgetError
+            If the trajectory exceeds the memory budget.
+
+        Warns
+        -----
+        RegionWarning
+            If points lie outside the region.
+
+        Examples
+        --------
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[0.0]], "tanh", bias=[1.0])
+        >>> ResidualNetwork([field], [0.5]).trajectory([[1.0]]).shape
+        (2, 1, 1)
+        """
+        here = self._points(x)
+        fits_in_memory(
+            float(here.nbytes) * (self.depth + 1),
+            f"a trajectory of {len(here)} points through {self.depth} layers",
+            "pass fewer points, or raise memory_budget",
+        )
+        out = np.empty((self.depth + 1, *here.shape), here.dtype)
+        out[0] = here
+        for layer in range(self.depth):
+            out[layer + 1] = self._advance(out[layer], layer)
+        return out
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the network to a .npz file that :func:`ridgeflow.load_network` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; an existing one is replaced only when the new one is whole.
+
+        Raises
+        ------
+        OSError
+            If the folder does not exist or cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[1.0]], "relu")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "net.npz")
+        ...     ResidualNetwork([field], [0.5]).save(path)
+        ...     load_network(path)
+        ResidualNetwork(depth=1, width=1, dim=1, scheme='euler')
+        """
+        header: dict[str, Any] = {"scheme": self.scheme, "layers": [], "region": None}
+        arrays: dict[str, NDArray] = {"steps": self.steps}
+        for layer, fields in enumerate(self.layers):
+            records = [field._record() for field in fields]
+            header["layers"].append([record for record, _ in records])
+            for stage, (_, parts) in enumerate(records):
+                arrays |= {f"{layer}/{stage}/{name}": value for name, value in parts.items()}
+        if self.region is not None:
+            header["region"] = {
+                "center": np.asarray(self.region.center, dtype=float).tolist(),
+                "radius": float(self.region.radius),
+                "margin": float(self.region.margin),
+            }
+        save_archive(path, "residual_network", header, arrays)
+
+
+def load_network(path: str | os.PathLike) -> ShallowNetwork | ResidualNetwork:
+    """Read a network that ``save`` wrote; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of :meth:`ResidualNetwork.save` or :meth:`ShallowNetwork.save`.
+
+    Returns
+    -------
+    ShallowNetwork or ResidualNetwork
+        With bitwise the same parameters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, or holds something else.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "net.npz")
+    ...     ShallowNetwork([[1.0]], [0.0], [2.0], "tanh").save(path)
+    ...     load_network(path).c
+    array([2.])
+    """
+    header, arrays = load_archive(path, "shallow_network", "residual_network")
+    if header["kind"] == "shallow_network":
+        return ShallowNetwork._from_record(header, arrays)
+    try:
+        layers = []
+        for layer, records in enumerate(header["layers"]):
+            fields = []
+            for stage, record in enumerate(records):
+                prefix = f"{layer}/{stage}/"
+                parts = {
+                    name.removeprefix(prefix): value
+                    for name, value in arrays.items()
+                    if name.startswith(prefix)
+                }
+                fields.append(ShallowNetwork._from_record(record, parts))
+            layers.append(tuple(fields))
+        region = None
+        if header["region"] is not None:
+            from ridgeflow.fields.region import Region
+
+            region = Region(**header["region"])
+        return ResidualNetwork(layers, arrays["steps"], scheme=header["scheme"], region=region)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{os.fspath(path)!r} holds no valid network: {error}") from None

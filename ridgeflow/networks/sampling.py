@@ -1,0 +1,356 @@
+"""Neurons drawn from a ridgelet spectrum: the oracle density, its weights, its symmetries."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from ridgeflow._validate import as_generator, as_points, as_real_array, one_of, positive_int
+from ridgeflow.networks.outer_weights import solve_outer_weights
+from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.admissibility import admissibility
+
+if TYPE_CHECKING:
+    from ridgeflow.transforms.geometry import ParameterGrid
+    from ridgeflow.transforms.representation import IntegralRepresentation
+    from ridgeflow.transforms.spectrum import Spectrum
+
+__all__ = [
+    "ball_points",
+    "draw_nodes",
+    "network_from_representation",
+    "network_from_spectrum",
+    "sobol_points",
+]
+
+_SAMPLINGS = ("sobol", "monte_carlo", "quadrature")
+_WEIGHTS = ("importance", "least_squares")
+# Singular values below this part of the largest are left out of fits to a spectrum: their weights
+# would mostly cancel each other (at 1e-9 they are 20 times smaller than at 1e-11, for the same error).
+_FIT_CUT = 1e-9
+# SciPy renamed the argument in 1.15.
+_SOBOL_RNG = "rng" if "rng" in inspect.signature(qmc.Sobol.__init__).parameters else "seed"
+
+
+def sobol_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """First n points (n, dim) of a scrambled Sobol sequence in the unit cube, n >= 1.
+
+    Each point is uniform; together they fill the cube evenly.
+    """
+    sequence = qmc.Sobol(dim, scramble=True, **{_SOBOL_RNG: rng})
+    return sequence.random_base2((n - 1).bit_length())[:n]
+
+
+def ball_points(
+    n: int, center: NDArray, radius: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """n points (n, m) that fill a ball evenly: a scrambled Sobol sequence mapped to the ball."""
+    dim = len(center)
+    cube = np.clip(sobol_points(n, dim + 1, rng), 1e-12, 1 - 1e-12)
+    gauss = ndtri(cube[:, :dim])
+    length = np.maximum(np.linalg.norm(gauss, axis=1), 1e-300)
+    return center + radius * (cube[:, dim] ** (1 / dim) / length)[:, None] * gauss
+
+
+def _nested_ends(grid: ParameterGrid) -> list[NDArray[np.int64]]:
+    """Ends of the cells of the nodes at each level of the node order, coarse to fine."""
+    if grid.kind == "polar":
+        rows = np.repeat(2 * grid.half_counts + 1, len(grid.directions))
+        return [grid.starts[1:], np.cumsum(rows), np.arange(1, grid.size + 1)]
+    if grid.kind == "cartesian":
+        lengths = [len(axis) for axis in grid.axes]
+        cells = np.cumprod(lengths)
+        return [grid.size // count * np.arange(1, count + 1) for count in cells]
+    return [np.arange(1, grid.size + 1)]
+
+
+def draw_nodes(
+    mass: NDArray, ends: list[NDArray[np.int64]], uniform: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Nodes with probability ∝ ``mass`` by inverse conditional distributions.
+
+    Parameters
+    ----------
+    mass : ndarray, shape (P,)
+        Not negative, not all zero.
+    ends : list of ndarray
+        Of each level, the ends of consecutive cells of nodes; every level refines the one before,
+        the last holds single nodes.
+    uniform : ndarray, shape (J, levels)
+        Numbers in [0, 1): column l chooses the cell of level l inside that of level l − 1.
+
+    Returns
+    -------
+    ndarray, shape (J,)
+        Indices of nodes of positive mass.
+    """
+    cumulative = np.concatenate([[0.0], np.cumsum(mass, dtype=np.float64)])
+    low = np.zeros(len(uniform), np.int64)
+    high = np.full(len(uniform), len(mass))
+    for level, column in zip(ends, uniform.T, strict=True):
+        start, stop = cumulative[low], cumulative[high]
+        target = start + column * (stop - start)
+        first = np.searchsorted(level, low, side="right")
+        last = np.searchsorted(level, high, side="left")
+        cell = np.searchsorted(cumulative[level], target, side="right")
+        cell = np.clip(cell, first, last)
+        low = np.maximum(low, np.where(cell > 0, level[np.maximum(cell, 1) - 1], 0))
+        high = level[cell]
+    # Rounding of the cumulative sums may land beside the mass.
+    positive = np.flatnonzero(mass > 0)
+    return positive[np.clip(np.searchsorted(positive, low, side="right") - 1, 0, None)]
+
+
+def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
+    values = spectrum.values
+    if np.iscomplexobj(values):
+        raise ValueError(
+            "`spectrum` must be real to give a real network, got complex values (transform its real "
+            "and imaginary parts as two components)"
+        )
+    return values.reshape(len(values), -1)
+
+
+def _checked(
+    spectrum: Spectrum, width: int | None, sampling: str, weights: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values (P, k) and quadrature weights (P,), once the options fit them."""
+    one_of(sampling, "sampling", _SAMPLINGS)
+    one_of(weights, "weights", _WEIGHTS)
+    rule = spectrum.grid.weights
+    if rule is None:
+        raise ValueError(
+            "`spectrum` must lie on a grid with quadrature weights, got plain nodes (use a "
+            "polar or cartesian ParameterGrid)"
+        )
+    nodes = spectrum.grid.size
+    if width is None and sampling != "quadrature":
+        raise ValueError(
+            f"`width` must be given for sampling={sampling!r}, got None (sampling='quadrature' "
+            f"takes all {nodes} nodes)"
+        )
+    if width is not None:
+        positive_int(width, "width")
+        if sampling == "quadrature" and width != nodes:
+            raise ValueError(
+                f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
+                f"{width} (leave it out, or draw with sampling='sobol')"
+            )
+    return _real_values(spectrum), rule
+
+
+def _degree(eta: Activation) -> int:
+    return max((k for k, p in enumerate(eta.polynomial) if p), default=-1)
+
+
+def _importance(
+    spectrum: Spectrum,
+    eta: Activation,
+    width: int | None,
+    sampling: str,
+    rng: np.random.Generator,
+    values: NDArray,
+    rule: NDArray,
+) -> ShallowNetwork:
+    """The quadrature sum, or an unbiased estimate of it by ``width`` neurons."""
+    grid = spectrum.grid
+    constant = admissibility(eta, spectrum.ridgelet)
+    degree = _degree(eta) if grid.half else -1
+    mirrored = degree > 1
+    sign = 1.0 if eta.parity == "even" else -1.0
+    if sampling == "quadrature":
+        a, b, c = grid.a, grid.b, values * (rule / constant)[:, None]
+        if mirrored:
+            a, b, c = np.vstack([a, -a]), np.hstack([b, -b]), np.vstack([c / 2, sign * c / 2])
+    else:
+        count = int(width)  # type: ignore[arg-type]
+        mass = np.linalg.norm(values, axis=1) * rule
+        ends = _nested_ends(grid)
+        uniform = _uniform(count, len(ends) + 1, sampling, rng)
+        node = draw_nodes(mass, ends, uniform[:, :-1])
+        factor = rule[node] * mass.sum() / (mass[node] * constant * count)
+        a, b, c = grid.a[node], grid.b[node], values[node] * factor[:, None]
+        if mirrored:
+            flip = np.where(uniform[:, -1] < 0.5, 1.0, -1.0)
+            a, b = a * flip[:, None], b * flip
+            c = c * np.where(flip > 0, 1.0, sign)[:, None]
+    linear, bias = np.zeros((grid.dim, c.shape[1])), np.zeros(c.shape[1])
+    if degree in (0, 1):
+        p0, p1 = (*eta.polynomial, 0.0)[:2]
+        linear = -p1 * (a.T @ c)
+        bias = -(p0 * c.sum(axis=0) - p1 * (b @ c))
+    return _assembled(spectrum, eta, a, b, c, linear, bias)
+
+
+def _uniform(n: int, dim: int, sampling: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    return sobol_points(n, dim, rng) if sampling == "sobol" else rng.random((n, dim))
+
+
+def _assembled(
+    spectrum: Spectrum,
+    eta: Activation,
+    a: NDArray,
+    b: NDArray,
+    c: NDArray,
+    linear: NDArray,
+    bias: NDArray,
+) -> ShallowNetwork:
+    real = np.float32 if spectrum.values.dtype == np.float32 else np.float64
+    shape = spectrum.component_shape
+    parts = (a, b, c.reshape(-1, *shape), linear.reshape(-1, *shape), bias.reshape(shape))
+    a, b, c, linear, bias = (np.asarray(part, dtype=real) for part in parts)
+    return ShallowNetwork(a, b, c, eta, linear=linear, bias=bias)
+
+
+def _distinct_nodes(
+    spectrum: Spectrum,
+    width: int | None,
+    sampling: str,
+    rng: np.random.Generator,
+    mass: NDArray,
+) -> NDArray[np.int64]:
+    """``width`` different nodes, drawn with probability ∝ ``mass`` and repeats left out."""
+    if sampling == "quadrature":
+        return np.arange(len(mass))
+    available = int(np.count_nonzero(mass))
+    if int(width) > available:  # type: ignore[arg-type]
+        raise ValueError(
+            f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
+            "(use a finer grid, or fewer neurons)"
+        )
+    wanted = int(width)  # type: ignore[arg-type]
+    ends = _nested_ends(spectrum.grid)
+    count = wanted
+    while True:
+        drawn = draw_nodes(mass, ends, _uniform(count, len(ends), sampling, rng))
+        first = np.sort(np.unique(drawn, return_index=True)[1])
+        if len(first) >= wanted:
+            return drawn[first[:wanted]]
+        if count >= 64 * wanted:
+            # Nearly all mass sits on few nodes: the rest are the largest that remain.
+            rest = np.setdiff1d(np.argsort(-mass, kind="stable"), drawn, assume_unique=False)
+            rest = rest[np.argsort(-mass[rest], kind="stable")]
+            return np.concatenate([drawn[first], rest[: wanted - len(first)]])
+        count *= 4
+
+
+def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:
+    grid = spectrum.grid
+    if grid.kind != "polar":
+        raise ValueError(
+            f"`points` must be given for weights='least_squares' on a {grid.kind} grid, got None "
+            "(pass the points where the network should fit)"
+        )
+    return np.asarray(grid.center, dtype=float), float(grid.radius)
+
+
+def network_from_spectrum(
+    spectrum: Spectrum,
+    eta: Activation,
+    width: int | None,
+    *,
+    sampling: str,
+    weights: str,
+    rng: int | np.random.Generator | None,
+    points: ArrayLike | None = None,
+    values: ArrayLike | None = None,
+) -> ShallowNetwork:
+    """Network of nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
+    transform, rule = _checked(spectrum, width, sampling, weights)
+    generator = as_generator(rng)
+    mass = np.linalg.norm(transform, axis=1) * rule
+    if not mass.any():
+        raise ValueError(
+            "`spectrum` must not vanish, got zeros at all nodes (there is no density to draw "
+            "neurons from; the field is zero, or an affine field that the ridgelet cannot see)"
+        )
+    if weights == "importance":
+        if points is not None or values is not None:
+            raise ValueError(
+                "`points` and `values` must be left out for weights='importance' (they belong to "
+                "weights='least_squares')"
+            )
+        return _importance(spectrum, eta, width, sampling, generator, transform, rule)
+    admissibility(eta, spectrum.ridgelet)
+    node = _distinct_nodes(spectrum, width, sampling, generator, mass)
+    if points is None:
+        if values is not None:
+            raise ValueError("`points` must come with `values`, got None")
+        center, radius = _covered_ball(spectrum)
+        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
+    else:
+        x = as_points(points, "points", spectrum.dim).astype(np.float64)
+    if values is None:
+        from ridgeflow.transforms.ridgelet import reconstruct
+
+        y = reconstruct(spectrum, eta, x)
+    else:
+        y = as_real_array(values, "values", ndim=(1, 2))
+        if y.shape != (len(x), *spectrum.component_shape):
+            raise ValueError(
+                f"`values` must have shape {(len(x), *spectrum.component_shape)}, got {y.shape}"
+            )
+    affine = spectrum.grid.half and _degree(eta) >= 0
+    return _fitted(spectrum, eta, node, x, y, affine=affine)
+
+
+def _fitted(
+    spectrum: Spectrum,
+    eta: Activation,
+    node: NDArray[np.int64],
+    x: NDArray,
+    y: NDArray,
+    *,
+    affine: bool,
+) -> ShallowNetwork:
+    a, b = spectrum.grid.a[node], spectrum.grid.b[node]
+    fit = solve_outer_weights(
+        a, b, eta, x, y.reshape(len(x), -1).astype(np.float64), affine=affine, rcond=_FIT_CUT
+    )
+    return _assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)
+
+
+def network_from_representation(
+    rep: IntegralRepresentation,
+    width: int | None,
+    *,
+    sampling: str,
+    weights: str,
+    rng: int | np.random.Generator | None,
+) -> ShallowNetwork:
+    """Network of a representation, see :meth:`ShallowNetwork.from_representation`."""
+    spectrum, eta = rep.spectrum, rep.activation
+    transform, rule = _checked(spectrum, width, sampling, weights)
+    generator = as_generator(rng)
+    mass = np.linalg.norm(transform, axis=1) * rule
+    matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
+    offset = np.asarray(rep.affine.offset, dtype=float).reshape(-1)
+    if not mass.any():
+        # An affine field: the affine part is all of it, and any neurons serve.
+        node = _distinct_nodes(spectrum, width, sampling, generator, rule)
+        a, b = spectrum.grid.a[node], spectrum.grid.b[node]
+        outer = np.zeros((len(node), transform.shape[1]))
+        return _assembled(spectrum, eta, a, b, outer, matrix, offset)
+    if weights == "least_squares":
+        node = _distinct_nodes(spectrum, width, sampling, generator, mass)
+        if rep.region is None:
+            center, radius = _covered_ball(spectrum)
+        else:
+            center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
+        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
+        return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
+    net = _importance(spectrum, eta, width, sampling, generator, transform, rule)
+    return ShallowNetwork(
+        net.a,
+        net.b,
+        net.c,
+        eta,
+        linear=net.linear + matrix.reshape(net.linear.shape),
+        bias=net.bias + offset.reshape(net.bias.shape),
+    )

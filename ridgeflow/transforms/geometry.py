@@ -1,0 +1,478 @@
+"""Directions, and the parameter grids (a, b) on which spectra live, with their quadrature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, ndtri
+from scipy.stats import qmc
+
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    fits_in_memory,
+    increasing,
+    non_negative,
+    positive,
+    positive_int,
+    same_length,
+    uniform_axis,
+)
+
+if TYPE_CHECKING:
+    from ridgeflow.fields.grid import GridField
+    from ridgeflow.fields.mixture import GaussianMixture
+    from ridgeflow.profiles.activation import Activation
+    from ridgeflow.profiles.ridgelet import Ridgelet
+
+__all__ = ["ParameterGrid", "directions", "half_sphere_area"]
+
+_QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
+
+
+def half_sphere_area(dim: int) -> float:
+    """Half the area of S^{m-1}: 1, pi, 2 pi, pi^2, ... for m = 1, 2, 3, 4."""
+    return float(np.exp(0.5 * dim * np.log(np.pi) - gammaln(0.5 * dim)))
+
+
+def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Quadrature of the half sphere: :math:`\int_{S^{m-1}_+} F(u)\,du \approx \sum_i w_i F(u_i)`.
+
+    The rule is meant for even functions, ``F(-u) = F(u)``, for which it is half the rule of the
+    whole sphere.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension m of the space, at least 1.
+    n : int
+        Number of directions, at least 1. In one dimension there is one direction, whatever n is.
+
+    Returns
+    -------
+    directions : ndarray, shape (n, m)
+        Unit vectors.
+    weights : ndarray, shape (n,)
+        Positive weights; their sum is half the area of the unit sphere
+        :math:`\pi^{m/2}/\Gamma(m/2)`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``dim`` or ``n`` is not an integer >= 1.
+
+    Notes
+    -----
+    **Accuracy.** m = 2: equispaced angles :math:`\pi i/n`, exact for trigonometric polynomials of
+    degree < 2n. m = 3: rings at Gauss-Legendre heights of the upper hemisphere, each with equispaced
+    longitudes whose number follows the ring's circumference; exact to rounding for even spherical
+    harmonics up to a degree of about :math:`2\sqrt{n}`. m > 3: a scrambled Sobol sequence mapped by
+    the normal quantile, equal weights, error close to 1/n for smooth F.
+
+    **Cost.** O(n m).
+
+    References
+    ----------
+    M. Hortal and A. J. Simmons, *Use of reduced Gaussian grids in spectral models*, Monthly Weather
+    Review 119 (1991). A. B. Owen, *Scrambling Sobol' and Niederreiter-Xing points*, J. Complexity 14
+    (1998).
+
+    Examples
+    --------
+    >>> u, w = directions(2, 4)
+    >>> bool(abs(w.sum() - np.pi) < 1e-14), u.shape
+    (True, (4, 2))
+    """
+    dim, n = positive_int(dim, "dim"), positive_int(n, "n")
+    if dim == 1:
+        return np.ones((1, 1)), np.ones(1)
+    if dim == 2:
+        angle = np.pi * np.arange(n) / n
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1), np.full(n, np.pi / n)
+    if dim == 3:
+        return _reduced_gauss(n)
+    sobol = qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(_QMC_SEED))
+    uniform = sobol.random(1 << (n - 1).bit_length())[:n]
+    normal = ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
+    unit = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    return unit, np.full(n, half_sphere_area(dim) / n)
+
+
+def _reduced_gauss(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # A degree t needs r = t/4 rings on the half sphere, and on a ring of radius s a little more than
+    # t s longitudes: the harmonics of higher order fade on it over an Airy transition.
+    rings, spare = 1, 0.0
+    for trial in range(2, n + 1):
+        extra = 3.0 + 2.5 * (4 * trial) ** (1 / 3)
+        if np.pi * trial**2 + extra * trial > n:
+            break
+        rings, spare = trial, extra
+    node, weight = np.polynomial.legendre.leggauss(2 * rings)
+    height, weight = node[rings:], weight[rings:]
+    share = 4 * rings * np.sqrt(1 - height**2) + spare
+    share *= n / share.sum()
+    count = np.maximum(1, np.floor(share).astype(int))
+    # Rounding leaves some directions over: the rings that lost most take them.
+    for i in np.argsort(count - share)[: n - int(count.sum())]:
+        count[i] += 1
+    unit, area = [], []
+    for z, ring, w, c in zip(height, np.sqrt(1 - height**2), weight, count, strict=True):
+        # The mirror ring of the lower hemisphere is this one turned by pi; the golden angle keeps
+        # neighbouring rings from lining up.
+        phi = 2 * np.pi * np.arange(c) / c + 2.399963229728653 * z * rings
+        unit.append(np.stack([ring * np.cos(phi), ring * np.sin(phi), np.full(c, z)], axis=1))
+        area.append(np.full(c, 2 * np.pi * w / c))
+    return np.concatenate(unit), np.concatenate(area)
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterGrid:
+    r"""Nodes (a, b) of parameter space and their quadrature weights.
+
+    Build one with :meth:`polar`, :meth:`for_field`, :meth:`cartesian` or :meth:`nodes`. A polar grid
+    is made of directions u, scales :math:`\rho` and offsets, with :math:`a = \rho u` and
+    :math:`b = \rho\, u\cdot c + j\,\text{step}`, c the center; it stores half of the directions and
+    its weights carry the factor 2:
+
+    .. math:: \int_{R^m \times R} F\,da\,db \approx \sum_j w_j F(a_j, b_j),\qquad
+              w = 2\,w_u\,\rho^m\,\Delta\log\rho\;\text{step}.
+
+    Attributes
+    ----------
+    kind : {"polar", "cartesian", "nodes"}
+    dim : int
+        Dimension m.
+    a : ndarray, shape (P, m)
+        Inner weights, in 1/length; node order is scale, direction, offset.
+    b : ndarray, shape (P,)
+        Offsets, dimensionless.
+    weights : ndarray, shape (P,), or None for plain nodes
+        Quadrature of da db over all of R^m x R.
+    size : int
+        Number of nodes P.
+    half : bool
+        Whether only half of the directions are stored.
+
+    Notes
+    -----
+    **Accuracy.** The step must resolve the ridgelet (0.3 to 0.5), and the offsets reach
+    :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`: constant step, so that high scales
+    have more offsets than low ones.
+
+    **Cost.** The nodes are made on demand: (m + 2) P numbers.
+
+    Examples
+    --------
+    >>> grid = ParameterGrid.polar(2, 6, np.geomspace(0.1, 4, 5), 2.0, 0.5)
+    >>> grid.size == len(grid.b), grid.half
+    (True, True)
+    """
+
+    kind: Literal["polar", "cartesian", "nodes"]
+    dim: int
+    size: int
+    directions: NDArray = field(repr=False, default_factory=lambda: np.empty((0, 0)))
+    direction_weights: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
+    scales: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
+    scale_weights: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
+    radius: float = 0.0
+    step: float = 0.0
+    margin: float = 0.0
+    center: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
+    axes: tuple[NDArray, ...] = field(repr=False, default=())
+    plain: tuple[NDArray, NDArray] | None = field(repr=False, default=None)
+
+    @classmethod
+    def polar(
+        cls,
+        dim: int,
+        n_directions: int,
+        scales: ArrayLike,
+        radius: float,
+        step: float,
+        *,
+        margin: float = 8.0,
+        center: ArrayLike | None = None,
+        scale_weights: ArrayLike | None = None,
+    ) -> ParameterGrid:
+        r"""Directions x scales x offsets, :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`.
+
+        Parameters
+        ----------
+        dim : int
+            Dimension m.
+        n_directions : int
+            Directions on the half sphere (see :func:`directions`); 1 where m = 1.
+        scales : array_like, shape (S,)
+            Increasing positive scales :math:`\rho`, at least two, in 1/length. Their quadrature is
+            the trapezoid rule in :math:`\log\rho`, with half weight at both ends.
+        radius : float
+            Radius of the ball about ``center`` that holds the field, in the unit of x.
+        step : float
+            Spacing of the offsets b.
+        margin : float
+            Half-width of the ridgelet: how far offsets reach beyond the projection of the ball.
+        center : array_like, shape (m,), optional
+            Center of that ball; the origin by default.
+        scale_weights : array_like, shape (S,), optional
+            Quadrature weights of :math:`d\rho` instead of the trapezoid rule, for activations that
+            see a single frequency (cos, sin).
+
+        Returns
+        -------
+        ParameterGrid
+
+        Raises
+        ------
+        ValueError
+            If a length is not positive, scales do not increase, or there are fewer than two.
+
+        Examples
+        --------
+        >>> ParameterGrid.polar(1, 1, [0.5, 1.0, 2.0], 1.0, 0.5, margin=4.0).size
+        63
+        """
+        dim = positive_int(dim, "dim")
+        rho = increasing(scales, "scales", minimum_size=2)
+        if rho[0] <= 0:
+            raise ValueError(f"`scales` must be positive, got {rho[0]:g}")
+        radius, step = positive(radius, "radius"), positive(step, "step")
+        margin = non_negative(margin, "margin")
+        middle = np.zeros(dim) if center is None else as_real_array(center, "center", ndim=1)
+        if middle.shape != (dim,):
+            raise ValueError(f"`center` must have shape ({dim},), got {middle.shape}")
+        unit, area = directions(dim, n_directions)
+        if scale_weights is None:
+            log_step = np.diff(np.log(rho))
+            d_rho = np.zeros_like(rho)
+            d_rho[:-1] += 0.5 * log_step
+            d_rho[1:] += 0.5 * log_step
+            d_rho *= rho
+        else:
+            d_rho = as_real_array(scale_weights, "scale_weights", ndim=1).astype(np.float64)
+            same_length(scales=rho, scale_weights=d_rho)
+        half_counts = np.ceil((rho * radius + margin) / step - 1e-9).astype(np.int64)
+        return cls(
+            kind="polar",
+            dim=dim,
+            size=int(len(unit) * (2 * half_counts + 1).sum()),
+            directions=unit,
+            direction_weights=area,
+            scales=rho,
+            scale_weights=rho ** (dim - 1) * d_rho,
+            radius=radius,
+            step=step,
+            margin=margin,
+            center=middle.astype(np.float64),
+        )
+
+    @classmethod
+    def for_field(
+        cls,
+        field: GridField | GaussianMixture,
+        activation: Activation,
+        ridgelet: Ridgelet,
+        tol: float = 1e-6,
+        *,
+        n_directions: int | None = None,
+    ) -> ParameterGrid:
+        r"""The polar grid on which reconstruction reaches ``tol``, from the field's own spectrum.
+
+        The scales are those outside of which the transfer function
+        :math:`K_A(\xi)/K` weighted with the energy of the field loses less than a quarter of
+        ``tol``; their number per octave is raised until the discrete transfer function agrees; the
+        step and the margin follow the band and the decay of the ridgelet; the directions resolve
+        the highest wave number over the diameter of the field.
+
+        Parameters
+        ----------
+        field : GridField or GaussianMixture
+            What will be transformed.
+        activation : Activation
+            Of the reconstruction.
+        ridgelet : Ridgelet
+            An admissible partner, of the field's dimension.
+        tol : float
+            Relative L2 error of the reconstruction, in (0, 1).
+        n_directions : int, optional
+            Overrides the number of directions (advisable above three dimensions).
+
+        Returns
+        -------
+        ParameterGrid
+
+        Raises
+        ------
+        AdmissibilityError
+            If the pair is not admissible.
+        ValueError
+            If the dimensions differ, ``tol`` is out of range, or ``tol`` cannot be reached with
+            scales over 60 octaves (choose a ridgelet of higher order).
+        TypeError
+            If the field has no computable spectrum (scattered samples: smooth them with
+            ``kernel_density``, or build a grid by hand).
+
+        See Also
+        --------
+        Spectrum.error_budget
+
+        Examples
+        --------
+        >>> import ridgeflow as rf
+        >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
+        >>> eta = rf.activation("gaussian")
+        >>> grid = ParameterGrid.for_field(law, eta, rf.admissible_ridgelet(eta, 1), 1e-4)
+        >>> grid.kind
+        'polar'
+        """
+        from ridgeflow.transforms.grid_choice import polar_grid_for
+
+        return polar_grid_for(field, activation, ridgelet, tol, n_directions=n_directions)
+
+    @classmethod
+    def cartesian(cls, a_axes: Sequence[ArrayLike], b_axis: ArrayLike) -> ParameterGrid:
+        r"""All combinations of uniform axes, as in the published experiments.
+
+        Parameters
+        ----------
+        a_axes : sequence of m array_like
+            Uniform coordinates of each component of a.
+        b_axis : array_like
+            Uniform offsets.
+
+        Returns
+        -------
+        ParameterGrid
+            Every node has the same weight, the volume of a cell.
+
+        Raises
+        ------
+        ValueError
+            If an axis is empty, not increasing or not uniform.
+
+        Examples
+        --------
+        >>> ParameterGrid.cartesian([np.arange(-2.0, 3)], np.arange(-1.0, 2)).size
+        15
+        """
+        if len(a_axes) == 0:
+            raise ValueError("`a_axes` must hold one axis for each dimension, got none")
+        axes = [uniform_axis(axis, f"a_axes[{i}]") for i, axis in enumerate(a_axes)]
+        axes.append(uniform_axis(b_axis, "b_axis"))
+        return cls(
+            kind="cartesian",
+            dim=len(a_axes),
+            size=int(np.prod([len(axis) for axis, _ in axes])),
+            axes=tuple(axis for axis, _ in axes),
+        )
+
+    @classmethod
+    def nodes(cls, a: ArrayLike, b: ArrayLike) -> ParameterGrid:
+        """Plain nodes without quadrature weights.
+
+        Parameters
+        ----------
+        a : array_like, shape (P, m)
+        b : array_like, shape (P,)
+
+        Returns
+        -------
+        ParameterGrid
+
+        Raises
+        ------
+        ValueError
+            If the arrays are empty, not finite, or of different lengths.
+
+        Examples
+        --------
+        >>> ParameterGrid.nodes([[1.0, 2.0]], [0.5]).weights is None
+        True
+        """
+        inner = as_points(a, "a")
+        offset = as_real_array(b, "b", ndim=1)
+        same_length(a=inner, b=offset)
+        return cls(kind="nodes", dim=inner.shape[1], size=len(offset), plain=(inner, offset))
+
+    @property
+    def half(self) -> bool:
+        """Whether only half of the directions are stored (their weights are doubled)."""
+        return self.kind == "polar"
+
+    @cached_property
+    def half_counts(self) -> NDArray[np.int64]:
+        """Offsets on each side of the middle one, for every scale of a polar grid."""
+        return np.ceil((self.scales * self.radius + self.margin) / self.step - 1e-9).astype(np.int64)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Position of the first node of each scale of a polar grid, and the total."""
+        counts = len(self.directions) * (2 * self.half_counts + 1)
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    def offsets(self, scale: int) -> NDArray[np.float64]:
+        """Offsets of one scale of a polar grid, relative to ``a . center``."""
+        n = int(self.half_counts[scale])
+        return self.step * np.arange(-n, n + 1)
+
+    @cached_property
+    def a(self) -> NDArray[np.float64]:
+        """Inner weights (P, m)."""
+        self._check_size()
+        if self.kind == "polar":
+            return np.concatenate(
+                [
+                    np.repeat(rho * self.directions, 2 * int(n) + 1, axis=0)
+                    for rho, n in zip(self.scales, self.half_counts, strict=True)
+                ]
+            )
+        if self.plain is not None:
+            return self.plain[0]
+        mesh = np.meshgrid(*self.axes, indexing="ij")
+        return np.stack([axis.ravel() for axis in mesh[:-1]], axis=1)
+
+    @cached_property
+    def b(self) -> NDArray[np.float64]:
+        """Offsets (P,)."""
+        self._check_size()
+        if self.kind == "polar":
+            middle = self.directions @ self.center
+            return np.concatenate(
+                [
+                    (rho * middle[:, None] + self.offsets(s)).ravel()
+                    for s, rho in enumerate(self.scales)
+                ]
+            )
+        if self.plain is not None:
+            return self.plain[1]
+        return np.meshgrid(*self.axes, indexing="ij")[-1].ravel()
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Quadrature weights of da db (P,), or None for plain nodes."""
+        if self.kind == "polar":
+            self._check_size()
+            return np.concatenate(
+                [
+                    np.repeat(
+                        2 * self.step * scale_weight * self.direction_weights, 2 * int(n) + 1
+                    )
+                    for scale_weight, n in zip(self.scale_weights, self.half_counts, strict=True)
+                ]
+            )
+        if self.kind == "cartesian":
+            cell = float(np.prod([uniform_axis(axis, "axis")[1] for axis in self.axes]))
+            return np.full(self.size, cell)
+        return None
+
+    def _check_size(self) -> None:
+        fits_in_memory(
+            8.0 * self.size * (self.dim + 2),
+            f"a grid of {self.size} nodes",
+            "take fewer directions, scales or offsets, or raise memory_budget",
+        )

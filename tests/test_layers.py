@@ -1,0 +1,151 @@
+"""The floors of the house, by parsing imports: each module may look only downwards."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ridgeflow"
+
+# From the ground up; docs/architecture.rst draws the same picture.
+FLOORS = {
+    "errors": 0,
+    "_config": 1,
+    "_validate": 2,
+    "_storage": 2,
+    "_kernels": 2,
+    "_fft": 2,
+    "datasets": 3,
+    "profiles": 3,
+    "closed_forms": 4,
+    "fields": 5,
+    "transforms": 6,
+    "networks": 7,
+    "transport": 7,
+    "double_continuum": 8,
+    "constructions": 9,
+    "theorems": 10,
+    "cli": 11,
+}
+# Third-party packages that have one home.
+HOMES = {
+    "numba": ("_kernels",),
+    "pyfftw": ("_fft",),
+    "matplotlib": ("plotting",),
+    "click": ("cli",),
+    "rich": ("cli",),
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(path: Path) -> str:
+    """The folder or module of the package's root that holds a file."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> list[tuple[str, int]]:
+    """Full names of everything imported anywhere in a module but under TYPE_CHECKING."""
+    skipped = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for statement in node.body
+        for child in ast.walk(statement)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: write imports in full"
+            found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+    return found
+
+
+def violations(path: Path, source: str) -> list[str]:
+    """What a module imports against the rules."""
+    own = unit(path)
+    wrong = []
+    for name, line in imports(ast.parse(source)):
+        parts = name.split(".")
+        where = f"{path.name}:{line} imports {name}"
+        for package, homes in HOMES.items():
+            if parts[0] == package and own not in homes:
+                wrong.append(f"{where}, which belongs in {' or '.join(homes)}")
+        if parts[0] != "ridgeflow" or (len(parts) > 1 and parts[1] == own):
+            continue
+        other = parts[1] if len(parts) > 1 else "the whole package"
+        if other == "plotting":
+            # The face and finished objects' .plot() methods; the latter import inside the method.
+            if own not in ("cli", "__init__") and not lazily(source, line):
+                wrong.append(f"{where} at load time")
+        elif other == "__version__" or own in ("__init__", "cli"):
+            continue
+        elif own == "plotting":
+            if FLOORS.get(other, 99) > FLOORS["_validate"]:
+                wrong.append(f"{where}, but plotting takes finished objects")
+        elif other not in FLOORS:
+            wrong.append(f"{where}, which is on no floor")
+        elif FLOORS[other] >= FLOORS[own]:
+            wrong.append(f"{where}, which is not below {own}")
+    return wrong
+
+
+def lazily(source: str, line: int) -> bool:
+    """Whether the statement at a line stands inside a function."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.lineno < line <= (node.end_lineno or 0)
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_module_keeps_to_its_floor(path):
+    own = unit(path)
+    assert own in FLOORS or own in ("__init__", "plotting"), f"{own} is on no floor"
+    assert violations(path, path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "source"),
+    [
+        ("profiles/activation.py", "import numba"),
+        ("fields/mixture.py", "from ridgeflow.transforms.spectrum import Spectrum"),
+        ("networks/shallow.py", "def f():\n    from ridgeflow.transport.flow import ContinuousDAE"),
+        ("transport/flow.py", "import ridgeflow.networks.shallow"),
+        ("transforms/spectrum.py", "from ridgeflow.plotting import spectrum_map"),
+        ("transforms/spectrum.py", "def f():\n    import matplotlib.figure"),
+        ("plotting.py", "from ridgeflow.transforms.spectrum import Spectrum"),
+        ("errors.py", "from ridgeflow._config import get_config"),
+        ("fields/grid.py", "from ridgeflow.cellar import wine"),
+        ("fields/grid.py", "import ridgeflow as rf"),
+    ],
+)
+def test_the_check_sees_violations(own, source):
+    assert violations(PACKAGE / own, source)
+
+
+@pytest.mark.parametrize(
+    ("own", "source"),
+    [
+        ("transforms/spectrum.py", "def plot():\n    from ridgeflow.plotting import spectrum_map"),
+        (
+            "transforms/spectrum.py",
+            "if TYPE_CHECKING:\n    from matplotlib.figure import Figure",
+        ),
+        ("double_continuum/study.py", "import ridgeflow.networks.shallow"),
+        ("cli/commands.py", "import click"),
+        ("profiles/ridgelet.py", "from ridgeflow.profiles.activation import Activation"),
+    ],
+)
+def test_the_check_passes_what_is_allowed(own, source):
+    assert violations(PACKAGE / own, source) == []
+
+
+def test_files_stay_readable():
+    # "About 500 lines": a twentieth of grace.
+    long = {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 525}
+    assert long == {}

@@ -1,0 +1,195 @@
+"""Outer weights: exactness, minimum norm, the dense ridge formula, out of core, refusals."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import ridgeflow as rf
+from ridgeflow.networks import outer_weights
+
+RNG = np.random.default_rng(4)
+A, B = 2 * RNG.normal(size=(20, 2)), RNG.normal(size=20)
+X = RNG.uniform(-2, 2, size=(300, 2))
+ETA = rf.activation("tanh")
+PHI = ETA(X @ A.T - B)
+
+
+def dense(phi, y, penalty):
+    """c = Φᵀ(ΦΦᵀ + n λ I)^{-1} y, written out."""
+    n = len(phi)
+    return phi.T @ np.linalg.solve(phi @ phi.T + n * penalty * np.eye(n), y)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize("name", ["relu", "tanh", "gaussian", "step"])
+def test_functions_in_the_span_are_found(name, shape):
+    c = RNG.normal(size=(20, *shape))
+    y = rf.ShallowNetwork(A, B, c, name)(X)
+    net = rf.fit_outer_weights(A, B, name, X, y)
+    assert net.c.shape == (20, *shape)
+    assert np.abs(net(X) - y).max() < 1e-12  # measured 6.8e-14
+    assert np.abs(net.c - c).max() < 1e-12  # measured 1.9e-14
+
+
+def test_affine_part_is_found_and_not_penalised():
+    linear, bias = np.array([3.0, -2.0]), 50.0
+    net = rf.fit_outer_weights(A, B, ETA, X, X @ linear + bias, ridge=1e3, affine=True)
+    assert np.abs(net.c).max() < 1e-15  # measured 2.6e-19
+    assert np.abs(net.linear - linear).max() < 1e-13  # measured 8.9e-16
+    assert abs(net.bias - bias) < 1e-12  # measured 1.4e-14
+    plain = rf.fit_outer_weights(A, B, ETA, X, X @ linear + bias, affine=True)
+    assert np.abs(plain(X) - X @ linear - bias).max() < 1e-12  # measured 2.1e-14
+    assert not rf.fit_outer_weights(A, B, ETA, X, X[:, 0], ridge=1.0).linear.any()
+
+
+def test_affine_part_on_points_of_a_line():
+    x = np.column_stack([X[:, 0], 2 * X[:, 0] + 1])
+    net = rf.fit_outer_weights(A, B, ETA, x, 5 * x[:, 0] + 1, ridge=1.0, affine=True)
+    # Minimum norm: the gradient lies along the line. measured 6.7e-16
+    assert np.abs(net.linear - [1.0, 2.0]).max() < 1e-13
+    assert np.abs(net(x) - 5 * x[:, 0] - 1).max() < 1e-13  # measured 5.3e-15
+    single = rf.fit_outer_weights(A, B, ETA, x[:1], [2.0], ridge=1.0, affine=True)
+    assert abs(single(x[:1])[0] - 2.0) < 1e-13 and not single.linear.any()
+
+
+@pytest.mark.parametrize("ridge", [1e-6, 1e-2, 1.0])
+@pytest.mark.parametrize("n", [12, 20, 300])
+def test_ridge_matches_the_dense_formula(ridge, n):
+    y = np.sin(3 * X[:n, 0])
+    volume = 17.0
+    net = rf.fit_outer_weights(A, B, ETA, X[:n], y, ridge=ridge, measure=volume)
+    expected = dense(PHI[:n], y, ridge * 20 / volume)
+    assert np.abs(net.c - expected).max() < 1e-9 * np.abs(expected).max()  # measured 8e-11
+    net = rf.fit_outer_weights(A, B, ETA, X[:n], y, ridge=ridge)
+    expected = dense(PHI[:n], y, ridge)
+    assert np.abs(net.c - expected).max() < 1e-9 * np.abs(expected).max()  # measured 1.5e-11
+
+
+def test_ridge_regression_tends_to_the_spectrum():
+    # f = exp(-x²/2) on [-6, 6], (a, b) uniform on a box: P c/|V| against R[f; σ]/(c_σ + |X| β).
+    rng = np.random.default_rng(2)
+    n, width, beta = 600, 1200, 1e-1
+    box_a, box_b, half = 6.0, 12.0, 6.0
+    a, b = rng.uniform(-box_a, box_a, (width, 1)), rng.uniform(-box_b, box_b, width)
+    x = rng.uniform(-half, half, (n, 1))
+    eta = rf.activation("dsigmoid").derivative()
+    volume = 4 * box_a * box_b
+    net = rf.fit_outer_weights(
+        a, b, eta, x, np.exp(-(x[:, 0] ** 2) / 2), ridge=beta, measure=volume
+    )
+    t = np.linspace(-half, half, 2001)
+    weight = (t[1] - t[0]) * np.exp(-t * t / 2)
+    spectrum = eta(a * t - b[:, None]) @ weight
+    omega = np.linspace(1e-6, 30, 200_001)
+    c_sigma = 2 * np.sum(np.abs(eta.fourier(omega)) ** 2 / omega) * (omega[1] - omega[0])
+    expected = spectrum / (c_sigma + 2 * half * beta)
+    got = width * net.c / volume
+    slope = got @ expected / (expected @ expected)
+    correlation = got @ expected / np.linalg.norm(got) / np.linalg.norm(expected)
+    assert 0.95 < slope < 1.03  # measured 0.983
+    assert correlation > 0.97  # measured 0.988
+
+
+def test_dependent_features_give_the_minimum_norm_and_a_warning():
+    a, b = np.vstack([A, A]), np.concatenate([B, B])
+    y = np.sin(X[:, 0])
+    with pytest.warns(rf.RankWarning, match=r"have rank 20 < 40.*ridge=\d\.\de-1") as record:
+        net = rf.fit_outer_weights(a, b, ETA, X, y)
+    assert len(record) == 1
+    phi = np.hstack([PHI, PHI])
+    expected = np.linalg.lstsq(phi, y, rcond=1e-12)[0]
+    assert np.abs(net.c - expected).max() < 1e-13  # measured 1.1e-15
+    assert np.abs(net.c[:20] - net.c[20:]).max() < 1e-13  # measured 3.4e-16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cure = float(str(record[0].message).split("ridge=")[1].split()[0])
+        cured = rf.fit_outer_weights(a, b, ETA, X, y, ridge=cure)
+    assert np.abs(cured(X) - net(X)).max() < 1e-9  # measured 1.8e-11
+
+
+def test_fewer_points_than_neurons_interpolates():
+    y = np.cos(X[:9, 1])
+    with pytest.warns(rf.RankWarning, match="have rank 9 < 20"):
+        net = rf.fit_outer_weights(A, B, ETA, X[:9], y)
+    assert np.abs(net(X[:9]) - y).max() < 1e-13  # measured 1.2e-15
+    assert np.abs(net.c - np.linalg.pinv(PHI[:9]) @ y).max() < 1e-13  # measured 2.2e-15
+
+
+def test_rcond_leaves_out_small_directions():
+    y = np.sin(X[:, 0])
+    with pytest.warns(rf.RankWarning, match="rank"):
+        net = rf.fit_outer_weights(A, B, ETA, X, y, rcond=0.05)
+    expected = np.linalg.lstsq(PHI, y, rcond=0.05)[0]
+    assert np.abs(net.c - expected).max() < 1e-13  # measured 3.3e-16
+
+
+def test_sample_weights_repeat_samples():
+    y = np.sin(X[:, 0])
+    counts = RNG.integers(0, 4, 300)
+    for options in ({}, {"ridge": 1e-3}, {"affine": True}):
+        weighted = rf.fit_outer_weights(A, B, ETA, X, y, weights=counts, **options)
+        repeated = rf.fit_outer_weights(
+            A, B, ETA, np.repeat(X, counts, axis=0), np.repeat(y, counts), **options
+        )
+        assert np.abs(weighted.c - repeated.c).max() < 1e-12  # measured 3.6e-15
+
+
+def test_slabs_give_the_same_fit(monkeypatch):
+    y = np.column_stack([np.sin(X[:, 0]), X[:, 1]])
+    whole = rf.fit_outer_weights(A, B, ETA, X, y, affine=True)
+    monkeypatch.setattr(outer_weights, "_SLAB", 8 * 25 * 30)
+    slabs = rf.fit_outer_weights(A, B, ETA, X, y, affine=True)
+    assert np.abs(slabs.c - whole.c).max() < 1e-13  # measured 8.6e-16
+
+
+def test_zero_values_give_zero_weights():
+    net = rf.fit_outer_weights(A, B, ETA, X, np.zeros((300, 2)), affine=True)
+    assert not net.c.any() and not net.linear.any() and not net.bias.any()
+
+
+def test_derived_activations_and_precision():
+    y = np.sin(X[:, 0])
+    direct = rf.fit_outer_weights(A, B, "sin", X, y, ridge=1e-3)
+    mirrored = rf.fit_outer_weights(A, B, rf.activation("cos").derivative(), X, y, ridge=1e-3)
+    assert np.abs(direct.c + mirrored.c).max() < 1e-14  # measured 0
+    slope = rf.fit_outer_weights(A, B, ETA.derivative(), X, y, ridge=1e-3)
+    expected = dense(ETA.derivative()(X @ A.T - B), y, 1e-3)
+    assert np.abs(slope.c - expected).max() < 1e-12  # measured 7.1e-15
+    single = [v.astype(np.float32) for v in (A, B, X, y)]
+    net = rf.fit_outer_weights(*single[:2], "sin", *single[2:], ridge=1e-3)
+    assert net.c.dtype == np.float32
+    assert np.abs(net.c - direct.c).max() < 1e-6  # measured 3.6e-8
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"ridge": -1.0}, "`ridge` must not be negative, got -1"),
+        ({"measure": 2.0}, "`ridge` must be positive where `measure` is given, got 0"),
+        ({"ridge": 1.0, "measure": 0.0}, "`measure` must be positive, got 0"),
+        ({"weights": np.full(300, -1.0)}, "`weights` must not be negative and not all zero"),
+        ({"weights": np.zeros(300)}, "`weights` must not be negative and not all zero"),
+        ({"weights": np.ones(2)}, "agree in their first length.*`weights`"),
+        ({"rcond": 1.0}, r"`rcond` must lie in \[0, 1\), got 1"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, match):
+    with pytest.raises(ValueError, match=match):
+        rf.fit_outer_weights(A, B, ETA, X, X[:, 0], **options)
+
+
+def test_clashing_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"first length, got `a` \(20, 2\), `b` \(3,\)"):
+        rf.fit_outer_weights(A, B[:3], ETA, X, X[:, 0])
+    with pytest.raises(ValueError, match=r"`points` must have shape \(n, 2\)"):
+        rf.fit_outer_weights(A, B, ETA, X[:, :1], X[:, 0])
+    with pytest.raises(ValueError, match=r"`points` \(300, 2\), `values` \(9,\)"):
+        rf.fit_outer_weights(A, B, ETA, X, X[:9, 0])
+    with pytest.raises(ValueError, match="`activation` must have values"):
+        rf.fit_outer_weights(A, B, "dirac", X, X[:, 0])
+    with (
+        rf.config(memory_budget=2**20),
+        pytest.raises(rf.MemoryBudgetError, match="a least-squares problem with 1000 neurons"),
+    ):
+        rf.fit_outer_weights(np.ones((1000, 2)), np.ones(1000), ETA, X, X[:, 0])

@@ -1,0 +1,287 @@
+"""Neurons from a spectrum: the quadrature network, unbiased draws, symmetry, least squares."""
+
+import numpy as np
+import pytest
+
+import ridgeflow as rf
+from ridgeflow.networks.sampling import ball_points, draw_nodes, sobol_points
+from ridgeflow.profiles.activation import Activation
+
+POINTS = np.linspace(-1.5, 1.5, 7)[:, None]
+# Ridgelets of the parity of the part of η that counts.
+ORDERS = {"gaussian": 4, "relu": 4, "softplus": 6, "tanh": 5, "step": 5, "relu2": 7, "erf": 5}
+
+
+def spectrum_1d(name, components=1, kind="polar", top=12.0):
+    """Exact spectrum of normal densities, from its closed form (theory 5)."""
+    psi = rf.Ridgelet(1, ORDERS[name], family="power", parity=Activation(name).parity)
+    if kind == "polar":
+        grid = rf.ParameterGrid.polar(1, 1, np.geomspace(2e-4, top, 72), 2.0, 0.35)
+    else:
+        grid = rf.ParameterGrid.cartesian((np.linspace(-9, 9, 61),), np.linspace(-25, 25, 151))
+    v = 1 + 0.3 * grid.a[:, 0] ** 2
+    columns = [
+        v ** (-(psi.exponent + 1) / 2) * psi((grid.a[:, 0] * mean - grid.b) / np.sqrt(v))
+        for mean in np.linspace(0, 0.4, components)
+    ]
+    values = columns[0] if components == 1 else np.column_stack(columns)
+    return rf.Spectrum(values, grid, psi)
+
+
+def density(x, components=1):
+    columns = [
+        np.exp(-((x[:, 0] - mean) ** 2) / 0.6) / np.sqrt(0.6 * np.pi)
+        for mean in np.linspace(0, 0.4, components)
+    ]
+    return columns[0] if components == 1 else np.column_stack(columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    # measured 6.4e-4, 6.8e-3, 1.6e-3, 4.9e-4, 3.0e-2, 1.5e-3, 4.2e-4: the steps of the grid
+    [
+        ("gaussian", 2e-3),
+        ("relu", 2e-2),
+        ("softplus", 5e-3),
+        ("tanh", 2e-3),
+        ("step", 8e-2),
+        ("relu2", 5e-3),
+        ("erf", 2e-3),
+    ],
+)
+def test_all_nodes_give_the_function_back(name, tolerance):
+    spectrum = spectrum_1d(name)
+    net = rf.ShallowNetwork.from_spectrum(spectrum, name, sampling="quadrature")
+    assert np.abs(net(POINTS) - density(POINTS)).max() < tolerance
+    direct = rf.reconstruct(spectrum, rf.activation(name), POINTS, method="direct")
+    assert np.abs(net(POINTS) - direct).max() < 1e-10  # measured DIRECT
+    assert net.width == spectrum.grid.size * (2 if name == "relu2" else 1)
+
+
+def test_all_nodes_of_a_full_grid_need_no_affine_part():
+    spectrum = spectrum_1d("tanh", kind="cartesian")
+    net = rf.ShallowNetwork.from_spectrum(spectrum, "tanh", sampling="quadrature")
+    assert not net.linear.any() and not net.bias.any()
+    assert np.abs(net(POINTS) - density(POINTS)).max() < 5e-3  # measured 1.1e-3
+
+
+@pytest.mark.parametrize("sampling", ["monte_carlo", "sobol"])
+@pytest.mark.parametrize(
+    ("name", "kind", "components"),
+    [("relu", "polar", 1), ("relu2", "polar", 1), ("step", "polar", 2), ("tanh", "cartesian", 2)],
+)
+def test_draws_are_unbiased(sampling, name, kind, components):
+    spectrum = spectrum_1d(name, components, kind)
+    every = rf.ShallowNetwork.from_spectrum(spectrum, name, sampling="quadrature")(POINTS)
+    rng = np.random.default_rng(11)
+    draws = np.array(
+        [
+            rf.ShallowNetwork.from_spectrum(spectrum, name, 12, sampling=sampling, rng=rng)(POINTS)
+            for _ in range(250)
+        ]
+    )
+    error = draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
+    worst = (np.abs(draws.mean(axis=0) - every) / error).max()
+    assert worst < 4  # measured 2.1
+
+
+def test_sobol_beats_monte_carlo_and_errors_fall_with_width():
+    spectrum = spectrum_1d("gaussian")
+    every = rf.ShallowNetwork.from_spectrum(spectrum, "gaussian", sampling="quadrature")(POINTS)
+    widths, rms = np.array([16, 64, 256]), {}
+    for sampling in ("monte_carlo", "sobol"):
+        rms[sampling] = [
+            np.sqrt(
+                np.mean(
+                    [
+                        (
+                            rf.ShallowNetwork.from_spectrum(
+                                spectrum, "gaussian", int(w), sampling=sampling, rng=seed
+                            )(POINTS)
+                            - every
+                        )
+                        ** 2
+                        for seed in range(30)
+                    ]
+                )
+            )
+            for w in widths
+        ]
+    slope = {k: np.polyfit(np.log(widths), np.log(v), 1)[0] for k, v in rms.items()}
+    assert -0.6 < slope["monte_carlo"] < -0.35  # measured -0.47
+    assert slope["sobol"] < -0.75  # measured -0.92
+    assert rms["sobol"][-1] < 0.3 * rms["monte_carlo"][-1]  # measured 0.12
+
+
+def test_draws_are_reproducible_nodes_of_the_grid():
+    spectrum = spectrum_1d("relu", 2)
+    for sampling in ("monte_carlo", "sobol"):
+        first, second = (
+            rf.ShallowNetwork.from_spectrum(spectrum, "relu", 37, sampling=sampling, rng=5)
+            for _ in range(2)
+        )
+        assert np.array_equal(first.c, second.c) and first.width == 37
+        assert first.component_shape == (2,)
+        nodes = {(a, b) for a, b in zip(spectrum.grid.a[:, 0], spectrum.grid.b, strict=True)}
+        assert all((a, b) in nodes for a, b in zip(first.a[:, 0], first.b, strict=True))
+
+
+def test_mirrored_neurons_keep_the_width():
+    spectrum = spectrum_1d("relu2")
+    net = rf.ShallowNetwork.from_spectrum(spectrum, "relu2", 64, rng=0)
+    assert net.width == 64 and not net.linear.any()
+    assert 20 < np.count_nonzero(net.a < 0) < 44  # half of them up to chance
+
+
+def test_least_squares_fits_what_it_is_given():
+    spectrum = spectrum_1d("gaussian")
+    x = np.linspace(-2, 2, 400)[:, None]
+    net = rf.ShallowNetwork.from_spectrum(
+        spectrum, "gaussian", 30, weights="least_squares", points=x, values=density(x), rng=0
+    )
+    assert len(np.unique(np.column_stack([net.a, net.b]), axis=0)) == 30
+    assert np.abs(net(x) - density(x)).max() < 1e-4  # measured 4e-7
+    own = rf.ShallowNetwork.from_spectrum(
+        spectrum, "gaussian", 30, weights="least_squares", points=x, rng=0
+    )
+    default = rf.ShallowNetwork.from_spectrum(
+        spectrum, "gaussian", 30, weights="least_squares", rng=0
+    )
+    for other in (own, default):
+        assert np.abs(other(POINTS) - density(POINTS)).max() < 1e-3  # measured 1e-4
+
+
+def test_least_squares_draws_more_nodes_than_have_mass():
+    spectrum = spectrum_1d("gaussian")
+    values = np.where(np.arange(spectrum.grid.size) == 100, 1.0, 1e-12 * spectrum.values)
+    values[:50] = 0
+    peaked = rf.Spectrum(values, spectrum.grid, spectrum.ridgelet)
+    net = rf.ShallowNetwork.from_spectrum(
+        peaked,
+        "gaussian",
+        20,
+        weights="least_squares",
+        points=POINTS,
+        values=density(POINTS),
+        rng=0,
+    )
+    assert len(np.unique(np.column_stack([net.a, net.b]), axis=0)) == 20
+
+
+def make_representation(fn, components=1):
+    region = rf.Region([0.0, 0.0], 1.0, 1.0)
+    return rf.IntegralRepresentation(
+        rf.CallableField(fn, 2, components=components),
+        rf.activation("tanh"),
+        region=region,
+        tol=1e-2,
+    )
+
+
+def test_representations_become_networks_with_their_affine_part():
+    rep = make_representation(lambda x: 5 * x + 3 + np.sin(2 * x), 2)
+    x = ball_points(50, np.zeros(2), 0.95, np.random.default_rng(0))
+    fitted = rf.ShallowNetwork.from_representation(rep, 60, weights="least_squares", rng=0)
+    assert fitted.component_shape == (2,) and fitted.width == 60
+    assert np.abs(fitted(x) - rep(x)).max() < 1e-3  # measured 8.2e-5
+    every = rf.ShallowNetwork.from_representation(rep, sampling="quadrature")
+    assert np.abs(every(x) - rep(x)).max() < 1e-3  # measured 1.6e-5
+    drawn = rf.ShallowNetwork.from_representation(rep, 16000, rng=0)
+    assert drawn.width == 16000
+    assert np.abs(drawn(x) - rep(x)).max() < 0.4  # measured DRAWN; independent draws: 1.3
+
+
+def test_single_precision_spectra_give_single_precision_networks():
+    spectrum = spectrum_1d("relu")
+    single = rf.Spectrum(spectrum.values.astype(np.float32), spectrum.grid, spectrum.ridgelet)
+    for weights in ("importance", "least_squares"):
+        net = rf.ShallowNetwork.from_spectrum(single, "relu", 9, weights=weights, rng=0)
+        assert net.a.dtype == net.c.dtype == net.linear.dtype == np.float32
+
+
+def test_nodes_follow_their_probability_through_nested_cells():
+    rng = np.random.default_rng(1)
+    mass = rng.random(24) * (rng.random(24) < 0.7)
+    ends = [np.array([8, 24]), np.arange(4, 25, 4), np.arange(1, 25)]
+    drawn = draw_nodes(mass, ends, rng.random((200_000, 3)))
+    share = np.bincount(drawn, minlength=24) / len(drawn)
+    assert not share[mass == 0].any()
+    assert np.abs(share - mass / mass.sum()).max() < 2e-3  # measured 7e-4
+    # The corners of the cube stay on nodes of positive mass.
+    corners = np.array([[0.0] * 3, [1 - 1e-16] * 3])
+    assert (mass[draw_nodes(mass, ends, corners)] > 0).all()
+
+
+def test_sobol_points_fill_cube_and_ball():
+    points = sobol_points(100, 3, np.random.default_rng(0))
+    assert points.shape == (100, 3) and points.min() >= 0 and points.max() < 1
+    assert sobol_points(1, 2, np.random.default_rng(0)).shape == (1, 2)
+    ball = ball_points(4096, np.array([1.0, -1.0]), 2.0, np.random.default_rng(0))
+    radius = np.linalg.norm(ball - [1.0, -1.0], axis=1)
+    assert radius.max() <= 2
+    assert abs(np.mean(radius < 1) - 0.25) < 2e-3  # measured 2.4e-4
+    assert np.abs(ball.mean(axis=0) - [1.0, -1.0]).max() < 2e-3  # measured 4e-4
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "match"),
+    [
+        (0, {}, "`width` must be at least 1, got 0"),
+        (None, {}, "`width` must be given for sampling='sobol'"),
+        (10**6, {"sampling": "quadrature"}, "`width` must be the number of nodes"),
+        (3, {"sampling": "random"}, "`sampling` must be one of sobol, monte_carlo, quadrature"),
+        (3, {"weights": "least_square"}, "did you mean 'least_squares'"),
+        (3, {"points": POINTS}, "must be left out for weights='importance'"),
+        (3, {"weights": "least_squares", "values": np.ones(7)}, "`points` must come with `values`"),
+        (10**6, {"weights": "least_squares"}, "must not exceed the .* nodes of nonzero spectrum"),
+        (
+            3,
+            {"weights": "least_squares", "points": POINTS, "values": np.ones(3)},
+            r"`values` must have shape \(7,\), got \(3,\)",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(width, options, match):
+    with pytest.raises(ValueError, match=match):
+        rf.ShallowNetwork.from_spectrum(spectrum_1d("gaussian"), "gaussian", width, **options)
+
+
+def test_spectra_without_a_density_are_refused():
+    good = spectrum_1d("gaussian")
+    zero = rf.Spectrum(np.zeros(good.grid.size), good.grid, good.ridgelet)
+    with pytest.raises(ValueError, match="`spectrum` must not vanish"):
+        rf.ShallowNetwork.from_spectrum(zero, "gaussian", 5)
+    turned = rf.Spectrum(1j * good.values, good.grid, good.ridgelet)
+    with pytest.raises(ValueError, match="`spectrum` must be real"):
+        rf.ShallowNetwork.from_spectrum(turned, "gaussian", 5)
+    plain = rf.ParameterGrid.nodes(good.grid.a, good.grid.b)
+    with pytest.raises(ValueError, match="quadrature weights, got plain nodes"):
+        rf.ShallowNetwork.from_spectrum(
+            rf.Spectrum(good.values, plain, good.ridgelet), "gaussian", 5
+        )
+    with pytest.raises(rf.AdmissibilityError):
+        rf.ShallowNetwork.from_spectrum(good, "tanh", 5)
+    full = spectrum_1d("tanh", kind="cartesian")
+    with pytest.raises(ValueError, match="`points` must be given .* on a cartesian grid"):
+        rf.ShallowNetwork.from_spectrum(full, "tanh", 5, weights="least_squares")
+
+
+class Representation:
+    """An affine field: nothing is left for the neurons."""
+
+    def __init__(self):
+        good = spectrum_1d("tanh")
+        self.spectrum = rf.Spectrum(np.zeros((good.grid.size, 1)), good.grid, good.ridgelet)
+        self.activation = rf.activation("tanh")
+        self.region = None
+
+    class affine:  # noqa: N801
+        matrix = np.array([[2.0]])
+        offset = np.array([-1.0])
+
+
+@pytest.mark.parametrize("weights", ["importance", "least_squares"])
+def test_affine_representations_have_zero_outer_weights(weights):
+    net = rf.ShallowNetwork.from_representation(Representation(), 6, weights=weights, rng=0)
+    assert net.width == 6 and not net.c.any()
+    assert np.array_equal(net(POINTS), 2 * POINTS - 1)
