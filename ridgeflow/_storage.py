@@ -58,8 +58,9 @@ def load_archive(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Any], 
     if not target.is_file():
         raise FileNotFoundError(f"`path` must name an existing file, got {str(target)!r}")
     try:
-        with np.load(target, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile) or _HEADER not in archive.files:
+        # Opened here, so that it is closed again where NumPy gives up half-way.
+        with open(target, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            if _HEADER not in archive.files:
                 raise FileFormatError(
                     f"{str(target)!r} was not written by ridgeflow (it holds no header)"
                 )

@@ -5,8 +5,8 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-
 import reference
+
 import ridgeflow as rf
 from ridgeflow._kernels.ridge_sums import ridge_features, ridge_sum, ridge_sum_gradient
 
@@ -185,7 +185,9 @@ def test_extreme_arguments_stay_finite(real):
     for name in NAMES:
         if name == "relu2":
             continue
-        got = one_neuron(name, z)
+        # Compiled code raises no flags on the way; interpreted it does.
+        with np.errstate(over="ignore", invalid="ignore"):
+            got = one_neuron(name, z)
         assert np.isfinite(got).all(), name
         expected = rf.activation(name)(z.astype(np.float64))
         bounded = np.abs(expected) < 10

@@ -54,7 +54,7 @@ def test_all_nodes_give_the_function_back(name, tolerance):
     net = rf.ShallowNetwork.from_spectrum(spectrum, name, sampling="quadrature")
     assert np.abs(net(POINTS) - density(POINTS)).max() < tolerance
     direct = rf.reconstruct(spectrum, rf.activation(name), POINTS, method="direct")
-    assert np.abs(net(POINTS) - direct).max() < 1e-10  # measured DIRECT
+    assert np.abs(net(POINTS) - direct).max() < 1e-12  # measured 3.9e-16
     assert net.width == spectrum.grid.size * (2 if name == "relu2" else 1)
 
 
@@ -140,7 +140,7 @@ def test_least_squares_fits_what_it_is_given():
         spectrum, "gaussian", 30, weights="least_squares", points=x, values=density(x), rng=0
     )
     assert len(np.unique(np.column_stack([net.a, net.b]), axis=0)) == 30
-    assert np.abs(net(x) - density(x)).max() < 1e-4  # measured 4e-7
+    assert np.abs(net(x) - density(x)).max() < 1e-4  # measured 1.4e-5
     own = rf.ShallowNetwork.from_spectrum(
         spectrum, "gaussian", 30, weights="least_squares", points=x, rng=0
     )
@@ -148,7 +148,7 @@ def test_least_squares_fits_what_it_is_given():
         spectrum, "gaussian", 30, weights="least_squares", rng=0
     )
     for other in (own, default):
-        assert np.abs(other(POINTS) - density(POINTS)).max() < 1e-3  # measured 1e-4
+        assert np.abs(other(POINTS) - density(POINTS)).max() < 3e-3  # measured 6.4e-4
 
 
 def test_least_squares_draws_more_nodes_than_have_mass():
@@ -188,7 +188,7 @@ def test_representations_become_networks_with_their_affine_part():
     assert np.abs(every(x) - rep(x)).max() < 1e-3  # measured 1.6e-5
     drawn = rf.ShallowNetwork.from_representation(rep, 16000, rng=0)
     assert drawn.width == 16000
-    assert np.abs(drawn(x) - rep(x)).max() < 0.4  # measured DRAWN; independent draws: 1.3
+    assert np.abs(drawn(x) - rep(x)).max() < 0.4  # measured 0.13
 
 
 def test_single_precision_spectra_give_single_precision_networks():
@@ -206,7 +206,7 @@ def test_nodes_follow_their_probability_through_nested_cells():
     drawn = draw_nodes(mass, ends, rng.random((200_000, 3)))
     share = np.bincount(drawn, minlength=24) / len(drawn)
     assert not share[mass == 0].any()
-    assert np.abs(share - mass / mass.sum()).max() < 2e-3  # measured 7e-4
+    assert np.abs(share - mass / mass.sum()).max() < 2e-3  # measured 9.2e-4
     # The corners of the cube stay on nodes of positive mass.
     corners = np.array([[0.0] * 3, [1 - 1e-16] * 3])
     assert (mass[draw_nodes(mass, ends, corners)] > 0).all()
@@ -219,8 +219,8 @@ def test_sobol_points_fill_cube_and_ball():
     ball = ball_points(4096, np.array([1.0, -1.0]), 2.0, np.random.default_rng(0))
     radius = np.linalg.norm(ball - [1.0, -1.0], axis=1)
     assert radius.max() <= 2
-    assert abs(np.mean(radius < 1) - 0.25) < 2e-3  # measured 2.4e-4
-    assert np.abs(ball.mean(axis=0) - [1.0, -1.0]).max() < 2e-3  # measured 4e-4
+    assert abs(np.mean(radius < 1) - 0.25) < 2e-3  # measured 0
+    assert np.abs(ball.mean(axis=0) - [1.0, -1.0]).max() < 2e-3  # measured 2.1e-4
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_spectra_without_a_density_are_refused():
     with pytest.raises(rf.AdmissibilityError):
         rf.ShallowNetwork.from_spectrum(good, "tanh", 5)
     full = spectrum_1d("tanh", kind="cartesian")
-    with pytest.raises(ValueError, match="`points` must be given .* on a cartesian grid"):
+    with pytest.raises(ValueError, match=r"`points` must be given .* on a cartesian grid"):
         rf.ShallowNetwork.from_spectrum(full, "tanh", 5, weights="least_squares")
 
 
@@ -275,7 +275,7 @@ class Representation:
         self.activation = rf.activation("tanh")
         self.region = None
 
-    class affine:  # noqa: N801
+    class affine:
         matrix = np.array([[2.0]])
         offset = np.array([-1.0])
 

@@ -26,7 +26,8 @@ from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
 
-_DEGREE = 7  # of the interpolation between depths
+_DEGREE = 15  # largest, of the interpolation between depths
+_LEBESGUE = 4.0  # largest amplification of errors by it
 _REFERENCE_DRAWS = 4000
 _SEED = 5  # of the draws that fix references and check interpolation
 
@@ -51,7 +52,7 @@ class DoubleContinuum:
         :math:`\psi`; by default ``admissible_ridgelet(activation, dim)``.
     times : array_like, shape (T,)
         Increasing depths (noise variances for a law) at which spectra are computed; between them
-        velocities are polynomials of degree at most 7 through the nearest. Chebyshev points are a
+        velocities are polynomials of degree at most 15 through the nearest. Chebyshev points are a
         good choice. One time makes a steady field.
     region : Region, optional
         Where the field is represented, for all depths; by default, for a law,
@@ -122,32 +123,35 @@ class DoubleContinuum:
         if not 0 < tol < 1:
             raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
         self.tol = tol
+        if not isinstance(law_or_field, (GaussianMixture, CallableField)):
+            raise TypeError(
+                "`law_or_field` must be a GaussianMixture or a CallableField, got "
+                f"{type(law_or_field).__name__} (use kernel_density for data)"
+            )
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None
         dim = law_or_field.dim
         self.ridgelet = admissible_ridgelet(activation, dim) if ridgelet is None else ridgelet
         if isinstance(law_or_field, GaussianMixture):
             exact = ContinuousDAE(law_or_field)
-            exact.law(float(self.times[0])), exact.law(float(self.times[-1]))
+            for t in (self.times[0], self.times[-1]):
+                exact.law(float(t))
             self.region = Region.holding(law_or_field) if region is None else region
             self._field: Callable = exact.velocity
-        elif isinstance(law_or_field, CallableField):
+        else:
             if region is None:
                 raise RegionError(
                     "a field needs a `region` on which it is represented, got None "
                     "(pass Region(center, radius, margin))"
                 )
-            if law_or_field.component_shape not in ((dim,), () if dim == 1 else (dim,)):
+            if law_or_field.component_shape != (dim,) and not (
+                dim == 1 and law_or_field.component_shape == ()
+            ):
                 raise ValueError(
                     f"`law_or_field` must have {dim} components, one for each dimension, got "
                     f"component shape {law_or_field.component_shape}"
                 )
             self.region = region
             self._field = _as_vector(law_or_field)
-        else:
-            raise TypeError(
-                "`law_or_field` must be a GaussianMixture or a CallableField, got "
-                f"{type(law_or_field).__name__} (use kernel_density for data)"
-            )
         if self.region.dim != dim:
             raise ValueError(f"`region` must have dimension {dim}, got {self.region.dim}")
         self.representations = self._represent(0.5 * tol)
@@ -221,15 +225,19 @@ class DoubleContinuum:
                 f"`t` must lie in [{first:g}, {last:g}], the depths of this continuum, got {t:g} "
                 "(build it with more times)"
             )
-        count = min(_DEGREE + 1, len(self.times))
         position = int(np.searchsorted(self.times, t))
-        start = int(np.clip(position - count // 2, 0, len(self.times) - count))
-        nodes = self.times[start : start + count]
-        gap = nodes[:, None] - nodes
-        np.fill_diagonal(gap, 1.0)
-        ratio = (t - nodes)[None, :] / gap
-        np.fill_diagonal(ratio, 1.0)
-        return list(range(start, start + count)), ratio.prod(axis=1)
+        for count in range(min(_DEGREE + 1, len(self.times)), 0, -1):
+            start = int(np.clip(position - count // 2, 0, len(self.times) - count))
+            nodes = self.times[start : start + count]
+            gap = nodes[:, None] - nodes
+            np.fill_diagonal(gap, 1.0)
+            ratio = (t - nodes)[None, :] / gap
+            np.fill_diagonal(ratio, 1.0)
+            weights = ratio.prod(axis=1)
+            # High degrees suit Chebyshev points; near the ends of equal steps they amplify errors.
+            if np.abs(weights).sum() <= _LEBESGUE:
+                break
+        return list(range(start, start + count)), weights
 
     def representation(self, t: float) -> IntegralRepresentation:
         """Integral representation of the velocity at one depth.
@@ -295,8 +303,12 @@ class DoubleContinuum:
             if w != 0.0:
                 coefficients += w * part.profiles.coefficients
         profiles = parts[0].profiles.with_coefficients(coefficients)
-        matrix = sum(w * part.affine.matrix for w, part in zip(weights, parts, strict=True))
-        offset = sum(w * part.affine.offset for w, part in zip(weights, parts, strict=True))
+        # In one dimension representations are scalar: matrices and offsets regain their axes.
+        matrix = np.zeros((self.dim, self.dim))
+        offset = np.zeros(self.dim)
+        for w, part in zip(weights, parts, strict=True):
+            matrix += w * np.reshape(part.affine.matrix, matrix.shape)
+            offset += w * np.reshape(part.affine.offset, offset.shape)
         if not slope:
             return profiles(x) + x @ matrix + offset, None
         value, gradient = profiles.with_gradient(x)

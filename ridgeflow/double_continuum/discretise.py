@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, one_of, positive_int
+from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.transforms.representation import IntegralRepresentation
 
@@ -36,11 +38,9 @@ def fit_network(
     rng: int | np.random.Generator | None = None,
 ) -> ShallowNetwork:
     """Neurons drawn from the spectrum of a representation, outer weights fitted to samples."""
-    drawn = ShallowNetwork.from_representation(
-        representation, width, sampling=sampling, weights="importance", rng=rng
-    )
+    a, b = oracle_neurons(representation.spectrum, width, sampling=sampling, rng=rng)
     return fit_outer_weights(
-        drawn.a, drawn.b, representation.activation, points, values, ridge=_RIDGE, affine=True
+        a, b, representation.activation, points, values, ridge=_RIDGE, affine=True
     )
 
 
@@ -77,22 +77,28 @@ def finite_network(
         where = x
         for fraction in _STAGES[layers]:
             t = min(start + fraction * step, last)
-            representation = continuum.representation(t)
             if weights == "least_squares":
-                # Stages meet the law where the method evaluates them.
+                # Stages meet the law where the method evaluates them. The density of the neurons
+                # may be that of the nearest spectrum: the fit makes up for the difference.
                 inside = _inside(continuum.region, where, layer)
-                target = continuum.velocity(inside, t)
-                stages.append(
-                    fit_network(
-                        representation, width, inside, target, sampling=sampling, rng=generator
-                    )
+                near = int(np.argmin(np.abs(continuum.times - t)))
+                stage = fit_network(
+                    continuum.representations[near],
+                    width,
+                    inside,
+                    continuum.velocity(inside, t),
+                    sampling=sampling,
+                    rng=generator,
                 )
             else:
-                stages.append(
-                    ShallowNetwork.from_representation(
-                        representation, width, sampling=sampling, weights=weights, rng=generator
-                    )
+                stage = ShallowNetwork.from_representation(
+                    continuum.representation(t),
+                    width,
+                    sampling=sampling,
+                    weights=weights,
+                    rng=generator,
                 )
+            stages.append(stage)
             half = 0.5 if fraction < 0.5 else 1.0
             where = x + half * step * stages[-1](where).reshape(x.shape)
         blocks.append(tuple(stages))
@@ -105,8 +111,6 @@ def _inside(region: Region, x: NDArray, layer: int) -> NDArray:
     held = region.contains(x)
     lost = int((~held).sum())
     if lost > 1e-3 * len(x):
-        from ridgeflow.errors import RegionError
-
         radius = float(np.linalg.norm(x - region.center, axis=1).max())
         raise RegionError(
             f"the draws must stay in the region of radius {region.radius:.4g}, got {lost} of "

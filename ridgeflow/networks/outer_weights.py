@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +31,25 @@ __all__ = ["OuterFit", "fit_outer_weights", "solve_outer_weights"]
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
+# Up to this many columns the BLAS threads of a factorisation wait for each other more than they
+# work; on a busy machine that costs fifty times the computation.
+_ONE_THREAD = 1024
+
+
+@cache
+def _thread_pools() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def _blas_threads(columns: int) -> AbstractContextManager[Any]:
+    """One BLAS thread for small factorisations, where threadpoolctl is installed."""
+    if columns > _ONE_THREAD or _thread_pools() is None:
+        return nullcontext()
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -203,6 +225,21 @@ def solve_outer_weights(
 
     ``values`` is (n, k); ``penalty`` is λ; where it is 0, directions below ``rcond`` are left out.
     """
+    with _blas_threads(len(b) + values.shape[1]):
+        return _solve(a, b, eta, points, values, penalty, affine, weights, rcond)
+
+
+def _solve(
+    a: NDArray,
+    b: NDArray,
+    eta: Activation,
+    points: NDArray,
+    values: NDArray,
+    penalty: float,
+    affine: bool,
+    weights: NDArray | None,
+    rcond: float | None,
+) -> OuterFit:
     n, dim = points.shape
     width, components = len(b), values.shape[1]
     if weights is None:

@@ -26,13 +26,14 @@ __all__ = [
     "draw_nodes",
     "network_from_representation",
     "network_from_spectrum",
+    "oracle_neurons",
     "sobol_points",
 ]
 
 _SAMPLINGS = ("sobol", "monte_carlo", "quadrature")
 _WEIGHTS = ("importance", "least_squares")
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
-# would mostly cancel each other (at 1e-9 they are 20 times smaller than at 1e-11, for the same error).
+# would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
 _FIT_CUT = 1e-9
 # SciPy renamed the argument in 1.15.
 _SOBOL_RNG = "rng" if "rng" in inspect.signature(qmc.Sobol.__init__).parameters else "seed"
@@ -111,8 +112,8 @@ def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
     values = spectrum.values
     if np.iscomplexobj(values):
         raise ValueError(
-            "`spectrum` must be real to give a real network, got complex values (transform its real "
-            "and imaginary parts as two components)"
+            "`spectrum` must be real to give a real network, got complex values (transform its "
+            "real and imaginary parts as two components)"
         )
     return values.reshape(len(values), -1)
 
@@ -238,6 +239,28 @@ def _distinct_nodes(
             rest = rest[np.argsort(-mass[rest], kind="stable")]
             return np.concatenate([drawn[first], rest[: wanted - len(first)]])
         count *= 4
+
+
+def oracle_neurons(
+    spectrum: Spectrum,
+    width: int,
+    *,
+    sampling: str = "sobol",
+    rng: int | np.random.Generator | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Different neurons (a, b) drawn with density |spectrum|, for outer weights to be fitted.
+
+    Raises
+    ------
+    ValueError
+        If the nodes carry no weights, or fewer of them than ``width`` carry any spectrum.
+    """
+    transform, rule = _checked(spectrum, width, sampling, "least_squares")
+    mass = np.linalg.norm(transform, axis=1) * rule
+    node = _distinct_nodes(
+        spectrum, width, sampling, as_generator(rng), mass if mass.any() else rule
+    )
+    return spectrum.grid.a[node], spectrum.grid.b[node]
 
 
 def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:

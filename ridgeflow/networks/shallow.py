@@ -403,7 +403,7 @@ class ShallowNetwork:
         >>> import ridgeflow as rf
         >>> field = rf.CallableField(lambda x: np.tanh(x[:, 0]), 1)
         >>> rep = rf.IntegralRepresentation(
-        ...     field, "gaussian", region=rf.Region([0.0], 1.0, 1.0), tol=1e-2)
+        ...     field, rf.activation("gaussian"), region=rf.Region([0.0], 1.0, 1.0), tol=1e-2)
         >>> ShallowNetwork.from_representation(rep, 20, weights="least_squares", rng=0).width
         20
         """

@@ -13,7 +13,7 @@ from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid, directions
 from ridgeflow.transforms.slices import ball_about, fourier_slices
-from ridgeflow.transforms.spectrum import discrete_transfer
+from ridgeflow.transforms.spectrum import discrete_transfer, tail_amplification
 
 __all__ = ["polar_grid_for"]
 
@@ -69,6 +69,7 @@ def polar_grid_for(
         scales = _log_scales(activation, ridgelet, constant, k, weighted, tol)
     step = float(np.clip(np.pi / ridgelet.bandlimit(1e-2 * tol), 0.05, 0.6))
     margin = ridgelet.decay_radius(1e-2 * tol)
+    margin = ridgelet.decay_radius(1e-2 * tol / tail_amplification(activation, ridgelet, margin))
     if n_directions is None:
         n_directions = _direction_count(dim, top * radius, tol)
     else:

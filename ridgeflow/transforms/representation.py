@@ -144,7 +144,8 @@ class IntegralRepresentation:
         source: GridField | GaussianMixture
         if region is None:
             source = field  # type: ignore[assignment]
-            self.affine = AffinePart.zero(field.dim, field.component_shape)
+            shape = field.component_shape
+            self.affine = AffinePart(np.zeros((field.dim, *shape)), np.zeros(shape))
             rms = None
         else:
             evaluate = field.pdf if isinstance(field, GaussianMixture) else field

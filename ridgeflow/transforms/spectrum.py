@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-__all__ = ["ErrorBudget", "FieldRecord", "Spectrum", "ball_volume", "discrete_transfer", "load_spectrum"]
+__all__ = ["ErrorBudget", "FieldRecord", "Spectrum", "ball_volume", "discrete_transfer", "load_spectrum", "tail_amplification"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,18 @@ def discrete_transfer(
     ratio = np.abs(k)[:, None] / grid.scales
     kernel = ratio * radial_kernel(activation, ridgelet, ratio)
     return 2 * (2 * np.pi) ** (grid.dim - 1) * kernel @ log_step
+
+
+def tail_amplification(activation: Activation, ridgelet: Ridgelet, margin: float) -> float:
+    """What a cut of the offsets costs in the reconstruction, relative to the spectrum.
+
+    An algebraic tail cut at z varies over lengths of z, where the activation's transform is larger
+    than at the ridgelet's own frequency, the root of its exponent, by their ratio to the order of
+    its pole at 0. A Gaussian tail is cut at high frequencies instead.
+    """
+    if not ridgelet.algebraic_tail:
+        return 1.0
+    return max(1.0, margin * float(np.sqrt(ridgelet.exponent))) ** activation.origin_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +285,9 @@ class Spectrum:
         else:
             realised = discrete_transfer(self.grid, activation, self.ridgelet, k)
             quadrature = weighted((realised - kept) / constant)
-        quadrature += record.offsets
+        quadrature += record.offsets * tail_amplification(
+            activation, self.ridgelet, self.grid.margin
+        )
         total = truncation + quadrature + record.directions + record.sampling
         return ErrorBudget(
             total,
