@@ -123,7 +123,10 @@ def test_fields_with_and_without_time():
     truth = 2 * np.arctan(np.tan(x / 2) * np.exp(-1.0))
     assert np.allclose(steady.flow(x, 1.0).points, truth, atol=1e-4)  # measured 2e-6
     timed = rf.DoubleContinuum(
-        rf.CallableField(lambda x, t: t * np.cos(x[:, 0]), 1), eta, times=[0.0, 0.5, 1.0], region=region
+        rf.CallableField(lambda x, t: t * np.cos(x[:, 0]), 1),
+        eta,
+        times=[0.0, 0.5, 1.0],
+        region=region,
     )
     assert np.allclose(timed.velocity(x, 0.25), 0.25 * np.cos(x), atol=1e-3)
     change = steady.flow(x, 1.0).log_density

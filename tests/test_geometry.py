@@ -99,5 +99,8 @@ def test_bad_geometry_is_refused(call, message):
 
 def test_a_grid_beyond_the_budget_is_refused_with_both_sizes():
     grid = rf.ParameterGrid.polar(2, 1000, np.geomspace(0.1, 1000, 50), 10.0, 0.1)
-    with rf.config(memory_budget=2**24), pytest.raises(MemoryError, match=r"needs \d+ MiB, the memory"):
+    with (
+        rf.config(memory_budget=2**24),
+        pytest.raises(MemoryError, match=r"needs \d+ MiB, the memory"),
+    ):
         _ = grid.a

@@ -118,7 +118,9 @@ def test_blending_is_linear():
     mixed = rf.IntegralRepresentation.blend([first, second], [0.25, -2.0])
     x = draws(30)
     assert np.allclose(mixed(x), 0.25 * first(x) - 2.0 * second(x), atol=1e-12)
-    assert np.allclose(mixed.spectrum.values, 0.25 * first.spectrum.values - 2 * second.spectrum.values)
+    assert np.allclose(
+        mixed.spectrum.values, 0.25 * first.spectrum.values - 2 * second.spectrum.values
+    )
     third = rf.IntegralRepresentation(other, rf.activation("relu"), region=REGION, tol=1e-2)
     with pytest.raises(ValueError, match="must share their grid"):
         rf.IntegralRepresentation.blend([first, third], [1.0, 1.0])
@@ -154,7 +156,9 @@ def test_blending_is_linear():
         ),
         (
             lambda: rf.IntegralRepresentation(
-                rf.CallableField(lambda x: x[:, 0], 4), rf.activation("tanh"), region=rf.Region([0] * 4, 1, 1)
+                rf.CallableField(lambda x: x[:, 0], 4),
+                rf.activation("tanh"),
+                region=rf.Region([0] * 4, 1, 1),
             ),
             ValueError,
             "dimension at most 3",

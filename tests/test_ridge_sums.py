@@ -127,7 +127,7 @@ def problem(n, dim, width, components, real, seed=0):
     return [rng.normal(size=shape).astype(real) for shape in shapes]
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3, 8, 9, 20])
+@pytest.mark.parametrize("dim", [1, 2, 3, 20, 70])
 @pytest.mark.parametrize(("n", "width", "components"), [(1, 1, 1), (5, 3, 2), (6, 700, 1)])
 def test_sums_match_a_naive_twin(dim, n, width, components):
     for name in ("relu", "tanh", "cos"):
@@ -139,16 +139,16 @@ def test_sums_match_a_naive_twin(dim, n, width, components):
         scale = 1 + np.sqrt(width * dim)
         out, grad = ridge_sum_gradient(x, a, b, c, CODES[name])
         assert np.abs(ridge_sum(x, a, b, c, CODES[name]) - value).max() < 1e-14 * scale
-        assert np.abs(out - value).max() < 1e-14 * scale  # measured 1.5e-15
+        assert np.abs(out - value).max() < 1e-14 * scale  # measured 1.2e-15
         assert np.abs(grad - gradient).max() < 1e-14 * scale  # measured 1.4e-15
         features = ridge_features(x, a, b, CODES[name])
         assert np.abs(features @ c - value).max() < 1e-14 * scale  # measured 1.7e-15
 
 
-@pytest.mark.parametrize("dim", [2, 12])
+@pytest.mark.parametrize("dim", [2, 70])
 @pytest.mark.parametrize("real", [np.float64, np.float32])
 def test_threads_do_not_change_a_bit(dim, real):
-    x, a, b, c = problem(1501, dim, 530, 2, real)
+    x, a, b, c = problem(701, dim, 530, 2, real)
     for code in (CODES["tanh"], CODES["relu"]):
         results = []
         for threads in (1, 2, 3):
@@ -162,7 +162,7 @@ def test_threads_do_not_change_a_bit(dim, real):
                 assert np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("dim", [2, 12])
+@pytest.mark.parametrize("dim", [2, 70])
 def test_float32_agrees_with_float64(dim):
     x, a, b, c = problem(50, dim, 300, 2, np.float32)
     wide = [v.astype(np.float64) for v in (x, a, b, c)]
@@ -172,7 +172,7 @@ def test_float32_agrees_with_float64(dim):
         value, gradient = ridge_sum_gradient(x, a, b, c, CODES[name])
         exact, exact_gradient = ridge_sum_gradient(*wide, CODES[name])
         assert value.dtype == gradient.dtype == np.float32
-        # measured 7.6e-7 and 8.5e-7 of the largest, at a·x of size 12
+        # measured 1.4e-6 and 1.6e-6 of the largest (dimension 70)
         assert np.abs(value - exact).max() < 3e-6 * np.abs(exact).max()
         if name not in ("relu", "step"):
             assert np.abs(gradient - exact_gradient).max() < 3e-6 * np.abs(exact_gradient).max()

@@ -127,7 +127,9 @@ def test_vector_and_complex_fields_are_transformed_by_component():
     psi = rf.Ridgelet(2, 4)
     grid = rf.ParameterGrid.polar(2, 6, np.geomspace(0.1, 4, 6), 5.0, 0.4)
     parts = [rf.ridgelet_transform(f, psi, grid).values for f in (one, two)]
-    assert np.allclose(rf.ridgelet_transform(both, psi, grid).values, np.stack(parts, 1), atol=1e-13)
+    assert np.allclose(
+        rf.ridgelet_transform(both, psi, grid).values, np.stack(parts, 1), atol=1e-13
+    )
     found = rf.ridgelet_transform(complex_field, psi, grid)
     assert np.allclose(found.values, parts[0] + 1j * parts[1], atol=1e-13)
     x = np.zeros((2, 2))
@@ -218,19 +220,31 @@ def test_an_unresolved_field_warns_with_its_error():
     ("call", "message"),
     [
         (lambda: rf.ridgelet_transform([1.0], rf.Ridgelet(1, 1), ([[1.0]], [0.0])), "`field` must"),
-        (lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(1, 1), ([[1.0, 0]], [0.0])), "`ridgelet` must"),
-        (lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), ([[1.0]], [0.0])), "`grid` must have"),
+        (
+            lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(1, 1), ([[1.0, 0]], [0.0])),
+            "`ridgelet` must",
+        ),
+        (
+            lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), ([[1.0]], [0.0])),
+            "`grid` must have",
+        ),
         (lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), 3.0), "`grid` must be"),
         (
-            lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="exat"),
+            lambda: rf.ridgelet_transform(
+                LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="exat"
+            ),
             "did you mean 'exact'",
         ),
         (
-            lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="slice"),
+            lambda: rf.ridgelet_transform(
+                LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="slice"
+            ),
             "needs a GridField",
         ),
         (
-            lambda: rf.ridgelet_transform(LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="direct"),
+            lambda: rf.ridgelet_transform(
+                LAW, rf.Ridgelet(2, 1), ([[1.0, 0]], [0.0]), method="direct"
+            ),
             "needs samples",
         ),
         (

@@ -30,7 +30,12 @@ _warned = False
 
 def _compile(function: Callable, **options: Any) -> Callable:
     global _warned
-    flags: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH, **options}
+    flags: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": _FASTMATH,
+        **options,
+    }
     try:
         return numba.njit(cache=True, **flags)(function)
     except RuntimeError:

@@ -19,8 +19,9 @@ from ridgeflow._kernels.neurons import (
 
 __all__ = ["ridge_features", "ridge_sum", "ridge_sum_gradient"]
 
-# From this dimension on a matrix product computes the arguments faster than the row passes.
-_BLAS_DIM = 9
+# From this dimension on a matrix product computes the arguments faster than the row passes. The
+# threads of BLAS keep spinning for a while after it, so the activation in between takes none.
+_BLAS_DIM = 64
 # Entries of one block of arguments: few, large products, whose threads seldom wait for each other.
 _BLOCK = 2**17
 
@@ -63,7 +64,7 @@ def ridge_sum(x: NDArray, a: NDArray, b: NDArray, c: NDArray, code: int) -> NDAr
             z = block @ a[part].T
             z -= b[part]
             h = np.empty_like(z)
-            parallel_for(activate, len(z), code, z, h, grain=16)
+            activate(0, len(z), code, z, h)
             total[: len(z)] += h @ c[part]
         out[first : first + rows] = total[: len(block)]
     return out
@@ -96,7 +97,7 @@ def ridge_sum_gradient(
             z = x[here] @ a[part].T
             z -= b[part]
             h, g = np.empty_like(z), np.empty_like(z)
-            parallel_for(activate_with_slopes, len(z), code, z, h, g, grain=16)
+            activate_with_slopes(0, len(z), code, z, h, g)
             total += h @ c[part]
             for k in range(n_out):
                 slope[:, :, k] += (g * c[part, k]) @ a[part]

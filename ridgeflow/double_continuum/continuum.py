@@ -172,7 +172,9 @@ class DoubleContinuum:
     def _represent(self, tol: float) -> list[IntegralRepresentation]:
         fields, references, grids = [], [], []
         for t in self.times:
-            fields.append(CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim))
+            fields.append(
+                CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim)
+            )
             references.append(self._reference(float(t)))
         shape = fields[0].component_shape
         for field, reference in zip(fields, references, strict=True):
@@ -286,7 +288,9 @@ class DoubleContinuum:
         """
         return self._evaluate(as_points(points, "points", self.dim), t)[0]
 
-    def _evaluate(self, x: NDArray, t: float, *, slope: bool = False) -> tuple[NDArray, NDArray | None]:
+    def _evaluate(
+        self, x: NDArray, t: float, *, slope: bool = False
+    ) -> tuple[NDArray, NDArray | None]:
         """Velocity, and where asked its divergence."""
         index, weights = self._weights(t)
         parts = [self.representations[i] for i in index]

@@ -19,7 +19,7 @@ from ridgeflow.transforms.representation import IntegralRepresentation
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum
 
-__all__ = ["fit_network", "finite_network"]
+__all__ = ["finite_network", "fit_network"]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-12

@@ -207,15 +207,15 @@ def main_line(
     network_error = error(network(draws))
 
     clock.start("errors by width and depth", 0.7)
-    widths = sorted({max(1, width // 16), max(1, width // 8), max(1, width // 4), max(1, width // 2)})
+    widths = sorted(
+        {max(1, width // 16), max(1, width // 8), max(1, width // 4), max(1, width // 2)}
+    )
     width_errors = {
         w: error(continuum.network(depth, w, rng=generator)(draws)) for w in widths if w < width
     }
     width_errors[width] = network_error
     depths = [d for d in (1, 2, 5) if d < depth]
-    depth_errors = {
-        d: error(continuum.network(d, width, rng=generator)(draws)) for d in depths
-    }
+    depth_errors = {d: error(continuum.network(d, width, rng=generator)(draws)) for d in depths}
     depth_errors[depth] = network_error
     depth_errors[2 * depth] = error(continuum.network(2 * depth, width, rng=generator)(draws))
 
@@ -268,7 +268,9 @@ def _shallow_dae(
     components = law.dim
     representation = IntegralRepresentation(
         CallableField(
-            (lambda x: t * dae.velocity(x)) if components > 1 else (lambda x: t * dae.velocity(x)[:, 0]),
+            (lambda x: t * dae.velocity(x))
+            if components > 1
+            else (lambda x: t * dae.velocity(x)[:, 0]),
             law.dim,
             components=components,
         ),

@@ -13,6 +13,7 @@ from ridgeflow._kernels.backprojection import sum_profiles, sum_profiles_gradien
 
 __all__ = ["Backprojection"]
 
+
 def _monomials_on_cells(degree: int) -> tuple[NDArray, NDArray]:
     """Nodes t (degree + 1,) and the matrix from values at them to ascending coefficients."""
     order = np.arange(degree + 1)

@@ -27,9 +27,9 @@ def direct_transform(
     """sum_i w_i f(x_i) conj psi(a_j . x_i - b_j) at all nodes: (P,) or (P, k)."""
     if isinstance(field, SampleField):
         points = field.points
-        columns = (field.values * field.weights[(...,) + (None,) * (field.values.ndim - 1)]).reshape(
-            len(points), -1
-        )
+        columns = (
+            field.values * field.weights[(...,) + (None,) * (field.values.ndim - 1)]
+        ).reshape(len(points), -1)
         single = field.points.dtype == np.float32
     else:
         points, columns = scattered_reference(field)

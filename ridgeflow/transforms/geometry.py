@@ -407,7 +407,9 @@ class ParameterGrid:
     @cached_property
     def half_counts(self) -> NDArray[np.int64]:
         """Offsets on each side of the middle one, for every scale of a polar grid."""
-        return np.ceil((self.scales * self.radius + self.margin) / self.step - 1e-9).astype(np.int64)
+        return np.ceil((self.scales * self.radius + self.margin) / self.step - 1e-9).astype(
+            np.int64
+        )
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -459,9 +461,7 @@ class ParameterGrid:
             self._check_size()
             return np.concatenate(
                 [
-                    np.repeat(
-                        2 * self.step * scale_weight * self.direction_weights, 2 * int(n) + 1
-                    )
+                    np.repeat(2 * self.step * scale_weight * self.direction_weights, 2 * int(n) + 1)
                     for scale_weight, n in zip(self.scale_weights, self.half_counts, strict=True)
                 ]
             )

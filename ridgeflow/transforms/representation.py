@@ -22,7 +22,7 @@ from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.ridgelet import backproject, ridgelet_transform
-from ridgeflow.transforms.spectrum import ErrorBudget, Spectrum, ball_volume
+from ridgeflow.transforms.spectrum import ErrorBudget, ball_volume
 
 __all__ = ["IntegralRepresentation", "localise", "sample_localised"]
 
@@ -219,7 +219,9 @@ class IntegralRepresentation:
         blended.__dict__.update(first.__dict__)
 
         def mix(arrays: Sequence[NDArray]) -> NDArray:
-            return sum((w * array for w, array in zip(weights, arrays, strict=True)), start=0.0 * arrays[0])
+            return sum(
+                (w * array for w, array in zip(weights, arrays, strict=True)), start=0.0 * arrays[0]
+            )
 
         parts = list(representations)
         blended.spectrum = replace(first.spectrum, values=mix([r.spectrum.values for r in parts]))
@@ -323,9 +325,7 @@ class IntegralRepresentation:
         rng = np.random.default_rng(_CHECK_SEED)
         if isinstance(field, GridField):
             nodes = field.points()
-            inside = np.flatnonzero(
-                np.linalg.norm(nodes - self._center, axis=1) <= self._radius
-            )
+            inside = np.flatnonzero(np.linalg.norm(nodes - self._center, axis=1) <= self._radius)
             chosen = rng.choice(inside, size=min(len(inside), _CHECK_POINTS), replace=False)
             points = nodes[chosen]
             truth = field.values.reshape(len(nodes), *field.component_shape)[chosen]

@@ -21,7 +21,7 @@ from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.diagnostics import field_record
 from ridgeflow.transforms.direct import direct_transform, network_sum
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.slices import FourierSlices, ball_about, fourier_slices
+from ridgeflow.transforms.slices import FourierSlices, fourier_slices
 from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = ["backproject", "reconstruct", "ridgelet_transform"]
@@ -296,7 +296,10 @@ def backproject(
         else:
             reach = rho * max(radius, grid.radius) + extra
             n = sp_fft.next_fast_len(
-                int(grid.half_counts[s]) + int(np.ceil(reach / grid.step)) + 1 + gamma.shape[1] // 2,
+                int(grid.half_counts[s])
+                + int(np.ceil(reach / grid.step))
+                + 1
+                + gamma.shape[1] // 2,
                 real=True,
             )
             omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * grid.step)

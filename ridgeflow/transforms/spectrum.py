@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-__all__ = ["ErrorBudget", "FieldRecord", "Spectrum", "ball_volume", "discrete_transfer", "load_spectrum", "tail_amplification"]
+__all__ = [
+    "ErrorBudget",
+    "FieldRecord",
+    "Spectrum",
+    "ball_volume",
+    "discrete_transfer",
+    "load_spectrum",
+    "tail_amplification",
+]
 
 
 @dataclass(frozen=True)
@@ -397,7 +405,9 @@ class Spectrum:
         }
         if self.grid.weights is not None:
             variables["weights"] = (("node",), self.grid.weights)
-        attributes = {f"ridgelet_{k}": v for k, v in self.ridgelet.to_dict().items() if v is not None}
+        attributes = {
+            f"ridgelet_{k}": v for k, v in self.ridgelet.to_dict().items() if v is not None
+        }
         return xarray.Dataset(variables, attrs={"grid": self.grid.kind, **attributes})
 
     def plot(self) -> matplotlib.figure.Figure:
