@@ -1,4 +1,4 @@
-"""Process-wide settings: one frozen ``Config``, read by ``get_config`` and changed by ``config``."""
+"""Process-wide settings: a frozen ``Config``, read by ``get_config``, changed by ``config``."""
 
 from __future__ import annotations
 

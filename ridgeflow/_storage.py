@@ -23,7 +23,7 @@ _VERSION = 1
 def save_archive(
     path: str | os.PathLike, kind: str, header: dict[str, Any], arrays: dict[str, NDArray]
 ) -> None:
-    """Write ``header`` (JSON values) and ``arrays``; an interrupted write leaves an old file whole."""
+    """Write ``header`` (JSON values) and ``arrays``; if interrupted, an old file stays whole."""
     target = Path(path)
     text = json.dumps({"kind": kind, "version": _VERSION, **header})
     if not target.parent.is_dir():

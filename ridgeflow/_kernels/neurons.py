@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ridgeflow._kernels._jit import _compile, kernel
+from ridgeflow._kernels._jit import compiled, kernel
 
 __all__ = ["activate", "activate_with_slopes", "sum_neurons", "sum_neurons_with_gradient"]
 
@@ -25,8 +25,8 @@ _STRICT: Any = {"fastmath": {"contract"}}
 _INLINE: Any = {**_STRICT, "error_model": "numpy", "nogil": True, "forceinline": True}
 
 
-_strict: Any = partial(_compile, **_STRICT)
-_scalar: Any = partial(_compile, **_STRICT, forceinline=True)
+_strict: Any = partial(compiled, **_STRICT)
+_scalar: Any = partial(compiled, **_STRICT, forceinline=True)
 
 
 # Near-minimax polynomials, ascending, for float64 and float32: (e^r − 1 − r)/r² on |r| <= ln2/2;

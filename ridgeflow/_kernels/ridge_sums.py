@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._kernels._jit import parallel_for
 from ridgeflow._kernels.neurons import (
     activate,
     activate_with_slopes,
     sum_neurons,
     sum_neurons_with_gradient,
 )
+from ridgeflow._parallel import parallel_for
 
 __all__ = ["ridge_features", "ridge_sum", "ridge_sum_gradient"]
 

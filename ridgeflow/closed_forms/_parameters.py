@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._kernels._jit import parallel_for
+from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import (
     as_covariance,
     as_points,

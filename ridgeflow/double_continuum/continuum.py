@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 from ridgeflow._validate import as_generator, as_points, finite_number, increasing
 from ridgeflow.errors import AccuracyWarning, RegionError
@@ -15,12 +14,13 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.sampling import ball_points
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.representation import IntegralRepresentation, sample_localised
-from ridgeflow.transforms.spectrum import ErrorBudget
+from ridgeflow.transforms.spectrum import ErrorBudget, ball_volume
 from ridgeflow.transport.flow import ContinuousDAE, FlowResult
 from ridgeflow.transport.ode import integrate
 
@@ -197,8 +197,6 @@ class DoubleContinuum:
         ]
 
     def _grid_for(self, source, reference: float, tol: float) -> tuple[ParameterGrid, float]:  # type: ignore[no-untyped-def]
-        from ridgeflow.transforms.spectrum import ball_volume
-
         size = float(np.sqrt((source.values**2).sum() * np.prod(source.spacing)))
         unit = reference * np.sqrt(ball_volume(self.dim, self.region.radius))
         inner = min(0.5, tol * unit / size) if size > 0 else 0.5
@@ -210,7 +208,7 @@ class DoubleContinuum:
         if self.law is not None:
             x = ContinuousDAE(self.law).law(t).sample(_REFERENCE_DRAWS, rng=_SEED)
         else:
-            x = _ball_points(self.region, _REFERENCE_DRAWS)
+            x = self._region_points(_REFERENCE_DRAWS)
         value = self._field(x, t)
         rms = float(np.sqrt((value**2).sum(axis=1).mean()))
         return max(rms, 1e-300)
@@ -464,7 +462,7 @@ class DoubleContinuum:
         ndarray, shape (n, m)
         """
         if self.law is None:
-            return _ball_points(self.region, n)
+            return self._region_points(n)
         generator = as_generator(rng)
         start = ContinuousDAE(self.law).law(float(self.times[0]))
         # The region holds all but 1e-6 of the law unless the caller chose it smaller.
@@ -478,6 +476,10 @@ class DoubleContinuum:
             f"the region of radius {self.region.radius:.4g} holds less than 1 % of the law "
             "(take Region.holding(law))"
         )
+
+    def _region_points(self, n: int) -> NDArray[np.float64]:
+        fixed = np.random.default_rng(_SEED)
+        return ball_points(n, self.region.center, self.region.radius, fixed)
 
     def error_budget(self) -> ErrorBudget:
         """Estimated error of the velocity by source, the worst over the depths.
@@ -508,7 +510,7 @@ class DoubleContinuum:
                 x = ContinuousDAE(self.law).law(t).sample(500, rng=_SEED)
                 x = x[self.region.contains(x)]
             else:
-                x = _ball_points(self.region, 500)
+                x = self._region_points(500)
             truth = self._field(x, t)
             gap = self._evaluate(x, t)[0] - truth
             scale = float(np.sqrt((truth**2).sum(axis=1).mean()))
@@ -527,16 +529,6 @@ def _as_vector(field: CallableField) -> Callable:
 
 def _at_time(field: Callable, t: float) -> Callable[[NDArray], NDArray]:
     return lambda x: field(x, t) if x.shape[1] > 1 else field(x, t)[:, 0]
-
-
-def _ball_points(region: Region, n: int) -> NDArray[np.float64]:
-    """Quasi-random points of the region's ball."""
-    sobol = qmc.Sobol(region.dim, scramble=True, rng=np.random.default_rng(_SEED))
-    kept: list[NDArray] = []
-    while sum(len(k) for k in kept) < n:
-        cube = region.center + region.radius * (2 * sobol.random(1 << (n - 1).bit_length()) - 1)
-        kept.append(cube[region.contains(cube)])
-    return np.concatenate(kept)[:n]
 
 
 def _common_grid(grids: list[tuple[ParameterGrid, float]]) -> ParameterGrid:

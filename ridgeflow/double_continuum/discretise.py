@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._kernels.ridge_sums import ridge_features
 from ridgeflow._validate import as_generator, one_of, positive_int
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["finite_network", "fit_network"]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
-_RIDGE = 1e-12
+_RIDGE = 1e-10
+
+# Candidates for each neuron, and points on which they are told apart.
+_CANDIDATES = 8
+_SELECTION = 600
 
 # Depths of the stages of a layer, in units of its step.
 _STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
@@ -37,11 +42,43 @@ def fit_network(
     sampling: str = "sobol",
     rng: int | np.random.Generator | None = None,
 ) -> ShallowNetwork:
-    """Neurons drawn from the spectrum of a representation, outer weights fitted to samples."""
-    a, b = oracle_neurons(representation.spectrum, width, sampling=sampling, rng=rng)
+    """Neurons drawn from the spectrum of a representation, outer weights fitted to samples.
+
+    ``points`` (n, m) are draws of the law on which the network will be used.
+    """
+    generator = as_generator(rng)
+    a, b = _active_neurons(representation, width, points, sampling, generator)
     return fit_outer_weights(
         a, b, representation.activation, points, values, ridge=_RIDGE, affine=True
     )
+
+
+def _active_neurons(
+    representation: IntegralRepresentation,
+    width: int,
+    points: NDArray,
+    sampling: str,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Neurons drawn with the oracle density times their own deviation over the points.
+
+    The spectrum knows the region but not where in it the law lives: a neuron that is affine over
+    the points adds nothing to them, however strong its spectrum.
+    """
+    spectrum, eta = representation.spectrum, representation.activation
+    available = int(np.count_nonzero(spectrum.mass)) or spectrum.grid.size
+    a, b = oracle_neurons(
+        spectrum, max(width, min(_CANDIDATES * width, available)), sampling=sampling, rng=rng
+    )
+    sample = points[:_SELECTION]
+    features = ridge_features(sample, a, b, eta.code)
+    affine, _ = np.linalg.qr(np.column_stack([np.ones(len(sample)), sample]))
+    features -= affine @ (affine.T @ features)
+    deviation = np.linalg.norm(features, axis=0)
+    # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
+    key = np.log(np.maximum(deviation, 1e-300)) + rng.gumbel(size=len(b))
+    chosen = np.argsort(-key, kind="stable")[:width]
+    return a[chosen], b[chosen]
 
 
 def finite_network(

@@ -36,7 +36,8 @@ _FIELD_ACTIVATIONS = ("tanh", "relu")
 class MainLine:
     """Everything that :func:`main_line` made and measured.
 
-    Errors of maps are RMS over fresh draws of the law, relative to the RMS displacement of the exact
+    Errors of maps are RMS over fresh draws of the law, relative to the RMS displacement of the
+    exact
     flow: the identity scores 1.
 
     Attributes
@@ -46,7 +47,8 @@ class MainLine:
     t_end : float
         End of depth, half of the singular time.
     field : dict
-        Activation name -> relative L2 error of the represented velocity over draws of the law inside
+        Activation name -> relative L2 error of the represented velocity over draws of the law
+        inside
         the region, the worst over depths.
     shallow : dict
         "representation", "network": relative L2 errors of the shallow DAE's displacement.
@@ -211,7 +213,9 @@ def main_line(
         {max(1, width // 16), max(1, width // 8), max(1, width // 4), max(1, width // 2)}
     )
     width_errors = {
-        w: error(continuum.network(depth, w, rng=generator)(draws)) for w in widths if w < width
+        w: error(continuum.network(depth, w, n_samples=_DRAWS, rng=generator)(draws))
+        for w in widths
+        if w < width
     }
     width_errors[width] = network_error
     depths = [d for d in (1, 2, 5) if d < depth]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._kernels._jit import parallel_for
+from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import (
     as_generator,
     as_points,

@@ -72,14 +72,14 @@ def _nested_ends(grid: ParameterGrid) -> list[NDArray[np.int64]]:
 
 
 def draw_nodes(
-    mass: NDArray, ends: list[NDArray[np.int64]], uniform: NDArray[np.float64]
+    cumulative: NDArray, ends: list[NDArray[np.int64]], uniform: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Nodes with probability ∝ ``mass`` by inverse conditional distributions.
+    """Nodes with probability ∝ their mass by inverse conditional distributions.
 
     Parameters
     ----------
-    mass : ndarray, shape (P,)
-        Not negative, not all zero.
+    cumulative : ndarray, shape (P + 1,)
+        Sums of the masses before each node, and the total, which is positive.
     ends : list of ndarray
         Of each level, the ends of consecutive cells of nodes; every level refines the one before,
         the last holds single nodes.
@@ -91,9 +91,8 @@ def draw_nodes(
     ndarray, shape (J,)
         Indices of nodes of positive mass.
     """
-    cumulative = np.concatenate([[0.0], np.cumsum(mass, dtype=np.float64)])
     low = np.zeros(len(uniform), np.int64)
-    high = np.full(len(uniform), len(mass))
+    high = np.full(len(uniform), len(cumulative) - 1)
     for level, column in zip(ends, uniform.T, strict=True):
         start, stop = cumulative[low], cumulative[high]
         target = start + column * (stop - start)
@@ -103,9 +102,13 @@ def draw_nodes(
         cell = np.clip(cell, first, last)
         low = np.maximum(low, np.where(cell > 0, level[np.maximum(cell, 1) - 1], 0))
         high = level[cell]
-    # Rounding of the cumulative sums may land beside the mass.
-    positive = np.flatnonzero(mass > 0)
-    return positive[np.clip(np.searchsorted(positive, low, side="right") - 1, 0, None)]
+    beside = cumulative[low + 1] == cumulative[low]
+    if beside.any():
+        # Rounding may land beside the mass: the nearest node before that carries some serves.
+        positive = np.flatnonzero(np.diff(cumulative) > 0)
+        before = np.searchsorted(positive, low[beside], side="right") - 1
+        low[beside] = positive[np.clip(before, 0, None)]
+    return low
 
 
 def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
@@ -171,11 +174,11 @@ def _importance(
             a, b, c = np.vstack([a, -a]), np.hstack([b, -b]), np.vstack([c / 2, sign * c / 2])
     else:
         count = int(width)  # type: ignore[arg-type]
-        mass = np.linalg.norm(values, axis=1) * rule
+        mass, cumulative = spectrum.mass, spectrum.cumulative_mass
         ends = _nested_ends(grid)
         uniform = _uniform(count, len(ends) + 1, sampling, rng)
-        node = draw_nodes(mass, ends, uniform[:, :-1])
-        factor = rule[node] * mass.sum() / (mass[node] * constant * count)
+        node = draw_nodes(cumulative, ends, uniform[:, :-1])
+        factor = rule[node] * cumulative[-1] / (mass[node] * constant * count)
         a, b, c = grid.a[node], grid.b[node], values[node] * factor[:, None]
         if mirrored:
             flip = np.where(uniform[:, -1] < 0.5, 1.0, -1.0)
@@ -214,9 +217,13 @@ def _distinct_nodes(
     width: int | None,
     sampling: str,
     rng: np.random.Generator,
-    mass: NDArray,
 ) -> NDArray[np.int64]:
-    """``width`` different nodes, drawn with probability ∝ ``mass`` and repeats left out."""
+    """``width`` different nodes, drawn with the oracle density and repeats left out; where the
+    spectrum vanishes, with that of the quadrature weights."""
+    mass, cumulative = spectrum.mass, spectrum.cumulative_mass
+    if cumulative[-1] == 0:
+        mass = np.asarray(spectrum.grid.weights)
+        cumulative = np.concatenate([[0.0], np.cumsum(mass)])
     if sampling == "quadrature":
         return np.arange(len(mass))
     available = int(np.count_nonzero(mass))
@@ -229,7 +236,7 @@ def _distinct_nodes(
     ends = _nested_ends(spectrum.grid)
     count = wanted
     while True:
-        drawn = draw_nodes(mass, ends, _uniform(count, len(ends), sampling, rng))
+        drawn = draw_nodes(cumulative, ends, _uniform(count, len(ends), sampling, rng))
         first = np.sort(np.unique(drawn, return_index=True)[1])
         if len(first) >= wanted:
             return drawn[first[:wanted]]
@@ -255,11 +262,8 @@ def oracle_neurons(
     ValueError
         If the nodes carry no weights, or fewer of them than ``width`` carry any spectrum.
     """
-    transform, rule = _checked(spectrum, width, sampling, "least_squares")
-    mass = np.linalg.norm(transform, axis=1) * rule
-    node = _distinct_nodes(
-        spectrum, width, sampling, as_generator(rng), mass if mass.any() else rule
-    )
+    _checked(spectrum, width, sampling, "least_squares")
+    node = _distinct_nodes(spectrum, width, sampling, as_generator(rng))
     return spectrum.grid.a[node], spectrum.grid.b[node]
 
 
@@ -287,8 +291,7 @@ def network_from_spectrum(
     """Network of nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
     transform, rule = _checked(spectrum, width, sampling, weights)
     generator = as_generator(rng)
-    mass = np.linalg.norm(transform, axis=1) * rule
-    if not mass.any():
+    if not spectrum.mass.any():
         raise ValueError(
             "`spectrum` must not vanish, got zeros at all nodes (there is no density to draw "
             "neurons from; the field is zero, or an affine field that the ridgelet cannot see)"
@@ -301,7 +304,7 @@ def network_from_spectrum(
             )
         return _importance(spectrum, eta, width, sampling, generator, transform, rule)
     admissibility(eta, spectrum.ridgelet)
-    node = _distinct_nodes(spectrum, width, sampling, generator, mass)
+    node = _distinct_nodes(spectrum, width, sampling, generator)
     if points is None:
         if values is not None:
             raise ValueError("`points` must come with `values`, got None")
@@ -351,17 +354,16 @@ def network_from_representation(
     spectrum, eta = rep.spectrum, rep.activation
     transform, rule = _checked(spectrum, width, sampling, weights)
     generator = as_generator(rng)
-    mass = np.linalg.norm(transform, axis=1) * rule
     matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
     offset = np.asarray(rep.affine.offset, dtype=float).reshape(-1)
-    if not mass.any():
+    if not spectrum.mass.any():
         # An affine field: the affine part is all of it, and any neurons serve.
-        node = _distinct_nodes(spectrum, width, sampling, generator, rule)
+        node = _distinct_nodes(spectrum, width, sampling, generator)
         a, b = spectrum.grid.a[node], spectrum.grid.b[node]
         outer = np.zeros((len(node), transform.shape[1]))
         return _assembled(spectrum, eta, a, b, outer, matrix, offset)
     if weights == "least_squares":
-        node = _distinct_nodes(spectrum, width, sampling, generator, mass)
+        node = _distinct_nodes(spectrum, width, sampling, generator)
         if rep.region is None:
             center, radius = _covered_ball(spectrum)
         else:

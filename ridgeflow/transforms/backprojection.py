@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._kernels._jit import parallel_for
 from ridgeflow._kernels.backprojection import sum_profiles, sum_profiles_gradient
+from ridgeflow._parallel import parallel_for
 
 __all__ = ["Backprojection"]
 

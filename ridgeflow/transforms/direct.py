@@ -1,4 +1,4 @@
-"""Direct sums: the transform over samples and the network over nodes, the references of all else."""
+"""Direct sums: the transform over samples, the network over nodes; the references of the rest."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def network_sum(
     grid = spectrum.grid
     if grid.weights is None:
         raise ValueError(
-            "reconstruction needs quadrature weights, got a spectrum on plain nodes (use a polar or "
-            "cartesian ParameterGrid)"
+            "reconstruction needs quadrature weights, got a spectrum on plain nodes (use a polar "
+            "or cartesian ParameterGrid)"
         )
     if activation.code < 0:
         raise ValueError(

@@ -69,7 +69,8 @@ def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float6
     Notes
     -----
     **Accuracy.** m = 2: equispaced angles :math:`\pi i/n`, exact for trigonometric polynomials of
-    degree < 2n. m = 3: rings at Gauss-Legendre heights of the upper hemisphere, each with equispaced
+    degree < 2n. m = 3: rings at Gauss-Legendre heights of the upper hemisphere, each with
+    equispaced
     longitudes whose number follows the ring's circumference; exact to rounding for even spherical
     harmonics up to a degree of about :math:`2\sqrt{n}`. m > 3: a scrambled Sobol sequence mapped by
     the normal quantile, equal weights, error close to 1/n for smooth F.
@@ -79,7 +80,8 @@ def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float6
     References
     ----------
     M. Hortal and A. J. Simmons, *Use of reduced Gaussian grids in spectral models*, Monthly Weather
-    Review 119 (1991). A. B. Owen, *Scrambling Sobol' and Niederreiter-Xing points*, J. Complexity 14
+    Review 119 (1991). A. B. Owen, *Scrambling Sobol' and Niederreiter-Xing points*, J. Complexity
+    14
     (1998).
 
     Examples
@@ -104,7 +106,8 @@ def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _reduced_gauss(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # A degree t needs r = t/4 rings on the half sphere, and on a ring of radius s a little more than
+    # A degree t needs r = t/4 rings on the half sphere, and on a ring of radius s a little more
+    # than
     # t s longitudes: the harmonics of higher order fade on it over an Airy transition.
     rings, spare = 1, 0.0
     for trial in range(2, n + 1):
@@ -134,7 +137,8 @@ def _reduced_gauss(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 class ParameterGrid:
     r"""Nodes (a, b) of parameter space and their quadrature weights.
 
-    Build one with :meth:`polar`, :meth:`for_field`, :meth:`cartesian` or :meth:`nodes`. A polar grid
+    Build one with :meth:`polar`, :meth:`for_field`, :meth:`cartesian` or :meth:`nodes`. A polar
+    grid
     is made of directions u, scales :math:`\rho` and offsets, with :math:`a = \rho u` and
     :math:`b = \rho\, u\cdot c + j\,\text{step}`, c the center; it stores half of the directions and
     its weights carry the factor 2:
@@ -161,7 +165,8 @@ class ParameterGrid:
     Notes
     -----
     **Accuracy.** The step must resolve the ridgelet (0.3 to 0.5), and the offsets reach
-    :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`: constant step, so that high scales
+    :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`: constant step, so that high
+    scales
     have more offsets than low ones.
 
     **Cost.** The nodes are made on demand: (m + 2) P numbers.
@@ -200,7 +205,8 @@ class ParameterGrid:
         center: ArrayLike | None = None,
         scale_weights: ArrayLike | None = None,
     ) -> ParameterGrid:
-        r"""Directions x scales x offsets, :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`.
+        r"""Directions x scales x offsets,
+        :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`.
 
         Parameters
         ----------
@@ -417,13 +423,13 @@ class ParameterGrid:
         counts = len(self.directions) * (2 * self.half_counts + 1)
         return np.concatenate([[0], np.cumsum(counts)])
 
-    def offsets(self, scale: int) -> NDArray[np.float64]:
+    def offsets(self, scale: int) -> NDArray:
         """Offsets of one scale of a polar grid, relative to ``a . center``."""
         n = int(self.half_counts[scale])
         return self.step * np.arange(-n, n + 1)
 
     @cached_property
-    def a(self) -> NDArray[np.float64]:
+    def a(self) -> NDArray:
         """Inner weights (P, m)."""
         self._check_size()
         if self.kind == "polar":

@@ -36,8 +36,8 @@ def polar_grid_for(
     if not isinstance(field, (GridField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField or a GaussianMixture, got "
-            f"{type(field).__name__} (smooth scattered samples with kernel_density, or build a grid "
-            "with ParameterGrid.polar)"
+            f"{type(field).__name__} (smooth scattered samples with kernel_density, or build a "
+            "grid with ParameterGrid.polar)"
         )
     if ridgelet.dim != field.dim:
         raise ValueError(
@@ -128,8 +128,8 @@ def _log_scales(activation, ridgelet, constant, k, weighted, tol) -> NDArray:  #
         if error <= 0.5 * tol:
             return scales
     raise ValueError(
-        f"`tol` must be reachable with 64 scales per octave, got {tol:g} for {activation.name}: the "
-        f"discrete transfer function is off by {error:.1e} (take a ridgelet of the smooth family, "
+        f"`tol` must be reachable with 64 scales per octave, got {tol:g} for {activation.name}: "
+        f"the discrete transfer function is off by {error:.1e} (take a smooth ridgelet, "
         "admissible_ridgelet(activation, dim))"
     )
 

@@ -1,4 +1,4 @@
-"""Integral representations: a field as affine part + window + spectrum, a network of infinite width."""
+"""Integral representations: affine part + window + spectrum, a network of infinite width."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ class IntegralRepresentation:
     -----
     **Accuracy.** ``error_budget()``; the window's margin decides how many wave numbers are needed.
 
-    **Cost.** Sampling the field on a grid, one ridgelet transform, one backprojection. The number of
+    **Cost.** Sampling the field on a grid, one ridgelet transform, one backprojection. The number
+    of
     samples and of nodes grows with the power m of the wave numbers: meant for m <= 3.
 
     References
@@ -370,7 +371,8 @@ def _localised_grid(field: GridField, region: Region) -> tuple[GridField, Affine
         if axis[0] > middle - region.outer_radius or axis[-1] < middle + region.outer_radius:
             raise RegionError(
                 f"`field` must cover the region of outer radius {region.outer_radius:.4g}, got an "
-                f"axis from {axis[0]:.4g} to {axis[-1]:.4g} (take a smaller Region or a larger grid)"
+                f"axis from {axis[0]:.4g} to {axis[-1]:.4g} (take a smaller Region or a larger "
+                "grid)"
             )
     points = field.points()
     values = field.values.reshape(len(points), *field.component_shape)
@@ -395,8 +397,8 @@ def sample_localised(
     dim = region.dim
     if dim not in _LARGEST_AXIS:
         raise ValueError(
-            f"a field must have dimension at most 3 to be sampled on a grid, got {dim} (fit networks "
-            "to samples instead: fit_outer_weights)"
+            f"a field must have dimension at most 3 to be sampled on a grid, got {dim} (fit "
+            "networks to samples instead: fit_outer_weights)"
         )
     n = n_axis or {1: 64, 2: 48, 3: 32}[dim]
     while True:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft as sp_fft
 
+from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
 from ridgeflow.closed_forms import ridgelet_gaussian_mixture
 from ridgeflow.errors import AccuracyWarning
@@ -81,7 +82,8 @@ def ridgelet_transform(
 
     Notes
     -----
-    **Accuracy.** "exact": rounding. "slice": for a band-limited field, the tail of the ridgelet that
+    **Accuracy.** "exact": rounding. "slice": for a band-limited field, the tail of the ridgelet
+    that
     is wrapped around the period, below ``tol`` (and below 1e-13 for the ridgelets of
     :func:`admissible_ridgelet`). "direct": rounding, for the measure that the samples are.
 
@@ -116,7 +118,8 @@ def ridgelet_transform(
     if not isinstance(grid, ParameterGrid):
         if not (isinstance(grid, (tuple, list)) and len(grid) == 2):
             raise TypeError(
-                f"`grid` must be a ParameterGrid or a pair of arrays (a, b), got {type(grid).__name__}"
+                "`grid` must be a ParameterGrid or a pair of arrays (a, b), got "
+                f"{type(grid).__name__}"
             )
         grid = ParameterGrid.nodes(*grid)
     for name, dim in (("ridgelet", ridgelet.dim), ("grid", grid.dim)):
@@ -151,33 +154,30 @@ def ridgelet_transform(
         f"a spectrum of {grid.size} nodes",
         "take fewer directions, scales or offsets, or raise memory_budget",
     )
-    if method == "exact":
-        assert_mixture = field
+    if isinstance(field, GaussianMixture):
         values = ridgelet_gaussian_mixture(
             grid.a,
             grid.b,
             ridgelet,
-            assert_mixture.weights,  # type: ignore[union-attr]
-            assert_mixture.means,  # type: ignore[union-attr]
-            assert_mixture.covariances,  # type: ignore[union-attr]
+            field.weights,
+            field.means,
+            field.covariances,
         )
         slices = (
             fourier_slices(field, grid.directions, grid.center, tol)
             if grid.kind == "polar"
             else None
         )
-    elif method == "direct":
+    elif method == "direct" or isinstance(field, SampleField):
         values, slices = direct_transform(field, ridgelet, grid), None
     else:
         slices = fourier_slices(field, grid.directions, grid.center, tol)
         values = _from_slices(slices, ridgelet, grid, tol)
-        values = _as_field(values, field)  # type: ignore[arg-type]
+        values = _as_field(values, field)
     record = None
     if slices is not None:
         record = field_record(field, slices, values, ridgelet, grid, tol)  # type: ignore[arg-type]
         if record.sampling > max(tol, 1e-6):
-            import warnings
-
             warnings.warn(
                 f"the samples of the field leave a relative L2 error of {record.sampling:.1e}: its "
                 f"energy reaches the highest wave number {slices.band:.3g} that they resolve "
@@ -210,22 +210,20 @@ def _from_slices(
     step = grid.step / finer
     for s, rho in enumerate(grid.scales):
         outer = int(grid.half_counts[s]) * finer
-        n = sp_fft.next_fast_len(
-            max(2 * outer + 1, outer + int(np.ceil((rho * slices.radius + reach) / step)) + 1),
-            real=True,
+        n = fast_length(
+            max(2 * outer + 1, outer + int(np.ceil((rho * slices.radius + reach) / step)) + 1)
         )
         omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
         used = int(np.searchsorted(rho * omega, slices.band, side="right"))
-        spectrum = np.zeros((len(grid.directions), n // 2 + 1, components), complex)
-        spectrum[:, :used] = slices.at(rho * omega[:used])
-        spectrum[:, :used] *= np.conj(ridgelet.fourier(omega[:used]))[None, :, None] / step
-        if n % 2 == 0:
-            spectrum[:, -1] = spectrum[:, -1].real
+        plan = RowFFT(len(grid.directions) * components, n)
+        side = plan.spectrum.reshape(len(grid.directions), components, -1)
+        side[:, :, :used] = np.moveaxis(slices.at(rho * omega[:used]), 2, 1)
+        side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
         # b runs over both signs: the inverse FFT leaves the negative half at the end.
-        series = sp_fft.irfft(spectrum, n=n, axis=1)
+        series = plan.inverse().reshape(len(grid.directions), components, n)
         index = finer * np.arange(-(outer // finer), outer // finer + 1)
         start, stop = grid.starts[s], grid.starts[s + 1]
-        values[start:stop] = series[:, index].reshape(-1, components)
+        values[start:stop] = np.moveaxis(series[:, :, index], 1, 2).reshape(-1, components)
     return values
 
 
@@ -239,7 +237,7 @@ def _response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
     omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * step)
     response = np.zeros(n // 2 + 1, complex)
     response[1:] = np.conj(ridgelet.fourier(omega)) * activation.fourier(omega)
-    profile = np.abs(sp_fft.irfft(response, n=n)[: n // 2])
+    profile = np.abs(np.fft.irfft(response, n=n)[: n // 2])
     large = np.flatnonzero(profile > 1e-12 * profile.max())
     return min(200.0, step * float(large[-1] + 1))
 
@@ -295,19 +293,15 @@ def backproject(
             omega, response = _point_mass(gamma, grid.offsets(s), activation, grid.step)
         else:
             reach = rho * max(radius, grid.radius) + extra
-            n = sp_fft.next_fast_len(
-                int(grid.half_counts[s])
-                + int(np.ceil(reach / grid.step))
-                + 1
-                + gamma.shape[1] // 2,
-                real=True,
-            )
+            half = gamma.shape[1] // 2
+            n = fast_length(2 * half + 1 + int(np.ceil(reach / grid.step)))
             omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * grid.step)
             omega = omega[omega <= limit]
-            centred = np.zeros((n_directions, n, components))
-            index = np.arange(gamma.shape[1]) - gamma.shape[1] // 2
-            centred[:, index] = gamma
-            transform = sp_fft.rfft(centred, axis=1)[:, 1 : len(omega) + 1]
+            plan = RowFFT(n_directions * components, n)
+            side = plan.real.reshape(n_directions, components, n)
+            side[:, :, np.arange(-half, half + 1)] = np.moveaxis(gamma, 2, 1)
+            transform = plan.forward()[:, 1 : len(omega) + 1]
+            transform = np.moveaxis(transform.reshape(n_directions, components, -1), 1, 2)
             # (1/2 pi) * step * d omega, and twice the real part for the two signs of omega.
             response = transform * (activation.fourier(omega) * 2 / n)[None, :, None]
         response = response * (2 * grid.scale_weights[s] / constant)

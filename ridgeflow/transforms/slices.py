@@ -111,7 +111,7 @@ def _from_wave_numbers(slices: NDArray, step: float, radius: float) -> FourierSl
 def fourier_slices(
     field: object, directions: NDArray, center: NDArray, tol: float
 ) -> FourierSlices:
-    """Slices of a field along ``directions`` (U, m), about ``center``; ``tol`` bounds what is cut."""
+    """Slices along ``directions`` (U, m) about ``center``; ``tol`` bounds what is cut."""
     raise TypeError(
         f"`field` must be a GridField or a GaussianMixture, got {type(field).__name__} "
         "(sample a callable on a grid with GridField.from_function, or smooth scattered samples "
@@ -166,7 +166,7 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
 
 
 def _phases(wave: NDArray, x: NDArray) -> NDArray:
-    """exp(-i wave x) on a uniform axis, from the exponentials of every 16th point and of 16 steps."""
+    """exp(-i wave x) on a uniform axis: those of every 16th point times those of 16 steps."""
     step = (x[-1] - x[0]) / max(1, len(x) - 1)
     fine = np.exp(-1j * np.outer(wave, step * np.arange(16)))
     coarse = np.exp(-1j * np.outer(wave, x[0] + 16 * step * np.arange(-(-len(x) // 16))))
@@ -182,6 +182,6 @@ def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:
 
 
 def scattered_reference(field: GridField) -> tuple[NDArray, NDArray]:
-    """The points of a grid and their values times the cell volume: the direct sum of a transform."""
+    """The points of a grid and their values times the cell volume, for direct sums."""
     values = _real_components(field.values, field.dim)
     return field.points(), values.reshape(-1, values.shape[-1]) * float(np.prod(field.spacing))

@@ -1,4 +1,4 @@
-"""The Spectrum: values of a ridgelet transform on its nodes, with norm, error budget and storage."""
+"""The Spectrum: a ridgelet transform on its nodes, with norm, error budget and storage."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class ErrorBudget:
 class FieldRecord:
     """What a spectrum remembers of the field that it was computed from.
 
-    ``energy`` is :math:`k^{m-1}\\,dk \\int |\\hat f(ku)|^2 du` at ``wave_numbers``; ``norm`` the L2 norm
+    ``energy`` is :math:`k^{m-1}\\,dk \\int |\\hat f(ku)|^2 du` at ``wave_numbers``; ``norm`` the
+    L2 norm
     of f; ``directions``, ``sampling`` and ``offsets`` the relative L2 errors that the set of
     directions, the samples and the finite range of offsets cost, whatever the activation;
     ``single_frequency`` the error of directions and scales together for cos and sin, which see one
@@ -209,10 +210,31 @@ class Spectrum:
         n_offsets = 2 * int(self.grid.half_counts[scale]) + 1
         return self.values[start:stop].reshape(-1, n_offsets, *self.component_shape)
 
+    @cached_property
+    def mass(self) -> NDArray[np.float64]:
+        """|R[f;psi](a_j, b_j)| w_j (P,): the oracle density of neurons, up to its sum.
+
+        Raises ValueError where the nodes carry no quadrature weights.
+        """
+        weights = self.grid.weights
+        if weights is None:
+            raise ValueError(
+                "the density of neurons needs quadrature weights, got a spectrum on plain nodes "
+                "(use a polar or cartesian ParameterGrid)"
+            )
+        flat = self.values.reshape(len(weights), -1)
+        return np.sqrt((np.abs(flat).astype(np.float64) ** 2).sum(axis=1)) * weights
+
+    @cached_property
+    def cumulative_mass(self) -> NDArray[np.float64]:
+        """Sums of ``mass`` over the nodes before each, and the total: (P + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(self.mass)])
+
     def norm(self) -> float:
         r"""Norm in L2 of parameter space, :math:`(\int |R[f;\psi]|^2 da\,db)^{1/2}`.
 
-        By Plancherel's formula it equals :math:`\sqrt{K(\psi,\psi,m)}\,\|f\|` up to the range of the
+        By Plancherel's formula it equals :math:`\sqrt{K(\psi,\psi,m)}\,\|f\|` up to the range of
+        the
         grid.
 
         Returns
@@ -383,7 +405,8 @@ class Spectrum:
         Returns
         -------
         xarray.Dataset
-            Variables ``values`` (node[, component]), ``a`` (node, axis), ``b`` (node) and, where the
+            Variables ``values`` (node[, component]), ``a`` (node, axis), ``b`` (node) and, where
+            the
             nodes have them, ``weights`` (node); the ridgelet is kept in the attributes.
 
         Raises
@@ -479,7 +502,6 @@ def load_spectrum(path: str | os.PathLike) -> Spectrum:
     elif kind == "nodes":
         grid = ParameterGrid.nodes(arrays["a"], arrays["b"])
     else:
-        names = ("directions", "direction_weights", "scales", "scale_weights", "center")
         grid = ParameterGrid(
             kind="polar",
             dim=ridgelet.dim,
@@ -487,7 +509,11 @@ def load_spectrum(path: str | os.PathLike) -> Spectrum:
             radius=header["radius"],
             step=header["step"],
             margin=header["margin"],
-            **{name: arrays[name] for name in names},
+            directions=arrays["directions"],
+            direction_weights=arrays["direction_weights"],
+            scales=arrays["scales"],
+            scale_weights=arrays["scale_weights"],
+            center=arrays["center"],
         )
     record = None
     if "record" in header:

@@ -1,0 +1,94 @@
+"""FFT plans that own their aligned buffers.
+
+Callers write into a plan's input buffer and read its output buffer, so that nothing is copied in or
+out: with copies FFTW would lose its advantage. Rows are spread over threads in pieces with a plan
+of
+their own; a single transform is never split.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pyfftw
+from numpy.typing import NDArray
+
+from ridgeflow._config import get_config
+from ridgeflow._parallel import parallel_for
+
+__all__ = ["RowFFT", "fast_length"]
+
+_EFFORT = {"estimate": "FFTW_ESTIMATE", "measure": "FFTW_MEASURE", "patient": "FFTW_PATIENT"}
+
+# The planner of FFTW is not safe under threads; executing plans is.
+_planner = threading.Lock()
+
+# Pieces of about this many numbers are worth a thread.
+_GRAIN = 1 << 14
+
+
+def fast_length(n: int) -> int:
+    """Least even length >= n of the form 2^a 3^b 5^c 7^d."""
+    n = max(2, n + n % 2)
+    while True:
+        rest = n
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 2
+
+
+class RowFFT:
+    """Real FFTs of many rows of one length, on buffers of its own.
+
+    ``real`` (rows, n) and ``spectrum`` (rows, n//2 + 1) are the two sides. ``forward()`` fills the
+    spectrum from the real rows, ``inverse()`` the real rows from the spectrum, divided by n; either
+    may overwrite its input. Sign and order are those of ``numpy.fft.rfft``. Use a plan in one
+    thread
+    at a time.
+    """
+
+    def __init__(self, rows: int, n: int, dtype: np.typing.DTypeLike = np.float64) -> None:
+        config = get_config()
+        single = np.dtype(dtype) == np.float32
+        self.real: NDArray = pyfftw.empty_aligned((rows, n), "float32" if single else "float64")
+        self.spectrum: NDArray = pyfftw.empty_aligned(
+            (rows, n // 2 + 1), "complex64" if single else "complex128"
+        )
+        self._scale = 1.0 / n
+        pieces = max(1, min(config.threads, rows * n // _GRAIN, rows))
+        cuts = [rows * i // pieces for i in range(pieces + 1)]
+        flags = (_EFFORT[config.fft_effort], "FFTW_DESTROY_INPUT")
+        with _planner:
+            self._pairs = [
+                tuple(
+                    pyfftw.FFTW(*ends, axes=(1,), direction=direction, flags=flags, threads=1)
+                    for ends, direction in (
+                        ((self.real[lo:hi], self.spectrum[lo:hi]), "FFTW_FORWARD"),
+                        ((self.spectrum[lo:hi], self.real[lo:hi]), "FFTW_BACKWARD"),
+                    )
+                )
+                for lo, hi in pairwise(cuts)
+            ]
+        # Planning with more effort than "estimate" writes into the buffers.
+        self.real[:] = 0
+        self.spectrum[:] = 0
+
+    def forward(self) -> NDArray:
+        """Transform the real rows."""
+        parallel_for(self._run, len(self._pairs), 0)
+        return self.spectrum
+
+    def inverse(self) -> NDArray:
+        """Transform the spectra back, including the factor 1/n."""
+        parallel_for(self._run, len(self._pairs), 1)
+        self.real *= self._scale
+        return self.real
+
+    def _run(self, start: int, stop: int, direction: int) -> None:
+        for pair in self._pairs[start:stop]:
+            pair[direction].execute()
