@@ -44,7 +44,7 @@ _HOMES = {
     "GridField": "fields.grid",
     "SampleField": "fields.samples",
     "GaussianMixture": "fields.mixture",
-    "kernel_density": "fields.mixture",
+    "kernel_density": "fields.kernel_density",
     "Region": "fields.region",
     # transforms
     "directions": "transforms.geometry",
@@ -52,7 +52,7 @@ _HOMES = {
     "ridgelet_transform": "transforms.ridgelet",
     "reconstruct": "transforms.ridgelet",
     "Spectrum": "transforms.spectrum",
-    "ErrorBudget": "transforms.spectrum",
+    "ErrorBudget": "transforms.error_budget",
     "load_spectrum": "transforms.spectrum",
     "IntegralRepresentation": "transforms.representation",
     # networks

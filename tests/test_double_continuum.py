@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.double_continuum.study import chebyshev_times, main_line
+from ridgeflow.double_continuum.depths import chebyshev_times
+from ridgeflow.double_continuum.study import main_line
 
 LAW = rf.GaussianMixture(
     [0.4, 0.6], [[-0.7, 0.2], [0.6, -0.2]], [[[0.3, 0.05], [0.05, 0.4]], [[0.35, 0], [0, 0.3]]]

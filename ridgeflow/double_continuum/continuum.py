@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_generator, as_points, finite_number, increasing
+from ridgeflow.double_continuum.depths import interpolation_weights
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -18,16 +19,15 @@ from ridgeflow.networks.sampling import ball_points
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.transforms.error_budget import ErrorBudget, ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.grid_choice import common_grid
 from ridgeflow.transforms.representation import IntegralRepresentation, sample_localised
-from ridgeflow.transforms.spectrum import ErrorBudget, ball_volume
 from ridgeflow.transport.flow import ContinuousDAE, FlowResult
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
 
-_DEGREE = 15  # largest, of the interpolation between depths
-_LEBESGUE = 4.0  # largest amplification of errors by it
 _REFERENCE_DRAWS = 4000
 _SEED = 5  # of the draws that fix references and check interpolation
 
@@ -180,7 +180,7 @@ class DoubleContinuum:
         for field, reference in zip(fields, references, strict=True):
             source, _, _ = sample_localised(field, self.region, shape, tol, reference)
             grids.append(self._grid_for(source, reference, tol))
-        shared = _common_grid(grids)
+        shared = common_grid([grid for grid, _ in grids])
         band = max(float(np.pi / s) for _, s in grids)
         return [
             IntegralRepresentation(
@@ -225,19 +225,7 @@ class DoubleContinuum:
                 f"`t` must lie in [{first:g}, {last:g}], the depths of this continuum, got {t:g} "
                 "(build it with more times)"
             )
-        position = int(np.searchsorted(self.times, t))
-        for count in range(min(_DEGREE + 1, len(self.times)), 0, -1):
-            start = int(np.clip(position - count // 2, 0, len(self.times) - count))
-            nodes = self.times[start : start + count]
-            gap = nodes[:, None] - nodes
-            np.fill_diagonal(gap, 1.0)
-            ratio = (t - nodes)[None, :] / gap
-            np.fill_diagonal(ratio, 1.0)
-            weights = ratio.prod(axis=1)
-            # High degrees suit Chebyshev points; near the ends of equal steps they amplify errors.
-            if np.abs(weights).sum() <= _LEBESGUE:
-                break
-        return list(range(start, start + count)), weights
+        return interpolation_weights(self.times, t)
 
     def representation(self, t: float) -> IntegralRepresentation:
         """Integral representation of the velocity at one depth.
@@ -529,21 +517,3 @@ def _as_vector(field: CallableField) -> Callable:
 
 def _at_time(field: Callable, t: float) -> Callable[[NDArray], NDArray]:
     return lambda x: field(x, t) if x.shape[1] > 1 else field(x, t)[:, 0]
-
-
-def _common_grid(grids: list[tuple[ParameterGrid, float]]) -> ParameterGrid:
-    """The polar grid that covers all of the given ones, at the finest of their resolutions."""
-    each = [grid for grid, _ in grids]
-    low = min(float(g.scales[0]) for g in each)
-    high = max(float(g.scales[-1]) for g in each)
-    ratio = min(float((g.scales[-1] / g.scales[0]) ** (1 / (len(g.scales) - 1))) for g in each)
-    count = int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)) + 1
-    return ParameterGrid.polar(
-        each[0].dim,
-        max(len(g.directions) for g in each),
-        np.geomspace(low, high, max(2, count)),
-        max(g.radius for g in each),
-        min(g.step for g in each),
-        margin=max(g.margin for g in each),
-        center=each[0].center,
-    )

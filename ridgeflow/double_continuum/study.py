@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_generator, as_points, positive_int
 from ridgeflow.double_continuum.continuum import DoubleContinuum
+from ridgeflow.double_continuum.depths import chebyshev_times
 from ridgeflow.double_continuum.discretise import fit_network
 from ridgeflow.fields.callable import CallableField
-from ridgeflow.fields.mixture import GaussianMixture, kernel_density
+from ridgeflow.fields.kernel_density import kernel_density
+from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.profiles.activation import Activation
@@ -23,7 +25,7 @@ from ridgeflow.transport.denoise import GaussianDAE
 from ridgeflow.transport.flow import ContinuousDAE
 from ridgeflow.transport.functionals import entropy, fisher_information
 
-__all__ = ["MainLine", "chebyshev_times", "main_line"]
+__all__ = ["MainLine", "main_line"]
 
 Progress = Callable[[str, float], None]
 
@@ -90,28 +92,6 @@ class MainLine:
     continuum: DoubleContinuum
     seconds: float
     stages: dict[str, float]
-
-
-def chebyshev_times(start: float, end: float, n: int) -> NDArray[np.float64]:
-    """Chebyshev-Lobatto points: depths between which interpolation is well conditioned.
-
-    Parameters
-    ----------
-    start, end : float
-    n : int
-        At least 2.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Examples
-    --------
-    >>> chebyshev_times(0.0, 1.0, 3)
-    array([0. , 0.5, 1. ])
-    """
-    n = positive_int(n, "n", minimum=2)
-    return start + (end - start) * np.sin(0.5 * np.pi * np.arange(n) / (n - 1)) ** 2
 
 
 def main_line(

@@ -1,5 +1,4 @@
-"""Gaussian mixtures and kernel density estimates: laws whose heat flow, denoiser and spectra are
-known in closed form."""
+"""Gaussian mixtures: laws whose heat flow, denoiser and spectra are known in closed form."""
 
 from __future__ import annotations
 
@@ -14,7 +13,6 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     fits_in_memory,
-    positive,
     positive_int,
 )
 from ridgeflow.errors import SingularTimeError
@@ -28,7 +26,7 @@ from ridgeflow.fields.covariances import (
     plus,
 )
 
-__all__ = ["GaussianMixture", "kernel_density"]
+__all__ = ["GaussianMixture"]
 
 _GRAIN = 64
 
@@ -485,70 +483,3 @@ class GaussianMixture:
     def __repr__(self) -> str:
         kind = {1: "isotropic", 2: "shared", 3: "full"}[self._compact.ndim]
         return f"GaussianMixture(n_components={self.n_components}, dim={self.dim}, {kind})"
-
-
-def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> GaussianMixture:
-    """Kernel density estimate with a Gaussian kernel, ``(1/n) Σ_i N(x_i, h²I)``.
-
-    Parameters
-    ----------
-    points : array, shape (n, m)
-        Data, in units of length.
-    bandwidth : float, optional
-        Standard deviation h > 0 of the kernel, in units of length. By default
-        ``h = n^(-1/(m+4)) s`` with s² the mean of the m sample variances (ddof = 1).
-
-    Returns
-    -------
-    GaussianMixture
-        With n components of equal weight and one shared covariance.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two points, a column is constant (it carries no scale to smooth
-        at), or the bandwidth is not positive or vanishes against the spread of the data.
-
-    See Also
-    --------
-    GaussianMixture
-
-    Notes
-    -----
-    **Accuracy.** For a smooth density and the default h the mean squared error is O(n^(-4/(m+4))).
-    Its covariance exceeds that of the data by h²I.
-    **Cost.** O(nm) to build; every evaluation visits all n points.
-
-    References
-    ----------
-    D. W. Scott, *Multivariate Density Estimation*, 1992, equation (6.42) (the rule for h).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> law = kernel_density(np.random.default_rng(0).normal(size=(100, 2)))
-    >>> law.n_components, law.shared_covariance
-    (100, True)
-    """
-    data = as_points(points).astype(np.float64)
-    n, m = data.shape
-    if n < 2:
-        raise ValueError(f"`points` must hold at least 2 points, got {n}")
-    constant = np.flatnonzero(data.max(axis=0) == data.min(axis=0))
-    if constant.size:
-        columns = ", ".join(map(str, constant))
-        raise ValueError(
-            f"`points` must vary in every column, got constant column(s) {columns} (drop them)"
-        )
-    spread = float(np.sqrt(data.var(axis=0, ddof=1).mean()))
-    if bandwidth is None:
-        h = n ** (-1 / (m + 4)) * spread
-    else:
-        h = positive(bandwidth, "bandwidth", hint="pass the kernel's standard deviation")
-    if not h > 1e-7 * float(np.ptp(data, axis=0).max()) or not np.isfinite(h * h):
-        raise ValueError(
-            f"`bandwidth` must exceed 1e-7 of the range of the data, "
-            f"{float(np.ptp(data, axis=0).max()):g}, got {h:g} (a narrower kernel is a sum of "
-            "point masses: use a SampleField)"
-        )
-    return GaussianMixture(np.full(n, 1.0 / n), data, h * h)

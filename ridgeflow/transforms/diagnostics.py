@@ -9,9 +9,9 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
+from ridgeflow.transforms.error_budget import FieldRecord, ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.slices import FourierSlices
-from ridgeflow.transforms.spectrum import FieldRecord, ball_volume
 
 __all__ = ["exact_profiles", "field_record", "mixture_norm_square"]
 

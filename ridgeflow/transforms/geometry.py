@@ -241,7 +241,7 @@ class ParameterGrid:
         Examples
         --------
         >>> ParameterGrid.polar(1, 1, [0.5, 1.0, 2.0], 1.0, 0.5, margin=4.0).size
-        63
+        65
         """
         dim = positive_int(dim, "dim")
         rho = increasing(scales, "scales", minimum_size=2)

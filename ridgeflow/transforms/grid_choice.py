@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +13,11 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.transforms.error_budget import discrete_transfer, tail_amplification
 from ridgeflow.transforms.geometry import ParameterGrid, directions
 from ridgeflow.transforms.slices import ball_about, fourier_slices
-from ridgeflow.transforms.spectrum import discrete_transfer, tail_amplification
 
-__all__ = ["polar_grid_for"]
+__all__ = ["common_grid", "polar_grid_for"]
 
 _PILOT = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
@@ -146,3 +148,20 @@ def _first(holds, stop: int) -> int | None:  # type: ignore[no-untyped-def]
         else:
             low = middle + 1
     return high
+
+
+def common_grid(each: Sequence[ParameterGrid]) -> ParameterGrid:
+    """The polar grid that covers all of the given ones, at the finest of their resolutions."""
+    low = min(float(g.scales[0]) for g in each)
+    high = max(float(g.scales[-1]) for g in each)
+    ratio = min(float((g.scales[-1] / g.scales[0]) ** (1 / (len(g.scales) - 1))) for g in each)
+    count = int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)) + 1
+    return ParameterGrid.polar(
+        each[0].dim,
+        max(len(g.directions) for g in each),
+        np.geomspace(low, high, max(2, count)),
+        max(g.radius for g in each),
+        min(g.step for g in each),
+        margin=max(g.margin for g in each),
+        center=each[0].center,
+    )

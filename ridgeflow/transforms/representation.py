@@ -20,9 +20,9 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
+from ridgeflow.transforms.error_budget import ErrorBudget, ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.ridgelet import backproject, ridgelet_transform
-from ridgeflow.transforms.spectrum import ErrorBudget, ball_volume
 
 __all__ = ["IntegralRepresentation", "localise", "sample_localised"]
 
