@@ -49,6 +49,13 @@ _HOMES = {
     # transforms
     "directions": "transforms.geometry",
     "ParameterGrid": "transforms.geometry",
+    "RadonPlan": "transforms.radon",
+    "dot_test": "transforms.radon",
+    "dual_radon": "transforms.radon_inverse",
+    "filter_sinogram": "transforms.radon_inverse",
+    "radon": "transforms.radon",
+    "radon_adjoint": "transforms.radon",
+    "radon_inverse": "transforms.radon_inverse",
     "ridgelet_transform": "transforms.ridgelet",
     "reconstruct": "transforms.ridgelet",
     "Spectrum": "transforms.spectrum",

@@ -86,10 +86,12 @@ def test_slice_direct_and_closed_form_agree():
     psi = rf.Ridgelet(2, 4)
     grid = rf.ParameterGrid.polar(2, 5, np.geomspace(0.05, 3, 7), 5.0, 0.4, center=[0.1, -0.1])
     exact = rf.ridgelet_transform(LAW, psi, grid).values
-    slices = rf.ridgelet_transform(field, psi, grid, method="slice").values
+    slices = rf.ridgelet_transform(field, psi, grid, method="slice", tol=1e-12).values
+    coarse = rf.ridgelet_transform(field, psi, grid, method="slice", tol=1e-6).values
     direct = rf.ridgelet_transform(field, psi, grid, method="direct").values
     size = np.abs(exact).max()
-    assert np.abs(slices - exact).max() < 1e-12 * size  # measured 2e-14
+    assert np.abs(slices - exact).max() < 1e-11 * size  # measured 3e-14
+    assert 1e-11 * size < np.abs(coarse - exact).max() < 1e-6 * size  # measured 3e-8
     assert np.abs(direct - exact).max() < 1e-12 * size  # measured 1e-15
 
 
@@ -100,11 +102,11 @@ def test_low_scales_keep_their_own_period():
     field = rf.GridField.from_function(LAW.pdf, (axis, axis))
     grid = rf.ParameterGrid.polar(2, 4, [1e-4, 1e-2, 1.0], 5.0, 0.4)
     exact = rf.ridgelet_transform(LAW, psi, grid).values
-    found = rf.ridgelet_transform(field, psi, grid).values
+    found = rf.ridgelet_transform(field, psi, grid, tol=1e-12).values
     for s in range(3):
         part = slice(grid.starts[s], grid.starts[s + 1])
         gap = np.abs(found[part] - exact[part]).max()
-        assert gap < 1e-12 * np.abs(exact[part]).max()  # measured 4e-15
+        assert gap < 1e-11 * np.abs(exact[part]).max()  # measured 3e-14
 
 
 def test_direct_transform_against_the_naive_twin():
@@ -126,7 +128,7 @@ def test_vector_and_complex_fields_are_transformed_by_component():
     complex_field = rf.GridField(one.values + 1j * two.values, (axis, axis))
     psi = rf.Ridgelet(2, 4)
     grid = rf.ParameterGrid.polar(2, 6, np.geomspace(0.1, 4, 6), 5.0, 0.4)
-    parts = [rf.ridgelet_transform(f, psi, grid).values for f in (one, two)]
+    parts = [rf.ridgelet_transform(f, psi, grid, tol=1e-12).values for f in (one, two)]
     assert np.allclose(
         rf.ridgelet_transform(both, psi, grid).values, np.stack(parts, 1), atol=1e-13
     )

@@ -17,11 +17,9 @@ from scipy import fft as sp_fft
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.transforms.slice_plan import SlicePlan
 
 __all__ = ["FourierSlices", "ball_about", "fourier_slices", "scattered_reference"]
-
-# Matrix products work on slabs of about this many numbers, which stay in the last-level cache.
-_SLAB = 1 << 20
 
 # Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
 # below has fallen to 1e-18.
@@ -122,33 +120,19 @@ def fourier_slices(
 @fourier_slices.register
 def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
     radius = ball_about(field, center, 1e-3 * tol)
-    dim = field.dim
-    band = float(np.pi / field.spacing.max())
+    # Highest wave number of any direction: samples closer than this cannot alias.
+    cell = np.abs(directions) * field.spacing
+    band = float((np.pi / cell.max(axis=1)).max())
     n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
-    step = band / n
-    values = _real_components(field.values, dim)
-    n_directions = len(directions)
-    result = np.empty((n_directions, n + 1, values.shape[-1]), complex)
-    k = step * np.arange(n + 1)
-    rest = values[0].size
-    block = max(1, _SLAB // ((n + 1) * max(rest, len(field.axes[0]))))
-    for start in range(0, n_directions, block):
-        part = slice(start, min(start + block, n_directions))
-        wave = (directions[part, None, :] * k[None, :, None]).reshape(-1, dim)
-        total = None
-        for axis in range(dim):
-            phase = _phases(wave[:, axis], field.axes[axis] - center[axis])
-            if total is None:
-                flat = values.reshape(values.shape[0], -1)
-                total = np.empty((len(wave), *values.shape[1:]), complex)
-                total.real = (phase.real @ flat).reshape(total.shape)
-                total.imag = (phase.imag @ flat).reshape(total.shape)
-            else:
-                total = np.matmul(phase[:, None, :], total.reshape(len(wave), phase.shape[1], -1))
-                total = total.reshape(len(wave), *values.shape[axis + 1 :])
-        result[part] = np.asarray(total).reshape(-1, n + 1, values.shape[-1])
-    result *= np.prod(field.spacing)
-    return _from_wave_numbers(result, step, radius)
+    offsets = (np.arange(2 * n) - n) * (np.pi / band)
+    axes = tuple(axis - c for axis, c in zip(field.axes, center, strict=True))
+    plan = SlicePlan(axes, directions, offsets, max(0.1 * tol, 1e-13), np.dtype(np.float64))
+    values = _real_components(field.values, field.dim)
+    projections = np.stack(
+        [plan.forward(np.ascontiguousarray(values[..., c])) for c in range(values.shape[-1])],
+        axis=2,
+    )
+    return FourierSlices(projections, offsets, band, radius)
 
 
 @fourier_slices.register
@@ -163,14 +147,6 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
         wave.reshape(-1, field.dim), field.weights, field.means - center, field.covariances
     )
     return _from_wave_numbers(slices.reshape(len(directions), n + 1, 1), step, radius)
-
-
-def _phases(wave: NDArray, x: NDArray) -> NDArray:
-    """exp(-i wave x) on a uniform axis: those of every 16th point times those of 16 steps."""
-    step = (x[-1] - x[0]) / max(1, len(x) - 1)
-    fine = np.exp(-1j * np.outer(wave, step * np.arange(16)))
-    coarse = np.exp(-1j * np.outer(wave, x[0] + 16 * step * np.arange(-(-len(x) // 16))))
-    return (coarse[:, :, None] * fine[:, None, :]).reshape(len(wave), -1)[:, : len(x)]
 
 
 def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:

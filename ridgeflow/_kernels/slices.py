@@ -1,0 +1,189 @@
+"""Interpolation between uniform grids and the points of Fourier slices, and its transposes.
+
+Every pair uses the same weights forwards and backwards, so that they are exact transposes. Weights
+come with the index of their first node; grids are periodic.
+"""
+
+from __future__ import annotations
+
+from ridgeflow._kernels._jit import kernel
+
+__all__ = [
+    "gather_lines",
+    "gather_planes",
+    "gather_rows",
+    "scatter_lines",
+    "scatter_planes",
+    "scatter_rows",
+    "spread_points",
+]
+
+
+@kernel
+def gather_lines(start, stop, grid, first, weights, out):
+    """out[l, u] = sum_t weights[l, u, t] grid[l, first[l, u] + t] for lines l in [start, stop).
+
+    grid (L, n) complex, periodic; first (L, U) int32 in [0, n); weights (L, U, w) real.
+    """
+    period, width = grid.shape[1], weights.shape[2]
+    zero = grid[0, 0] * 0
+    for line in range(start, stop):
+        for u in range(first.shape[1]):
+            at = first[line, u]
+            value = zero
+            if at + width <= period:
+                for t in range(width):
+                    value += weights[line, u, t] * grid[line, at + t]
+            else:
+                for t in range(width):
+                    value += weights[line, u, t] * grid[line, (at + t) % period]
+            out[line, u] = value
+
+
+@kernel
+def scatter_lines(start, stop, values, first, weights, grid):
+    """Transpose of ``gather_lines``: adds values (L, U) into grid (L, n), which starts at 0."""
+    period, width = grid.shape[1], weights.shape[2]
+    for line in range(start, stop):
+        for u in range(first.shape[1]):
+            at = first[line, u]
+            value = values[line, u]
+            if at + width <= period:
+                for t in range(width):
+                    grid[line, at + t] += weights[line, u, t] * value
+            else:
+                for t in range(width):
+                    grid[line, (at + t) % period] += weights[line, u, t] * value
+
+
+@kernel
+def gather_planes(start, stop, grid, first_y, weights_y, first_z, weights_z, out):
+    """As ``gather_lines`` on planes, with the product of two sets of weights.
+
+    grid (L, n_y, 2 n_z) and out (L, U, 2) hold real and imaginary parts side by side, so that the
+    inner loop runs over neighbouring numbers.
+    """
+    period_y, period_z, width = grid.shape[1], grid.shape[2], weights_y.shape[2]
+    double = 2 * width
+    pair = weights_z[0, 0, :1].repeat(double)
+    total = pair * 0
+    for line in range(start, stop):
+        for u in range(first_y.shape[1]):
+            z = 2 * first_z[line, u]
+            for t in range(width):
+                pair[2 * t] = weights_z[line, u, t]
+                pair[2 * t + 1] = weights_z[line, u, t]
+            for t in range(double):
+                total[t] = 0
+            y = first_y[line, u]
+            for s in range(width):
+                factor = weights_y[line, u, s]
+                row = grid[line, y]
+                if z + double <= period_z:
+                    for t in range(double):
+                        total[t] += factor * row[z + t]
+                else:
+                    for t in range(double):
+                        total[t] += factor * row[(z + t) % period_z]
+                y += 1
+                if y == period_y:
+                    y = 0
+            real = pair[0] * 0
+            imag = pair[0] * 0
+            for t in range(width):
+                real += pair[2 * t] * total[2 * t]
+                imag += pair[2 * t] * total[2 * t + 1]
+            out[line, u, 0] = real
+            out[line, u, 1] = imag
+
+
+@kernel
+def scatter_planes(start, stop, values, first_y, weights_y, first_z, weights_z, grid):
+    """Transpose of ``gather_planes``."""
+    period_y, period_z, width = grid.shape[1], grid.shape[2], weights_y.shape[2]
+    double = 2 * width
+    spread = weights_z[0, 0, :1].repeat(double)
+    for line in range(start, stop):
+        for u in range(first_y.shape[1]):
+            z = 2 * first_z[line, u]
+            for t in range(width):
+                spread[2 * t] = weights_z[line, u, t] * values[line, u, 0]
+                spread[2 * t + 1] = weights_z[line, u, t] * values[line, u, 1]
+            y = first_y[line, u]
+            for s in range(width):
+                factor = weights_y[line, u, s]
+                row = grid[line, y]
+                if z + double <= period_z:
+                    for t in range(double):
+                        row[z + t] += factor * spread[t]
+                else:
+                    for t in range(double):
+                        row[(z + t) % period_z] += factor * spread[t]
+                y += 1
+                if y == period_y:
+                    y = 0
+
+
+@kernel
+def gather_rows(start, stop, fine, first, weights, out):
+    """out[u, j] = sum_t weights[u, j, t] fine[u, first[u, j] + t] for rows u in [start, stop).
+
+    fine (U, n) real, periodic; first (U, J) int32 in [0, n); weights (U, J, w).
+    """
+    period, width = fine.shape[1], weights.shape[2]
+    zero = fine[0, 0] * 0
+    for u in range(start, stop):
+        for j in range(first.shape[1]):
+            at = first[u, j]
+            value = zero
+            if at + width <= period:
+                for t in range(width):
+                    value += weights[u, j, t] * fine[u, at + t]
+            else:
+                for t in range(width):
+                    value += weights[u, j, t] * fine[u, (at + t) % period]
+            out[u, j] = value
+
+
+@kernel
+def scatter_rows(start, stop, values, first, weights, fine):
+    """Transpose of ``gather_rows``: adds values (U, J) into fine (U, n), which starts at 0."""
+    period, width = fine.shape[1], weights.shape[2]
+    for u in range(start, stop):
+        for j in range(first.shape[1]):
+            at = first[u, j]
+            value = values[u, j]
+            if at + width <= period:
+                for t in range(width):
+                    fine[u, at + t] += weights[u, j, t] * value
+            else:
+                for t in range(width):
+                    fine[u, (at + t) % period] += weights[u, j, t] * value
+
+
+@kernel
+def spread_points(start, stop, projections, values, low, per_step, table, fine):
+    """Spread weighted points onto a fine grid: fine[u, c, n] += values[i, c] phi(node - p_ui).
+
+    projections (U, N), values (N, C); node n lies at low + n / per_step; ``table`` (degree + 1, w)
+    holds the kernel on each of its w cells as a polynomial of the point's place in its own cell.
+    fine (U, C, n) starts at 0.
+    """
+    n_terms, width = table.shape
+    n_components = values.shape[1]
+    weight = table[0] * 0
+    for u in range(start, stop):
+        for i in range(projections.shape[1]):
+            position = (projections[u, i] - low) * per_step
+            at = int(position)
+            x = position - at
+            for t in range(width):
+                weight[t] = table[n_terms - 1, t]
+            for term in range(n_terms - 2, -1, -1):
+                for t in range(width):
+                    weight[t] = weight[t] * x + table[term, t]
+            at -= width // 2 - 1
+            for c in range(n_components):
+                value = values[i, c]
+                for t in range(width):
+                    fine[u, c, at + t] += weight[t] * value

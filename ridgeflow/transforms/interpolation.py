@@ -1,0 +1,78 @@
+"""Interpolation of band-limited functions from uniform nodes: the kernel and its tables.
+
+A trigonometric sum is computed at arbitrary points by an FFT on a grid twice as fine as its band,
+divided beforehand by the kernel's transform, and a short sum of kernel values around each point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["OVERSAMPLING", "SemicircleKernel"]
+
+OVERSAMPLING = 2
+
+# Relative L2 error of interpolation with widths 4, 5, ...: measured on random sums of 32 waves.
+_ERRORS = (4e-4, 4e-5, 5e-6, 6e-7, 5e-8, 6e-9, 6e-10, 8e-11, 7e-12, 6e-13, 8e-14, 1.5e-14)
+
+
+@dataclass(frozen=True)
+class SemicircleKernel:
+    r"""Exponential of a semicircle, :math:`\varphi(x) = e^{\beta(\sqrt{1 - (2x/w)^2} - 1)}`,
+    supported on w nodes.
+
+    References
+    ----------
+    A. H. Barnett, J. Magland and L. af Klinteberg, *A parallel nonuniform fast Fourier transform
+    library based on an "exponential of semicircle" kernel*, SIAM J. Sci. Comput. 41 (2019).
+    """
+
+    width: int
+
+    @classmethod
+    def for_tolerance(cls, tol: float) -> SemicircleKernel:
+        """The narrowest kernel whose interpolation error is below ``tol`` (at best 1.5e-14)."""
+        enough = [i for i, error in enumerate(_ERRORS) if error <= tol]
+        return cls(4 + (enough[0] if enough else len(_ERRORS) - 1))
+
+    @property
+    def beta(self) -> float:
+        # 0.98 of the band's edge was best for widths 4 to 15 at oversampling 2.
+        return 0.98 * np.pi * self.width * (1 - 1 / (2 * OVERSAMPLING))
+
+    def __call__(self, x: NDArray) -> NDArray:
+        inside = np.clip(1 - (2 * x / self.width) ** 2, 0, None)
+        return np.where(inside > 0, np.exp(self.beta * (np.sqrt(inside) - 1)), 0.0)
+
+    def transform(self, frequency: NDArray) -> NDArray:
+        """Fourier transform at ``frequency`` in cycles per node."""
+        node, weight = np.polynomial.legendre.leggauss(16 + 8 * self.width)
+        x = 0.5 * self.width * node
+        return np.cos(2 * np.pi * np.outer(frequency, x)) @ (0.5 * self.width * weight * self(x))
+
+    def weights(
+        self, position: NDArray, period: int, dtype: np.typing.DTypeLike
+    ) -> tuple[NDArray[np.int32], NDArray]:
+        """First node in [0, period) and the weights (..., w) for positions in units of nodes."""
+        first = np.ceil(position - 0.5 * self.width)
+        offset = position - first
+        weights = np.empty((*position.shape, self.width), dtype)
+        for t in range(self.width):
+            weights[..., t] = self(offset - t)
+        return np.mod(first, period).astype(np.int32), weights
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """Polynomials (degree + 1, w) of the place x in [0, 1) of a point in its cell.
+
+        Column t is the weight of node t - w/2 + 1 relative to the cell's left node.
+        """
+        degree = self.width + 5
+        place = 0.5 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
+        node = np.arange(self.width) - (self.width // 2 - 1)
+        values = self(place[:, None] - node)
+        return np.linalg.solve(np.vander(place, increasing=True), values)

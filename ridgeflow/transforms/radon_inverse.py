@@ -1,0 +1,330 @@
+"""The dual Radon transform, the filters, and the inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._fft import RowFFT, fast_length
+from ridgeflow._kernels.backprojection import sum_profiles
+from ridgeflow._parallel import parallel_for
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    one_of,
+    positive_int,
+    uniform_axis,
+)
+from ridgeflow.transforms.radon import as_axes, as_directions, as_tolerance
+from ridgeflow.transforms.slice_plan import SlicePlan, low_corrections
+
+__all__ = ["dual_radon", "filter_sinogram", "radon_inverse"]
+
+_WINDOWS: dict[str, Callable[[NDArray], NDArray]] = {
+    "ramp": np.ones_like,
+    "shepp-logan": lambda x: np.sinc(0.5 * x),
+    "cosine": lambda x: np.cos(0.5 * np.pi * x),
+    "hann": lambda x: 0.5 * (1 + np.cos(np.pi * x)),
+    "hamming": lambda x: 0.54 + 0.46 * np.cos(np.pi * x),
+}
+
+
+def _quadrature(directions: NDArray, weights: ArrayLike | None) -> NDArray[np.float64]:
+    """Weights of the half sphere: given, or from the gaps between directions in the plane."""
+    n, dim = directions.shape
+    if weights is not None:
+        array = as_real_array(weights, "weights", ndim=1).astype(np.float64)
+        if len(array) != n:
+            raise ValueError(
+                f"`weights` must hold {n} values, one for each direction, got {len(array)}"
+            )
+        return array
+    if dim == 1:
+        return np.full(n, 1.0 / n)
+    if dim != 2:
+        raise ValueError(
+            f"`weights` must be given in {dim} dimensions, got None (rf.directions returns them)"
+        )
+    angle = np.mod(np.arctan2(directions[:, 1], directions[:, 0]), np.pi)
+    order = np.argsort(angle, kind="stable")
+    gap = np.diff(np.append(angle[order], angle[order][0] + np.pi))
+    area = np.empty(n)
+    area[order] = 0.5 * (gap + np.roll(gap, 1))
+    return area
+
+
+def dual_radon(
+    sinogram: ArrayLike,
+    directions: ArrayLike,
+    offsets: ArrayLike,
+    points: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+) -> NDArray:
+    r"""Dual Radon transform :math:`R^*\Phi(x) = \int_{S^{m-1}} \Phi(u, u\cdot x)\,du`.
+
+    Parameters
+    ----------
+    sinogram : array_like, shape (U, J) or (U, J, k)
+        :math:`\Phi` on half of the sphere; it is even, :math:`\Phi(-u,-p) = \Phi(u,p)`.
+    directions : array_like, shape (U, m)
+    offsets : array_like, shape (J,)
+        Uniform, at least 8; beyond them :math:`\Phi` counts as zero.
+    points : array_like, shape (n, m)
+    weights : array_like, shape (U,), optional
+        Quadrature of the half sphere; by default, in two dimensions, half the gaps to the
+        neighbouring angles.
+
+    Returns
+    -------
+    ndarray, shape (n,) or (n, k)
+        The integral over the whole sphere, twice the sum over the half.
+
+    Raises
+    ------
+    ValueError
+        If shapes clash, or weights are missing beyond two dimensions.
+
+    Notes
+    -----
+    **Accuracy.** Interpolation of degree 7 in the offset, of order 8 in its step; the quadrature of
+    the directions.
+
+    **Cost.** O(n U).
+
+    See Also
+    --------
+    radon_adjoint : the transpose of the discrete operator.
+
+    Examples
+    --------
+    >>> import ridgeflow as rf
+    >>> u, w = rf.directions(2, 16)
+    >>> p = np.linspace(-2, 2, 41)
+    >>> value = dual_radon(np.ones((16, 41)), u, p, [[0.1, 0.2]], weights=w)
+    >>> bool(abs(value[0] - 2 * np.pi) < 1e-12)
+    True
+    """
+    given = as_real_array(sinogram, "sinogram", ndim=(2, 3), allow_complex=True)
+    x = as_points(points, "points")
+    u = as_directions(directions, x.shape[1])
+    p, spacing = uniform_axis(offsets, "offsets")
+    _fits(given, u, p)
+    if len(p) < 8:
+        raise ValueError(f"`offsets` must hold at least 8 values, got {len(p)}")
+    area = 2 * _quadrature(u, weights)
+    columns = given.reshape(*given.shape[:2], -1)
+    if np.iscomplexobj(columns):
+        columns = np.concatenate([columns.real, columns.imag], axis=2)
+    coefficients = _local_polynomials(columns.astype(np.float64)) * area[:, None, None, None]
+    out = np.zeros((len(x), columns.shape[2]))
+    # Beyond the offsets the profile is zero, as in two cells of zeros on both sides.
+    pad = [(0, 0), (1, 1), (0, 0), (0, 0)]
+    parallel_for(
+        sum_profiles,
+        len(x),
+        x.astype(np.float64),
+        u,
+        np.zeros(len(u)),
+        float(p[0]) - spacing,
+        spacing,
+        np.ascontiguousarray(np.pad(coefficients, pad)),
+        out,
+        grain=max(1, 20000 // len(u)),
+    )
+    if np.iscomplexobj(given):
+        half = out.shape[1] // 2
+        out = out[:, :half] + 1j * out[:, half:]
+    elif given.dtype == np.float32 and x.dtype == np.float32:
+        out = out.astype(np.float32)
+    return out.reshape(len(x), *given.shape[2:])
+
+
+def _local_polynomials(values: NDArray) -> NDArray:
+    """Interpolation of degree 7 through the nearest offsets, cell by cell: (U, J - 1, C, 8)."""
+    n = values.shape[1]
+    node = np.arange(8.0)
+    out = np.empty((values.shape[0], n - 1, values.shape[2], 8))
+    for shift in range(7):
+        # Cell between nodes ``shift`` and ``shift + 1`` of its window of eight.
+        matrix = np.linalg.inv(np.vander(2 * (node - shift) - 1, increasing=True))
+        if shift == 3:
+            window = np.lib.stride_tricks.sliding_window_view(values, 8, axis=1)
+            out[:, 3 : n - 4] = window @ matrix.T
+        elif shift < 3:
+            out[:, shift] = np.moveaxis(values[:, :8], 1, 2) @ matrix.T
+        else:
+            out[:, n - 8 + shift] = np.moveaxis(values[:, n - 8 :], 1, 2) @ matrix.T
+    return out
+
+
+def _fits(sinogram: NDArray, directions: NDArray, offsets: NDArray) -> None:
+    if sinogram.shape[:2] != (len(directions), len(offsets)):
+        raise ValueError(
+            f"`sinogram` must have shape ({len(directions)}, {len(offsets)}), the numbers of "
+            f"directions and offsets, got {sinogram.shape}"
+        )
+
+
+def filter_sinogram(
+    sinogram: ArrayLike, offsets: ArrayLike, dim: int, *, filter: str = "ramp"
+) -> NDArray:
+    r"""Apply :math:`\Lambda^{m-1}`, of symbol :math:`|k|^{m-1}`, along the offsets.
+
+    Parameters
+    ----------
+    sinogram : array_like, shape (U, J) or (U, J, k)
+    offsets : array_like, shape (J,)
+        Uniform; the sinogram counts as zero beyond them.
+    dim : int
+        Dimension m of the space.
+    filter : {"ramp", "shepp-logan", "cosine", "hann", "hamming"}
+        Window on :math:`|k| \le \pi/\Delta p`.
+
+    Returns
+    -------
+    ndarray, of the sinogram's shape
+        On the same offsets.
+
+    Raises
+    ------
+    ValueError
+        If shapes clash or the window is unknown.
+
+    Notes
+    -----
+    **Accuracy.** The convolution is not periodic, and the rule in k is corrected near k = 0, where
+    the symbol has a kink for even m: 1e-11 of the maximum for band-limited sinograms.
+
+    **Cost.** Two FFTs of length 3 J for each direction.
+
+    Examples
+    --------
+    >>> p = np.linspace(-8, 8, 129)
+    >>> odd = filter_sinogram(np.exp(-0.5 * p**2)[None], p, 3)  # minus the second derivative
+    >>> bool(np.abs(odd[0] - (1 - p**2) * np.exp(-0.5 * p**2)).max() < 1e-12)
+    True
+    """
+    given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
+    dim = positive_int(dim, "dim")
+    window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
+    p, spacing = uniform_axis(offsets, "offsets")
+    if given.shape[1] != len(p):
+        raise ValueError(f"`sinogram` must have {len(p)} offsets, got shape {given.shape}")
+    columns = np.moveaxis(given.reshape(*given.shape[:2], -1), 2, 1)
+    rows = columns.reshape(-1, len(p))
+    plan = RowFFT(len(rows), fast_length(int(np.ceil(8 / 3 * len(p))) + 2))
+    n = plan.real.shape[1]
+    plan.real[:, : len(p)] = rows
+    plan.forward()
+    index = np.arange(n // 2 + 1.0)
+    power = index ** (dim - 1)
+    correction = low_corrections(dim)[: len(power)]
+    # The corrections belong to one-sided sums: irfft doubles all terms but the first.
+    power[: len(correction)] += correction
+    if len(correction):
+        power[0] *= 2
+    plan.spectrum *= (2 * np.pi / (n * spacing)) ** (dim - 1) * power * window(2 * index / n)
+    filtered = plan.inverse()[:, : len(p)].reshape(columns.shape)
+    result = np.moveaxis(filtered, 1, 2).reshape(given.shape)
+    return result.astype(given.dtype)
+
+
+def _refinement(axis: NDArray, spacing: float) -> int:
+    if len(axis) == 1:
+        return 1
+    step = float(axis[-1] - axis[0]) / (len(axis) - 1)
+    return max(1, int(np.ceil(step / spacing - 0.25)))
+
+
+def radon_inverse(
+    sinogram: ArrayLike,
+    directions: ArrayLike,
+    offsets: ArrayLike,
+    axes: tuple[ArrayLike, ...],
+    *,
+    filter: str = "ramp",
+    weights: ArrayLike | None = None,
+    tol: float | None = None,
+) -> NDArray:
+    r"""Inverse Radon transform by filtered backprojection, :math:`f = \frac{1}{2(2\pi)^{m-1}}
+    R^*\Lambda^{m-1}Rf`.
+
+    Parameters
+    ----------
+    sinogram : array_like, shape (U, J) or (U, J, k)
+    directions : array_like, shape (U, m)
+        Spread over the half sphere.
+    offsets : array_like, shape (J,)
+        Uniform, over the projections of the whole field.
+    axes : tuple of m array_like
+        Grid on which f is wanted.
+    filter : {"ramp", "shepp-logan", "cosine", "hann", "hamming"}
+        Window on :math:`|k| \le \pi/\Delta p`: "ramp" is exact on band-limited fields, the others
+        damp noise.
+    weights : array_like, shape (U,), optional
+        Quadrature of the half sphere; by default, in two dimensions, from the gaps between angles.
+    tol : float, optional
+        Accuracy of the interpolations; 1e-9 by default, 1e-6 for float32.
+
+    Returns
+    -------
+    ndarray, shape (n1, ..., nm) or (n1, ..., nm, k)
+
+    Raises
+    ------
+    ValueError
+        If shapes clash, weights are missing beyond two dimensions, or the filter is unknown.
+
+    Notes
+    -----
+    **Accuracy.** Spectral in the numbers of directions and offsets; 4e-9 at 1024^2 on a Gaussian
+    phantom.
+
+    **Cost.** As :func:`radon_adjoint` with a period 8/3 times as long.
+
+    See Also
+    --------
+    RadonPlan.as_linear_operator : iterative reconstruction from few directions.
+
+    References
+    ----------
+    F. Natterer, *The Mathematics of Computerized Tomography*, Teubner 1986, Section V.1.
+
+    Examples
+    --------
+    >>> import ridgeflow as rf
+    >>> law = rf.GaussianMixture([1.0], [[0.1, 0.0]], 0.1)
+    >>> u, w = rf.directions(2, 40)
+    >>> p = np.linspace(-2.5, 2.5, 64)
+    >>> axis = np.linspace(-1, 1, 21)
+    >>> f = radon_inverse(radon(law, u, p), u, p, (axis, axis), weights=w)
+    >>> bool(abs(f[10, 10] - law.pdf([[0.0, 0.0]])[0]) < 1e-6)
+    True
+    """
+    given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
+    coordinates = as_axes(tuple(axes))
+    u = as_directions(directions, len(coordinates))
+    p, spacing = uniform_axis(offsets, "offsets")
+    _fits(given, u, p)
+    window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
+    area = _quadrature(u, weights)
+    single = given.dtype == np.float32
+    dtype = np.dtype(np.float32 if single else np.float64)
+    accuracy = as_tolerance((1e-6 if single else 1e-9) if tol is None else tol, dtype)
+    # A grid much coarser than the offsets would cut wave numbers that they carry.
+    factors = [_refinement(axis, spacing) for axis in coordinates]
+    fine = tuple(
+        np.linspace(axis[0], axis[-1], (len(axis) - 1) * q + 1)
+        for axis, q in zip(coordinates, factors, strict=True)
+    )
+    kept = tuple(slice(None, None, q) for q in factors)
+    plan = SlicePlan(fine, u, p, accuracy, dtype, for_inverse=True)
+    columns = given.reshape(*given.shape[:2], -1)
+    parts = [
+        plan.inverse(np.ascontiguousarray(columns[..., c]), area, spacing, window)[kept]
+        for c in range(columns.shape[2])
+    ]
+    return parts[0] if given.ndim == 2 else np.stack(parts, axis=-1)

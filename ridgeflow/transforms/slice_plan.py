@@ -1,0 +1,386 @@
+"""The Fourier-slice discretisation of the Radon transform on a grid, its transpose and inverse.
+
+On lines of constant k_x the slice points of a direction differ in the other coordinates only, so an
+FFT along x and an interpolation in the rest give f^(ku) at equal steps of k; a second interpolation
+takes the slice to the common offsets. Directions are grouped by the axis that suits them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as sp_fft
+
+from ridgeflow._config import get_config
+from ridgeflow._fft import fast_length
+from ridgeflow._kernels.slices import (
+    gather_lines,
+    gather_planes,
+    gather_rows,
+    scatter_lines,
+    scatter_planes,
+    scatter_rows,
+)
+from ridgeflow._parallel import parallel_for
+from ridgeflow._validate import fits_in_memory
+from ridgeflow.transforms.interpolation import OVERSAMPLING, SemicircleKernel
+
+__all__ = ["RadialStage", "SlicePlan"]
+
+# The inverse has its period this much longer than what it convolves, so that the corrections of the
+# filter at low wave numbers converge fast.
+_SLACK = 4 / 3
+_CORRECTIONS = 24
+
+
+class RadialStage:
+    r"""From slices at wave numbers :math:`l\,\Delta k_u`, l = 0..n, to offsets, and back.
+
+    .. math:: g_u(q_j) = \mathrm{Re} \sum_{l=0}^{n} C_{ul}\, e^{i l \Delta k_u q_j}
+    """
+
+    def __init__(
+        self, n: int, step: NDArray, offsets: NDArray, kernel: SemicircleKernel, dtype: np.dtype
+    ) -> None:
+        self.n = n
+        self.length = fast_length(OVERSAMPLING * 2 * n)
+        position = offsets * (step[:, None] * (self.length / (2 * np.pi)))
+        self._first, self._weights = kernel.weights(position, self.length, dtype)
+        # irfft halves every term but the first and divides by the length.
+        factor = self.length / kernel.transform(np.arange(n + 1) / self.length)
+        factor[1:] *= 0.5
+        self._factor = factor.astype(dtype)
+        self._dtype = dtype
+
+    @staticmethod
+    def bytes_for(n_directions: int, n_offsets: int, width: int, itemsize: int) -> int:
+        """Memory of the tables."""
+        return n_directions * n_offsets * (4 + width * itemsize)
+
+    def forward(self, slices: NDArray) -> NDArray:
+        """(U, n + 1) complex -> (U, J) real."""
+        fine = sp_fft.irfft(
+            slices * self._factor, n=self.length, axis=1, workers=get_config().threads
+        )
+        out = np.empty(self._first.shape, self._dtype)
+        parallel_for(gather_rows, len(fine), fine, self._first, self._weights, out, grain=16)
+        return out
+
+    def adjoint(self, values: NDArray) -> NDArray:
+        """The transpose of ``forward``, as the conjugate coefficients: (U, J) -> (U, n + 1).
+
+        Entry [u, l] is sum_j exp(-i l step_u q_j) values[u, j].
+        """
+        fine = np.zeros((len(values), self.length), self._dtype)
+        parallel_for(scatter_rows, len(fine), values, self._first, self._weights, fine, grain=16)
+        slices = sp_fft.rfft(fine, axis=1, workers=get_config().threads, overwrite_x=True)
+        factor = self._factor * (2 / self.length)
+        factor[0] *= 0.5
+        return slices[:, : self.n + 1] * factor
+
+
+class _Axes:
+    """The grid that a plan works on, and how its axes are measured from the middle sample."""
+
+    def __init__(self, axes: tuple[NDArray, ...]) -> None:
+        self.shape = tuple(len(axis) for axis in axes)
+        self.spacing = np.array(
+            [(axis[-1] - axis[0]) / (len(axis) - 1) if len(axis) > 1 else 1.0 for axis in axes]
+        )
+        self.middle = tuple(n // 2 for n in self.shape)
+        self.center = np.array([axis[i] for axis, i in zip(axes, self.middle, strict=True)])
+
+    def reach(self, directions: NDArray) -> NDArray:
+        """Half-width of the projected grid about the middle sample, half a cell included."""
+        half = (np.array([max(i + 1, n - i) for i, n in zip(self.middle, self.shape)])) - 0.5
+        return np.abs(directions) @ (half * self.spacing)
+
+
+class _Group:
+    """Directions that share the axis along which their slices have equal steps."""
+
+    def __init__(
+        self,
+        axes: _Axes,
+        primary: int,
+        directions: NDArray,
+        kernel: SemicircleKernel,
+        period: NDArray,
+        dtype: np.dtype,
+    ) -> None:
+        self.primary = primary
+        self.order = (primary, *(i for i in range(len(axes.shape)) if i != primary))
+        self.shape = tuple(axes.shape[i] for i in self.order)
+        self.middle = tuple(axes.middle[i] for i in self.order)
+        spacing = axes.spacing[list(self.order)]
+        u = directions[:, list(self.order)]
+        # f's transform is conjugated by turning a direction round.
+        self.sign = np.where(u[:, 0] < 0, -1.0, 1.0)
+        u = u * self.sign[:, None]
+        self.length = fast_length(
+            max(self.shape[0], int(np.ceil((period / (spacing[0] * u[:, 0])).max())))
+        )
+        self.n = self.length // 2
+        line_step = 2 * np.pi / (self.length * spacing[0])
+        self.step = line_step / u[:, 0]
+        lines = np.arange(self.n + 1) * line_step
+        self.fine = tuple(fast_length(OVERSAMPLING * n) for n in self.shape[1:])
+        self.tables: list[NDArray] = []
+        self._dtype = dtype
+        self._complex = np.dtype(np.complex64 if dtype == np.float32 else np.complex128)
+        self._kernels = {
+            2: (gather_lines, scatter_lines),
+            3: (gather_planes, scatter_planes),
+        }.get(len(self.shape))
+        if self._kernels is None:
+            self._waves = [
+                (lines[:, None] * (u[:, axis] / u[:, 0]) * spacing[axis])
+                for axis in range(1, len(self.shape))
+            ]
+            self.corrections = []
+            return
+        for axis, n_fine in enumerate(self.fine, start=1):
+            tangent = u[:, axis] / u[:, 0] * (spacing[axis] * n_fine / (2 * np.pi))
+            self.tables += kernel.weights(lines[:, None] * tangent, n_fine, dtype)
+        self.corrections = [
+            (1 / kernel.transform((np.arange(n) - i) / n_fine)).astype(dtype)
+            for n, i, n_fine in zip(self.shape[1:], self.middle[1:], self.fine, strict=True)
+        ]
+
+    def _pairs(self, array: NDArray) -> NDArray:
+        """Real and imaginary parts side by side: in the last axis of a grid, in one more of values."""
+        pairs = array.view(self._dtype)
+        return pairs if array.ndim == 3 else pairs.reshape(*array.shape, 2)
+
+    def _dense(self, lines: NDArray) -> NDArray:
+        """Beyond three dimensions the rest of each line is summed as it is."""
+        out = np.empty((len(self.step), self.n + 1), self._complex)
+        for line in range(self.n + 1):
+            total = np.broadcast_to(lines[line], (len(self.step), *self.shape[1:]))
+            for wave, n, i in zip(self._waves, self.shape[1:], self.middle[1:], strict=True):
+                phase = np.exp(-1j * np.outer(wave[line], np.arange(n) - i))
+                total = np.einsum("un,un...->u...", phase, total)
+            out[:, line] = total
+        return out
+
+    def _dense_transposed(self, slices: NDArray) -> NDArray:
+        lines = np.empty((self.n + 1, *self.shape[1:]), self._complex)
+        for line in range(self.n + 1):
+            total = slices[:, line]
+            for wave, n, i in zip(self._waves[1:], self.shape[2:], self.middle[2:], strict=True):
+                phase = np.exp(1j * np.outer(wave[line], np.arange(n) - i))
+                total = total[..., None] * phase.reshape(len(phase), *(1,) * (total.ndim - 1), n)
+            first = np.exp(
+                1j * np.outer(self._waves[0][line], np.arange(self.shape[1]) - self.middle[1])
+            )
+            lines[line] = np.tensordot(first, total, axes=(0, 0))
+        return lines
+
+    def _corrected(self, values: NDArray) -> NDArray:
+        for axis, factor in enumerate(self.corrections, start=1):
+            values = values * factor.reshape((-1,) + (1,) * (values.ndim - 1 - axis))
+        return values
+
+    def slices(self, values: NDArray) -> NDArray:
+        """Sums over the grid of values exp(-i k_l u . x): (U, n + 1) complex."""
+        threads = get_config().threads
+        values = self._corrected(np.transpose(values, self.order))
+        padded = np.zeros((self.length, *self.shape[1:]), self._dtype)
+        i, n = self.middle[0], self.shape[0]
+        padded[: n - i] = values[i:]
+        if i:
+            padded[-i:] = values[:i]
+        lines = sp_fft.rfft(padded, axis=0, workers=threads)
+        if len(self.shape) == 1:
+            return np.repeat(lines[None, :], len(self.step), axis=0)
+        if self._kernels is None:
+            return self._dense(lines)
+        grid = np.zeros((self.n + 1, *self.fine), self._complex)
+        for target, source in _wrapped(self.shape[1:], self.middle[1:]):
+            grid[(slice(None), *target)] = lines[(slice(None), *source)]
+        inner = tuple(range(1, grid.ndim))
+        grid = sp_fft.fftn(grid, axes=inner, workers=threads, overwrite_x=True)
+        out = np.empty((self.n + 1, len(self.step)), self._complex)
+        source, target = (grid, out) if grid.ndim == 2 else (self._pairs(grid), self._pairs(out))
+        parallel_for(self._kernels[0], self.n + 1, source, *self.tables, target, grain=8)
+        return np.ascontiguousarray(out.T)
+
+    def transposed(self, slices: NDArray) -> NDArray:
+        """Real part of sum_{u,l} slices[u, l] exp(i k_l u . x) on the grid."""
+        threads = get_config().threads
+        if len(self.shape) == 1:
+            lines = slices.sum(axis=0)
+        elif self._kernels is None:
+            lines = self._dense_transposed(slices)
+        else:
+            grid = np.zeros((self.n + 1, *self.fine), self._complex)
+            values = np.ascontiguousarray(slices.T)
+            source, target = (
+                (values, grid) if grid.ndim == 2 else (self._pairs(values), self._pairs(grid))
+            )
+            parallel_for(self._kernels[1], self.n + 1, source, *self.tables, target, grain=8)
+            inner = tuple(range(1, grid.ndim))
+            grid = sp_fft.ifftn(grid, axes=inner, norm="forward", workers=threads, overwrite_x=True)
+            lines = np.empty((self.n + 1, *self.shape[1:]), self._complex)
+            for target, source in _wrapped(self.shape[1:], self.middle[1:]):
+                lines[(slice(None), *source)] = grid[(slice(None), *target)]
+        lines *= 0.5 * self.length
+        lines[0] *= 2
+        lines[-1] *= 2
+        padded = sp_fft.irfft(lines, n=self.length, axis=0, workers=threads)
+        i, n = self.middle[0], self.shape[0]
+        values = np.concatenate([padded[self.length - i :], padded[: n - i]])
+        return np.transpose(self._corrected(values), np.argsort(self.order))
+
+
+def _wrapped(shape: tuple[int, ...], middle: tuple[int, ...]):  # type: ignore[no-untyped-def]
+    """Pairs of slices (periodic grid, array) that put the middle sample at index 0."""
+    pairs: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
+    for n, i in zip(shape, middle, strict=True):
+        halves = [(slice(0, n - i), slice(i, n))]
+        if i:
+            halves.append((slice(-i, None), slice(0, i)))
+        pairs = [
+            ((*target, one), (*source, other)) for target, source in pairs for one, other in halves
+        ]
+    return pairs
+
+
+class SlicePlan:
+    """Geometry, tables and filters of the slice method for one grid, direction set and offsets."""
+
+    def __init__(
+        self,
+        axes: tuple[NDArray, ...],
+        directions: NDArray,
+        offsets: NDArray,
+        tol: float,
+        dtype: np.dtype,
+        *,
+        for_inverse: bool = False,
+    ) -> None:
+        self.axes = _Axes(axes)
+        self.dim = len(axes)
+        self.shape = self.axes.shape
+        self.n_directions, self.n_offsets = len(directions), len(offsets)
+        self.dtype = np.dtype(dtype)
+        # Two interpolations share the tolerance.
+        kernel = SemicircleKernel.for_tolerance(0.5 * tol)
+        relative = offsets[None, :] - (directions @ self.axes.center)[:, None]
+        reach = self.axes.reach(directions)
+        period = reach + np.abs(relative).max(axis=1)
+        if for_inverse:
+            period = 2 * _SLACK * period
+        ratio = np.abs(directions) * self.axes.spacing
+        favoured = np.argmax(ratio, axis=1)
+        self.nbytes = 0
+        self._parts: list[tuple[NDArray, _Group, RadialStage]] = []
+        for primary in range(self.dim):
+            chosen = np.flatnonzero(favoured == primary)
+            if not len(chosen):
+                continue
+            lines = period[chosen] / (ratio[chosen, primary])
+            n_lines = int(lines.max()) // 2 + 1
+            size = self.dtype.itemsize * kernel.width + 4
+            needed = len(chosen) * (n_lines * (self.dim - 1) + len(offsets)) * size
+            self.nbytes += needed
+            fits_in_memory(
+                self.nbytes,
+                f"a plan for {self.n_directions} directions and {self.n_offsets} offsets",
+                "split the directions over several plans, or raise memory_budget",
+            )
+            group = _Group(
+                self.axes, primary, directions[chosen], kernel, period[chosen], self.dtype
+            )
+            radial = RadialStage(
+                group.n,
+                group.step,
+                relative[chosen] * group.sign[:, None],
+                kernel,
+                self.dtype,
+            )
+            self._parts.append((chosen, group, radial))
+
+    def forward(self, values: NDArray) -> NDArray:
+        """Sinogram (U, J) of values on the grid."""
+        out = np.empty((self.n_directions, self.n_offsets), self.dtype)
+        volume = float(np.prod(self.axes.spacing))
+        for chosen, group, radial in self._parts:
+            slices = group.slices(values)
+            slices *= self._trapezoid(group, volume)
+            out[chosen] = radial.forward(slices)
+        return out
+
+    def adjoint(self, sinogram: NDArray) -> NDArray:
+        """Transpose of :meth:`forward`."""
+        out = np.zeros(self.shape, self.dtype)
+        volume = float(np.prod(self.axes.spacing))
+        for chosen, group, radial in self._parts:
+            slices = radial.adjoint(np.ascontiguousarray(sinogram[chosen]))
+            slices *= self._trapezoid(group, volume)
+            out += group.transposed(slices)
+        return out
+
+    def _trapezoid(self, group: _Group, volume: float) -> NDArray:
+        """Quadrature of (1/2 pi) int dk over both signs of k: (U, n + 1)."""
+        rule = np.full(group.n + 1, 2.0)
+        rule[0] = rule[-1] = 1.0
+        weight = (volume / (2 * np.pi)) * group.step[:, None] * rule
+        return weight.astype(self.dtype)
+
+    def inverse(self, sinogram: NDArray, weights: NDArray, spacing: float, window) -> NDArray:  # type: ignore[no-untyped-def]
+        r"""Filtered backprojection on the grid.
+
+        .. math:: f(x) = \frac{2}{(2\pi)^m} \sum_u w_u\,\mathrm{Re}\int_0^K k^{m-1} W(k/K)\,
+                  \hat s_u(k)\,e^{ik u\cdot x}\,dk
+
+        with the trapezoid rule, corrected at low wave numbers for the kink of :math:`k^{m-1}`.
+        """
+        out = np.zeros(self.shape, self.dtype)
+        corrections = low_corrections(self.dim)
+        for chosen, group, radial in self._parts:
+            slices = radial.adjoint(np.ascontiguousarray(sinogram[chosen]))
+            index = np.arange(group.n + 1.0)
+            power = index ** (self.dim - 1)
+            count = min(len(corrections), len(power))
+            power[:count] += corrections[:count]
+            if self.dim == 1:
+                power[0] = 0.5
+            power[-1] *= 0.5
+            k = group.step[:, None] * index
+            # Offsets carry wave numbers up to pi/spacing, where the rule ends with half weight.
+            band = np.minimum(np.pi / spacing, k[:, -1:])
+            profile = window(np.minimum(k / band, 1.0)) * np.where(
+                k <= band * (1 + 1e-12), 1.0, 0.0
+            )
+            scale = 2 * spacing / (2 * np.pi) ** self.dim * weights[chosen, None]
+            slices *= (scale * group.step[:, None] ** self.dim * power * profile).astype(self.dtype)
+            out += group.transposed(slices)
+        return out
+
+
+@lru_cache(maxsize=16)
+def low_corrections(dim: int) -> NDArray[np.float64]:
+    r"""Coefficients c_l that make the trapezoid rule of :math:`\int_0^\infty t^{m-1} G(t)\,dt`
+    exact for even G of exponential type below :math:`3\pi/4`, with
+    :math:`(l^{m-1} + c_l) G(l)` summed.
+
+    Odd m need none: the integrand is even and smooth. For m = 2 the generating identity is
+    :math:`\sum_l c_l \cos l\varphi = 1/(4\sin^2(\varphi/2)) - 1/\varphi^2`; even m > 2 follow by
+    differentiation, which multiplies c_l by l^{m-2}.
+    """
+    if dim % 2 == 1:
+        return np.zeros(0)
+    phi = np.linspace(0, np.pi / _SLACK, 400)
+    half = np.sin(0.5 * phi[1:]) ** 2
+    target = np.concatenate([[1 / 12], 0.25 / half - 1 / phi[1:] ** 2])
+    # Near 0 the difference cancels; its Taylor series is exact there.
+    near = phi < 0.3
+    z = phi[near] ** 2
+    target[near] = 1 / 12 + z / 240 + z**2 / 6048 + z**3 / 172800 + z**4 / 5322240
+    order = np.arange(_CORRECTIONS)
+    basis = np.cos(np.outer(phi, order))
+    coefficients, *_ = np.linalg.lstsq(basis, target, rcond=1e-15)
+    return coefficients * order.astype(float) ** (dim - 2)
