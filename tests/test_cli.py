@@ -282,7 +282,8 @@ def test_bad_data_is_refused_before_the_work(tmp_path, capsys, quick, out):
     [
         (rf.ConvergenceError("no\nluck"), 1, "error: no luck\n"),
         (MemoryError(), 1, "error: MemoryError\n"),
-        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        # click ends the line on which the terminal shows ^C.
+        (KeyboardInterrupt(), 130, "\nerror: interrupted\n"),
     ],
 )
 def test_a_failed_run_leaves_nothing(

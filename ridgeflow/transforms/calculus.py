@@ -245,8 +245,7 @@ def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
     line = Spectrum(along, spectrum.grid, spectrum.ridgelet)
     potential = _along_offsets(line, _integral, tol, "the integral in b")[:, 0]
     potential = potential.astype(values.dtype, copy=False)
-    weights = spectrum.grid.weights
-    assert weights is not None  # plain nodes were refused above
+    weights = np.asarray(spectrum.grid.weights)
     left = weights @ (np.abs(values - a * along[:, None]) ** 2).sum(axis=1)
     whole = weights @ (np.abs(values) ** 2).sum(axis=1)
     residual = float(np.sqrt(left / whole)) if whole > 0 else 0.0
