@@ -72,7 +72,9 @@ def test_other_dimensions(dim, n, bound):
 
 @pytest.mark.parametrize("model", ["bilinear", "pixel"])
 def test_line_method_is_of_second_order(model):
+    # Off the axes: along them nothing averages the jumps of the pixel model.
     u, _ = rf.directions(2, 25)
+    u = u[np.abs(u).min(axis=1) > 0.05]
     truth = radon_gaussian_mixture(u, LINE, *PLANE)
     errors = [
         relative(

@@ -321,8 +321,9 @@ def ridgelet_interval(
 
     Notes
     -----
-    **Accuracy.** About 1e-14 of the interval's length times max |ψ|; where |a|(q − p) < 1 a
-    quadrature of ψ that is exact to rounding replaces the difference, which would cancel.
+    **Accuracy.** About 1e-14 of the interval's length times the maximum of :math:`|ψ|`; where
+    :math:`|a|(q - p) < 1` a quadrature of ψ that is exact to rounding replaces the difference,
+    which would cancel.
     **Cost.** O(P).
 
     References
@@ -402,8 +403,8 @@ def ridgelet_ellipsoid(
 
     Notes
     -----
-    **Accuracy.** About 1e-13 of the volume times max |ψ|: ψ is band-limited to rounding, so a
-    Gauss-Gegenbauer rule of about κΩ/2 nodes is exact to rounding, Ω the band of ψ.
+    **Accuracy.** About 1e-13 of the volume times the maximum of :math:`|ψ|`: ψ is band-limited to
+    rounding, so a Gauss-Gegenbauer rule of about κΩ/2 nodes is exact to rounding, Ω the band of ψ.
     **Cost.** O(P (m² + κΩ)), nodes grouped by octaves of κ.
 
     References

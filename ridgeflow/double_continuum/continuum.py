@@ -12,6 +12,7 @@ from ridgeflow._validate import as_generator, as_points, finite_number, increasi
 from ridgeflow.double_continuum.depths import interpolation_weights
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
@@ -28,6 +29,7 @@ from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
 
+_SHARES = (10.0, 1.0)  # of the tolerance, in choosing nodes (see IntegralRepresentation)
 _REFERENCE_DRAWS = 4000
 _SEED = 5  # of the draws that fix references and check interpolation
 
@@ -170,38 +172,50 @@ class DoubleContinuum:
         return self.region.dim
 
     def _represent(self, tol: float) -> list[IntegralRepresentation]:
-        fields, references, grids = [], [], []
+        fields, references = [], []
         for t in self.times:
             fields.append(
                 CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim)
             )
             references.append(self._reference(float(t)))
         shape = fields[0].component_shape
-        for field, reference in zip(fields, references, strict=True):
-            source, _, _ = sample_localised(field, self.region, shape, tol, reference)
-            grids.append(self._grid_for(source, reference, tol))
-        shared = common_grid([grid for grid, _ in grids])
-        band = max(float(np.pi / s) for _, s in grids)
-        return [
-            IntegralRepresentation(
-                field,
-                self.activation,
-                ridgelet=self.ridgelet,
-                region=self.region,
-                tol=tol,
-                reference=reference,
-                grid=shared,
-                band=band,
-            )
+        sources = [
+            sample_localised(field, self.region, shape, tol, reference)[0]
             for field, reference in zip(fields, references, strict=True)
         ]
+        band = max(float(np.pi / source.spacing.max()) for source in sources)
+        for share in _SHARES:
+            grids = [
+                self._grid_for(source, reference, share * tol)
+                for source, reference in zip(sources, references, strict=True)
+            ]
+            shared = common_grid(grids)
+            with warnings.catch_warnings():
+                if share > 1:
+                    # A first try, which the next one replaces where it falls short.
+                    warnings.simplefilter("ignore", AccuracyWarning)
+                made = [
+                    IntegralRepresentation(
+                        field,
+                        self.activation,
+                        ridgelet=self.ridgelet,
+                        region=self.region,
+                        tol=tol,
+                        reference=reference,
+                        grid=shared,
+                        band=band,
+                    )
+                    for field, reference in zip(fields, references, strict=True)
+                ]
+            if max(one.measured_error for one in made) <= 0.5 * tol:
+                break
+        return made
 
-    def _grid_for(self, source, reference: float, tol: float) -> tuple[ParameterGrid, float]:  # type: ignore[no-untyped-def]
+    def _grid_for(self, source: GridField, reference: float, tol: float) -> ParameterGrid:
         size = float(np.sqrt((source.values**2).sum() * np.prod(source.spacing)))
         unit = reference * np.sqrt(ball_volume(self.dim, self.region.radius))
         inner = min(0.5, tol * unit / size) if size > 0 else 0.5
-        grid = ParameterGrid.for_field(source, self.activation, self.ridgelet, inner)
-        return grid, float(source.spacing.max())
+        return ParameterGrid.for_field(source, self.activation, self.ridgelet, inner)
 
     def _reference(self, t: float) -> float:
         """Norm of the velocity in L2 of the law at t, or its RMS over the region."""
@@ -395,7 +409,7 @@ class DoubleContinuum:
         layers : {"euler", "midpoint", "rk4"}
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
         sampling : {"sobol", "monte_carlo"}
-            How neurons are drawn from |spectrum|.
+            How neurons are drawn from ``|spectrum|``.
         weights : {"least_squares", "importance"}
             Outer weights.
         n_samples : int, optional

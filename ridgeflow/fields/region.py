@@ -87,8 +87,8 @@ class Region:
     -----
     **Accuracy.** Window and gradient to 1e-14 of their maximum. The window is once continuously
     differentiable, its second derivative jumps by 7e-4/margin² at both ends. For m = 2, radius 4
-    and margin 1 the share of its L2 norm beyond |k| = 20, 30, 40 is 5.9e-4, 1.4e-7, 2.7e-8; it
-    depends on k·margin, so half the margin needs twice the bandwidth.
+    and margin 1 the share of its L2 norm beyond :math:`|k|` = 20, 30, 40 is 5.9e-4, 1.4e-7,
+    2.7e-8; it depends on k·margin, so half the margin needs twice the bandwidth.
     **Cost.** O(m) per point, and a polynomial of degree 61 for points in the margin.
 
     References

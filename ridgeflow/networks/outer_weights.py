@@ -100,7 +100,7 @@ def fit_outer_weights(
         :math:`\beta \ge 0`, in the unit of f² / c² (of f² / c² times the measure, where that is
         given). 0: least squares, of minimum norm where the features are dependent.
     measure : float, optional
-        Volume |V| of the parameter box from which (a, b) were drawn uniformly: then
+        Volume :math:`|V|` of the parameter box from which (a, b) were drawn uniformly: then
         :math:`P c_j / |V|` tends to the ridgelet spectrum as n, P grow. Needs ``ridge > 0``.
     affine : bool
         Fit ``linear`` and ``bias`` as well.

@@ -255,7 +255,7 @@ def oracle_neurons(
     sampling: str = "sobol",
     rng: int | np.random.Generator | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Different neurons (a, b) drawn with density |spectrum|, for outer weights to be fitted.
+    """Different neurons (a, b) drawn with density ``|spectrum|``, for weights to be fitted.
 
     Raises
     ------

@@ -424,7 +424,7 @@ class ParameterGrid:
         return np.concatenate([[0], np.cumsum(counts)])
 
     def offsets(self, scale: int) -> NDArray:
-        """Offsets of one scale of a polar grid, relative to ``a . center``."""
+        r"""Offsets of one scale of a polar grid, relative to :math:`a\cdot c`."""
         n = int(self.half_counts[scale])
         return self.step * np.arange(-n, n + 1)
 

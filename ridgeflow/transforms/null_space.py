@@ -1,21 +1,13 @@
-"""The null space of the dual transform: ghosts, and projections of parameter distributions.
-
-Off the origin the dual acts on each wave vector by itself. With the transform of γ in b,
-``S[γ;η]^(ξ) = (2π)^(m−1) ∫ γ^(ξ/ω, ω) η^(ω) |ω|^−m dω``: one linear functional of ω ↦ γ^(ξ/ω, ω),
-in which space the inner product of parameter space has the weight |ω|^−m. What the functional
-annihilates is invisible; what is left is a multiple of conj η^.
-"""
+"""The null space of the dual transform: ghosts, parameter distributions that no output shows."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, as_real_array, one_of, positive, positive_int
-from ridgeflow.errors import AccuracyWarning, AdmissibilityError
+from ridgeflow._validate import as_points, one_of, positive_int
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -23,8 +15,10 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.direct import polynomial_sum
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.projection import WaveNumbers
 from ridgeflow.transforms.relatives import as_columns, ridge_network
 from ridgeflow.transforms.ridgelet import ridgelet_transform
 from ridgeflow.transforms.spectrum import Spectrum
@@ -33,15 +27,9 @@ __all__ = [
     "NullRidgelet",
     "dual_transform",
     "ghost",
-    "minimum_norm",
     "null_ridgelet",
-    "project_null",
-    "project_range",
 ]
 
-_NODES = 32  # Gauss-Legendre nodes of a panel of wave numbers
-_PHASE = 20.0  # radians that a panel spans at the largest offset
-_BLOCK = 1 << 22  # numbers that the projection holds at a time
 _NOISE = 1e-14
 
 
@@ -229,7 +217,13 @@ def _require_null(eta: Activation, rho: NullRidgelet) -> None:
         )
 
 
-def dual_transform(spectrum: Spectrum, activation: str | Activation, points: ArrayLike) -> NDArray:
+def dual_transform(
+    spectrum: Spectrum,
+    activation: str | Activation,
+    points: ArrayLike,
+    *,
+    method: str = "auto",
+) -> NDArray:
     r"""The dual transform :math:`S[\gamma;\eta](x) = \int\gamma(a,b)\,\eta(a\cdot x-b)\,da\,db`.
 
     Unlike :func:`reconstruct` it divides by no K, and so tells what a ghost reconstructs.
@@ -239,8 +233,12 @@ def dual_transform(spectrum: Spectrum, activation: str | Activation, points: Arr
     spectrum : Spectrum
         On a polar or cartesian grid.
     activation : str or Activation
-        :math:`\eta`, with pointwise values.
+        :math:`\eta`.
     points : array_like, shape (n, m)
+    method : {"auto", "fast", "direct"}
+        "fast" (polar grids): scales and offsets on the Fourier side, at wave numbers common to all
+        scales, so that what cancels between them does so before anything else is done. "direct":
+        the sum over all nodes. "auto": fast where it applies.
 
     Returns
     -------
@@ -249,15 +247,16 @@ def dual_transform(spectrum: Spectrum, activation: str | Activation, points: Arr
     Raises
     ------
     ValueError
-        If the nodes carry no weights, or the activation has no values.
+        If the nodes carry no weights, "fast" is asked for on a grid that is not polar or with cos,
+        sin or linear, or the activation has no values to sum directly.
 
     Notes
     -----
     A polar grid stands for all directions, by the symmetry of its ridgelet: only the part of
     :math:`\eta` with that parity is summed.
 
-    **Accuracy.** That of the grid's quadrature, with the kink term of non-smooth activations.
-    **Cost.** O(n P).
+    **Accuracy.** That of the grid's quadrature; "direct" with the kink term of non-smooth
+    activations. **Cost.** "fast": O(P n_k + n U), n_k wave numbers; "direct": O(n P).
 
     See Also
     --------
@@ -285,7 +284,47 @@ def dual_transform(spectrum: Spectrum, activation: str | Activation, points: Arr
             "the dual transform needs quadrature weights, got a spectrum on plain nodes (use a "
             "polar or cartesian ParameterGrid)"
         )
+    one_of(method, "method", ("auto", "fast", "direct"))
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
+    has_slices = not eta.point_masses and eta.parity is not None
+    if method == "fast" and not (grid.kind == "polar" and has_slices):
+        raise ValueError(
+            "method 'fast' needs a polar grid and an activation whose transform is a function, got "
+            f"{grid.kind} nodes and {eta.name!r} (use 'direct')"
+        )
+    if method == "fast" or (method == "auto" and grid.kind == "polar" and has_slices):
+        columns = _fast_dual(spectrum, eta, x)
+    else:
+        columns = _direct_dual(spectrum, eta, x, weights)
+    if np.iscomplexobj(spectrum.values):
+        half = columns.shape[1] // 2
+        columns = columns[:, :half] + 1j * columns[:, half:]
+    return columns.reshape(len(x), *spectrum.component_shape)
+
+
+def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
+    grid = spectrum.grid
+    components = as_columns(spectrum.values[:1], 1).shape[1]
+    if spectrum.ridgelet.parity != eta.parity:
+        return np.zeros((len(x), components))
+    waves = WaveNumbers(spectrum, eta)
+    # (1/2 pi) d omega over both signs of omega, k = rho omega.
+    weight = (grid.scale_weights / grid.scales)[:, None] * waves.response * (2 * waves.dk / np.pi)
+    total = np.concatenate([waves.functional(weight, part) for part in waves.slabs()])
+    total = np.moveaxis(total.reshape(-1, components, len(waves.k)), 1, 2)
+    total = total * grid.direction_weights[:, None, None]
+    reach = float(np.linalg.norm(x - grid.center, axis=1).max())
+    radius = 1.0001 * max(reach, 1e-3 * grid.radius)
+    size = np.abs(total).max(axis=(0, 2))
+    large = np.flatnonzero(size > _NOISE * size.max())
+    used = int(large[-1]) + 1 if len(large) else 1
+    pair = (waves.k[:used], total[:, :used])
+    band = float(waves.k[used - 1])
+    return Backprojection.from_waves(grid.directions, grid.center, radius, [pair], band)(x)
+
+
+def _direct_dual(spectrum: Spectrum, eta: Activation, x: NDArray, weights: NDArray) -> NDArray:
+    grid = spectrum.grid
     c = as_columns(spectrum.values, 1) * weights[:, None]
     seen = not grid.half or spectrum.ridgelet.parity == eta.parity
     columns = np.zeros((len(x), c.shape[1]))
@@ -299,324 +338,4 @@ def dual_transform(spectrum: Spectrum, activation: str | Activation, points: Arr
         sign, part = (-1.0, left_out) if seen and eta.parity is not None else (1.0, kept)
         if any(part):
             columns = columns + sign * polynomial_sum(tuple(part), grid.a, grid.b, c, x)
-    if np.iscomplexobj(spectrum.values):
-        half = columns.shape[1] // 2
-        columns = columns[:, :half] + 1j * columns[:, half:]
-    return columns.reshape(len(x), *spectrum.component_shape)
-
-
-def project_range(
-    spectrum: Spectrum,
-    activation: str | Activation,
-    *,
-    truncated: bool = False,
-    tol: float = 1e-3,
-) -> Spectrum:
-    r"""The part of a parameter distribution that its output determines, :math:`S^*(SS^*)^{-1}S\gamma`.
-
-    .. math:: \hat\gamma_\parallel(\xi/\omega,\omega) = \overline{\hat\eta(\omega)}\;
-              \frac{\int \hat\gamma(\xi/\omega',\omega')\,\hat\eta(\omega')|\omega'|^{-m}d\omega'}
-                   {\int |\hat\eta(\omega')|^2 |\omega'|^{-m} d\omega'}
-
-    is the orthogonal projection onto the orthogonal complement of the null space, the distribution
-    of least norm with the same :math:`S[\gamma;\eta]`. For :math:`\gamma = R[f;\psi]` it is
-    :math:`(K(\eta,\psi)/c)\,R[f;\eta]`, :math:`c = K(\eta,\eta,m)`.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-        :math:`\gamma`, on a polar grid, with the parity of its ridgelet.
-    activation : str or Activation
-        :math:`\eta`.
-    truncated : bool
-        Project in the space of parameters whose scales are those of the grid, where both integrals
-        are finite for every activation.
-    tol : float
-        Size of the result at the last offsets, relative to its maximum, above which to warn.
-
-    Returns
-    -------
-    Spectrum
-        On the same grid, with the same ridgelet (so that :func:`reconstruct` divides by the K of
-        the given spectrum), without record.
-
-    Raises
-    ------
-    AdmissibilityError
-        If c diverges and ``truncated`` is False: S is then unbounded, its null space is dense, and
-        there is no distribution of least norm. It diverges for every activation of the list, and
-        converges for derivatives of high enough order, such as
-        ``activation("gaussian").derivative()`` for m = 1. Also for cos, sin and linear, whose
-        transforms are no functions.
-    ValueError
-        If the grid is not polar.
-
-    Warns
-    -----
-    AccuracyWarning
-        If the result does not decay within the offsets of the grid.
-
-    Notes
-    -----
-    The transform in b is evaluated at wave numbers :math:`k = \rho_s\omega` common to all scales,
-    octaves of Gauss-Legendre panels; the sums over the grid's scales take the place of both
-    integrals, so that the projection is that of the discrete scales. What it loses is the part of
-    the result beyond the last offsets.
-
-    **Accuracy.** Measured in m = 1, 2 on grids for tol = 1e-6 with ridgelets of Gaussian decay:
-    idempotent, orthogonal and invisible to about 1e-6 for finite c; with ``truncated`` to about
-    1e-3 for tanh and ReLU, whose least-norm distributions have algebraic tails in b.
-
-    **Cost.** O(P n_k), n_k ~ 40 per octave of wave numbers plus band times radius.
-
-    See Also
-    --------
-    project_null, minimum_norm
-
-    References
-    ----------
-    S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3; *Ridge regression with over-parametrized
-    two-layer networks converge to ridgelet spectrum*, AISTATS 2021, Theorem 3.1 (least norm).
-
-    Examples
-    --------
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> eta = rf.activation("gaussian").derivative()
-    >>> psi = rf.admissible_ridgelet(eta, 1)
-    >>> s = rf.ridgelet_transform(law, psi, rf.ParameterGrid.for_field(law, eta, psi, 1e-4))
-    >>> least = project_range(s, eta)
-    >>> bool(least.norm() < s.norm())
-    True
-    """
-    eta = _activation(activation)
-    tol = positive(tol, "tol")
-    if spectrum.grid.kind != "polar":
-        raise ValueError(
-            f"the projection needs a polar grid, got a spectrum on {spectrum.grid.kind} nodes "
-            "(ParameterGrid.polar or ParameterGrid.for_field)"
-        )
-    _require_projection(eta, spectrum.dim, truncated)
-    if spectrum.ridgelet.parity != eta.parity:
-        values = np.zeros_like(spectrum.values)
-    else:
-        values = _projected(spectrum, eta, tol)
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
-
-
-def project_null(
-    spectrum: Spectrum,
-    activation: str | Activation,
-    *,
-    truncated: bool = False,
-    tol: float = 1e-3,
-) -> Spectrum:
-    r"""The part of a parameter distribution that no output shows, :math:`\gamma - \gamma_\parallel`.
-
-    Parameters
-    ----------
-    spectrum, activation, truncated, tol
-        As for :func:`project_range`.
-
-    Returns
-    -------
-    Spectrum
-        The orthogonal projection onto the null space; with :func:`project_range` it adds up to the
-        given spectrum exactly.
-
-    Raises
-    ------
-    AdmissibilityError, ValueError
-        As :func:`project_range`.
-
-    Warns
-    -----
-    AccuracyWarning
-        As :func:`project_range`.
-
-    Notes
-    -----
-    **Accuracy**, **Cost.** As :func:`project_range`.
-
-    See Also
-    --------
-    project_range, ghost
-
-    References
-    ----------
-    S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3.
-
-    Examples
-    --------
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> eta = rf.activation("gaussian").derivative()
-    >>> psi = rf.admissible_ridgelet(eta, 1)
-    >>> s = rf.ridgelet_transform(law, psi, rf.ParameterGrid.for_field(law, eta, psi, 1e-4))
-    >>> bool(abs(rf.reconstruct(project_null(s, eta), eta, [[0.3]])[0]) < 1e-3)
-    True
-    """
-    visible = project_range(spectrum, activation, truncated=truncated, tol=tol)
-    values = spectrum.values - visible.values
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
-
-
-def minimum_norm(
-    spectrum: Spectrum,
-    activation: str | Activation,
-    *,
-    truncated: bool = False,
-    tol: float = 1e-3,
-) -> Spectrum:
-    r"""The parameter distribution of least norm with the same output :math:`S[\gamma;\eta]`.
-
-    It is :math:`S^*(SS^*)^{-1}S\gamma`, the same as :func:`project_range`.
-
-    Parameters
-    ----------
-    spectrum, activation, truncated, tol
-        As for :func:`project_range`.
-
-    Returns
-    -------
-    Spectrum
-
-    Raises
-    ------
-    AdmissibilityError, ValueError
-        As :func:`project_range`.
-
-    Warns
-    -----
-    AccuracyWarning
-        As :func:`project_range`.
-
-    Notes
-    -----
-    **Accuracy**, **Cost.** As :func:`project_range`.
-
-    See Also
-    --------
-    project_range
-
-    References
-    ----------
-    S. Sonoda, I. Ishikawa and M. Ikeda, *Ridge regression with over-parametrized two-layer networks
-    converge to ridgelet spectrum*, AISTATS 2021, Theorem 3.1.
-
-    Examples
-    --------
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> eta, psi = rf.activation("tanh"), rf.admissible_ridgelet("tanh", 1)
-    >>> s = rf.ridgelet_transform(law, psi, rf.ParameterGrid.for_field(law, eta, psi, 1e-3))
-    >>> minimum_norm(s, eta, truncated=True).norm() < s.norm()
-    True
-    """
-    return project_range(spectrum, activation, truncated=truncated, tol=tol)
-
-
-def _require_projection(eta: Activation, dim: int, truncated: bool) -> None:
-    if eta.point_masses or eta.parity is None:
-        raise AdmissibilityError(
-            f"`activation` must have a Fourier transform that is a function off the origin, got "
-            f"{eta.name!r} (no projection in L2 of parameter space exists)"
-        )
-    if truncated:
-        return
-    growth = -2 * eta.origin_order - dim
-    if growth <= -1 or not eta.smooth:
-        where = f"|omega|^{growth} at the origin" if growth <= -1 else "at infinity"
-        raise AdmissibilityError(
-            f"`activation` must make K(eta, eta, {dim}) finite, got a divergent integral for "
-            f"{eta.name!r}, {where}: there is no parameter distribution of least norm (pass "
-            "truncated=True to project among the scales of the grid, or take a derivative of the "
-            "activation)"
-        )
-
-
-def _projected(spectrum: Spectrum, eta: Activation, tol: float) -> NDArray:
-    """Values of the projection onto the range of the adjoint."""
-    grid = spectrum.grid
-    columns = as_columns(spectrum.values, 1)
-    components = columns.shape[1]
-    blocks = [
-        np.moveaxis(columns[lo:hi].reshape(len(grid.directions), -1, components), 1, 2)
-        for lo, hi in zip(grid.starts[:-1], grid.starts[1:], strict=True)
-    ]
-    k, dk = _wave_numbers(blocks, grid)
-    ratio = k / grid.scales[:, None]
-    # Beyond the highest frequency of the offsets there is nothing to project.
-    known = ratio <= np.pi / grid.step
-    response = np.where(known, eta.fourier(np.where(known, ratio, 1.0)), 0.0)
-    weight = (grid.scale_weights / grid.scales**grid.dim)[:, None] * ratio ** (1.0 - grid.dim)
-    size = (weight * np.abs(response) ** 2).sum(axis=0)
-    # With half of the directions, both functionals run over both signs of omega alike.
-    functional = np.divide(weight * response, size, out=np.zeros_like(response), where=size > 0)
-    out = [np.empty_like(block) for block in blocks]
-    rows = max(1, _BLOCK // (components * len(k)))
-    phases = 0
-    for start in range(0, len(grid.directions), rows):
-        part = slice(start, start + rows)
-        total: NDArray = np.zeros(())
-        for s, block in enumerate(blocks):
-            used = int(np.count_nonzero(known[s]))
-            phase = np.outer(grid.offsets(s), ratio[s, :used])
-            flat = block[part].reshape(-1, phase.shape[0])
-            side = grid.step * (flat @ np.cos(phase) - 1j * (flat @ np.sin(phase)))
-            if total.ndim == 0:
-                total = np.zeros((len(flat), len(k)), complex)
-            total[:, :used] += side * functional[s, :used]
-            phases += 1
-        for s, rho in enumerate(grid.scales):
-            used = int(np.count_nonzero(known[s]))
-            phase = np.outer(ratio[s, :used], grid.offsets(s))
-            side = total[:, :used] * (np.conj(response[s]) * dk / (np.pi * rho))[:used]
-            found = side.real @ np.cos(phase) - side.imag @ np.sin(phase)
-            out[s][part] = found.reshape(out[s][part].shape)
-    largest = max(float(np.abs(block).max()) for block in out)
-    edge = max(float(np.abs(block[..., [0, -1]]).max()) for block in out)
-    if edge > tol * largest:
-        warnings.warn(
-            f"the projection has not decayed at the last offsets: {edge / largest:.1e} of its "
-            "maximum is left there (transform on a grid with a larger margin or radius)",
-            AccuracyWarning,
-            stacklevel=4,
-        )
-    result = np.concatenate([np.moveaxis(block, 2, 1).reshape(-1, components) for block in out])
-    if np.iscomplexobj(spectrum.values):
-        half = components // 2
-        result = result[:, :half] + 1j * result[:, half:]
-    return result.reshape(spectrum.values.shape).astype(spectrum.values.dtype, copy=False)
-
-
-def _wave_numbers(blocks: list[NDArray], grid: ParameterGrid) -> tuple[NDArray, NDArray]:
-    """Wave numbers common to all scales, and their quadrature weights."""
-    top_frequency = np.pi / grid.step
-    powers = [np.abs(np.fft.rfft(block, axis=2)).max(axis=(0, 1)) for block in blocks]
-    floor = _NOISE * max(float(power.max()) for power in powers)
-    top = 0.0
-    for rho, power in zip(grid.scales, powers, strict=True):
-        large = np.flatnonzero(power > floor)
-        if len(large):
-            share = (large[-1] + 1) / (len(power) - 0.5)
-            top = max(top, float(rho) * top_frequency * min(1.0, share))
-    least = float(grid.scales[0])
-    top = max(top, least)
-    # Below the first octave no phase reaches 1 at any offset.
-    edges = [0.0, least / (least * grid.radius + grid.margin)]
-    while edges[-1] < top:
-        low = edges[-1]
-        high = min(2 * low, top)
-        # The offsets of a scale span rho * radius + margin; it is seen where k/rho is in its band.
-        phase = (high - low) * (grid.radius + grid.margin * min(top_frequency / low, 1 / least))
-        edges.extend(np.linspace(low, high, 1 + int(np.ceil(phase / _PHASE)))[1:].tolist())
-        if high == top:
-            break
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
-    edge = np.array(edges)
-    half = 0.5 * np.diff(edge)
-    middle = 0.5 * (edge[1:] + edge[:-1])
-    return (middle[:, None] + half[:, None] * node).ravel(), (half[:, None] * weight).ravel()
+    return columns

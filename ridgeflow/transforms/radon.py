@@ -163,7 +163,7 @@ class RadonPlan:
         method: str = "auto",
         tol: float = 1e-8,
         model: str = "bilinear",
-        dtype: np.typing.DTypeLike = None,
+        dtype: np.typing.DTypeLike | None = None,
     ) -> None:
         axes = as_axes(field_or_axes)
         one_of(method, "method", ("auto", "slice", "line"))
@@ -240,23 +240,26 @@ class RadonPlan:
     def _forward(self, values: NDArray) -> NDArray:
         if self._plan is not None:
             return self._plan.forward(values)
-        return project(values, *self._line_grid(), *self._line_rays(), self.model)
+        origin, spacing = self._line_grid()
+        low, step = float(self.offsets[0]), self._spacing
+        u, n = self.directions, len(self.offsets)
+        return project(values, origin, spacing, u, low, step, n, self.model)
 
     def _adjoint(self, sinogram: NDArray) -> NDArray:
         if self._plan is not None:
             return self._plan.adjoint(sinogram)
         origin, spacing = self._line_grid()
-        u, low, step, _ = self._line_rays()
-        return back_project(sinogram, origin, spacing, self.shape, u, low, step, self.model)
+        low, step = float(self.offsets[0]), self._spacing
+        shape = (self.shape[0], self.shape[1])
+        return back_project(
+            sinogram, origin, spacing, shape, self.directions, low, step, self.model
+        )
 
     def _line_grid(self) -> tuple[NDArray, NDArray]:
         return (
             np.array([axis[0] for axis in self._axes]),
             np.array([uniform_axis(axis, "axis")[1] for axis in self._axes]),
         )
-
-    def _line_rays(self) -> tuple[NDArray, float, float, int]:
-        return self.directions, float(self.offsets[0]), self._spacing, len(self.offsets)
 
     def _checked(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray:
         n = len(shape)
@@ -460,7 +463,8 @@ def radon_adjoint(
 
     Notes
     -----
-    **Accuracy.** A transpose to rounding: <Af, s> = <f, A's> to 1e-12 of |Af| |s| in float64.
+    **Accuracy.** A transpose to rounding: ``<Af, s> = <f, A's>`` to 1e-12 of the norms of Af and s
+    in float64.
 
     **Cost.** That of :class:`RadonPlan`.
 

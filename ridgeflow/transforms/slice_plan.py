@@ -150,7 +150,7 @@ class _Group:
         ]
 
     def _pairs(self, array: NDArray) -> NDArray:
-        """Real and imaginary parts side by side: in the last axis of a grid, in one more of values."""
+        """Real and imaginary parts side by side, in the last axis of grids, one more of values."""
         pairs = array.view(self._dtype)
         return pairs if array.ndim == 3 else pairs.reshape(*array.shape, 2)
 

@@ -124,7 +124,7 @@ class Spectrum:
 
     @cached_property
     def mass(self) -> NDArray[np.float64]:
-        """|R[f;psi](a_j, b_j)| w_j (P,): the oracle density of neurons, up to its sum.
+        """``|R[f;psi](a_j, b_j)| w_j`` (P,): the oracle density of neurons, up to its sum.
 
         Raises ValueError where the nodes carry no quadrature weights.
         """

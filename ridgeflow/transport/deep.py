@@ -90,8 +90,8 @@ class DeepDAE:
     -----
     **Accuracy.** Exact for normal and for empirical laws. For a mixture, the first layer is exact
     and the others err by what the particles do, most where particles are few. A normal law on the
-    line (variance 1.3, t = 0.5) carried by particles, largest error over |x| <= 2: 7e-4 for 2
-    layers and 2e-2 for 8 with 2000 particles; 5e-5 and 3e-3 with 8000.
+    line (variance 1.3, t = 0.5) carried by particles, largest error over :math:`|x|` up
+    to 2: 7e-4 for 2 layers and 2e-2 for 8 with 2000 particles; 5e-5 and 3e-3 with 8000.
 
     **Cost.** O(depth n_particles² m) to build, O(depth n n_particles m) to apply to n points;
     O(depth n_particles m) memory.

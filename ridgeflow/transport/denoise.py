@@ -96,8 +96,8 @@ class GaussianDAE:
 
     Notes
     -----
-    **Accuracy.** Exact up to rounding: a few units of the last place of the largest |x|, |m_k|.
-    :meth:`velocity` is the score itself and suffers no cancellation as t → 0.
+    **Accuracy.** Exact up to rounding: a few units of the last place of the largest :math:`|x|`,
+    :math:`|m_k|`. :meth:`velocity` is the score itself and suffers no cancellation as t → 0.
 
     **Cost.** O(N K m) time for N points and K components that share an isotropic covariance,
     O(N K m²) otherwise; O(N m) memory.
