@@ -17,10 +17,9 @@ from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
 from ridgeflow._kernels.slices import (
     gather_lines,
-    gather_planes,
     gather_rows,
+    plane_kernels,
     scatter_lines,
-    scatter_planes,
     scatter_rows,
 )
 from ridgeflow._parallel import parallel_for
@@ -132,7 +131,7 @@ class _Group:
         self._complex = np.dtype(np.complex64 if dtype == np.float32 else np.complex128)
         self._kernels = {
             2: (gather_lines, scatter_lines),
-            3: (gather_planes, scatter_planes),
+            3: plane_kernels[kernel.width],
         }.get(len(self.shape))
         if self._kernels is None:
             self._waves = [
