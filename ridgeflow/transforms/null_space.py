@@ -247,8 +247,9 @@ def dual_transform(
     Raises
     ------
     ValueError
-        If the nodes carry no weights, "fast" is asked for on a grid that is not polar or with cos,
-        sin or linear, or the activation has no values to sum directly.
+        If the nodes carry no weights, the activation has no values to sum directly, or "fast" is
+        asked for on a grid that is not polar or with an activation whose transform is no function,
+        or grows faster than 1/omega at the origin (ReLU, softplus).
 
     Notes
     -----
@@ -286,11 +287,12 @@ def dual_transform(
         )
     one_of(method, "method", ("auto", "fast", "direct"))
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
-    has_slices = not eta.point_masses and eta.parity is not None
+    # A transform growing like 1/omega^2 would turn the rounding of the lowest moments into output.
+    has_slices = not eta.point_masses and eta.parity is not None and eta.origin_order <= 1
     if method == "fast" and not (grid.kind == "polar" and has_slices):
         raise ValueError(
-            "method 'fast' needs a polar grid and an activation whose transform is a function, got "
-            f"{grid.kind} nodes and {eta.name!r} (use 'direct')"
+            "method 'fast' needs a polar grid and an activation whose transform grows at most like "
+            f"1/|omega| at the origin, got {grid.kind} nodes and {eta.name!r} (use 'direct')"
         )
     if method == "fast" or (method == "auto" and grid.kind == "polar" and has_slices):
         columns = _fast_dual(spectrum, eta, x)

@@ -53,24 +53,22 @@ class RadialStage:
         self._factor = factor.astype(dtype)
         self._dtype = dtype
 
-    @staticmethod
-    def bytes_for(n_directions: int, n_offsets: int, width: int, itemsize: int) -> int:
-        """Memory of the tables."""
-        return n_directions * n_offsets * (4 + width * itemsize)
+    @property
+    def factor(self) -> NDArray:
+        """What coefficients are multiplied by before the FFT (n + 1,)."""
+        return self._factor
 
     def forward(self, slices: NDArray) -> NDArray:
-        """(U, n + 1) complex -> (U, J) real."""
-        fine = sp_fft.irfft(
-            slices * self._factor, n=self.length, axis=1, workers=get_config().threads
-        )
+        """(U, n + 1) complex, multiplied by ``factor`` -> (U, J) real."""
+        fine = sp_fft.irfft(slices, n=self.length, axis=1, workers=get_config().threads)
         out = np.empty(self._first.shape, self._dtype)
         parallel_for(gather_rows, len(fine), fine, self._first, self._weights, out, grain=16)
         return out
 
     def adjoint(self, values: NDArray) -> NDArray:
-        """The transpose of ``forward``, as the conjugate coefficients: (U, J) -> (U, n + 1).
+        """sum_j exp(-i l step_u q_j) values[u, j]: (U, J) -> (U, n + 1).
 
-        Entry [u, l] is sum_j exp(-i l step_u q_j) values[u, j].
+        The transpose of ``forward`` after ``factor``, as conjugate coefficients.
         """
         fine = np.zeros((len(values), self.length), self._dtype)
         parallel_for(scatter_rows, len(fine), values, self._first, self._weights, fine, grain=16)
@@ -125,6 +123,8 @@ class _Group:
         line_step = 2 * np.pi / (self.length * spacing[0])
         self.step = line_step / u[:, 0]
         lines = np.arange(self.n + 1) * line_step
+        turn = (np.arange(self.n + 1) * self.middle[0]) % self.length
+        self.phase = np.exp(2j * np.pi * turn / self.length)
         self.fine = tuple(fast_length(OVERSAMPLING * n) for n in self.shape[1:])
         self.tables: list[NDArray] = []
         self._dtype = dtype
@@ -155,13 +155,13 @@ class _Group:
 
     def _dense(self, lines: NDArray) -> NDArray:
         """Beyond three dimensions the rest of each line is summed as it is."""
-        out = np.empty((len(self.step), self.n + 1), self._complex)
+        out = np.empty((self.n + 1, len(self.step)), self._complex)
         for line in range(self.n + 1):
             total = np.broadcast_to(lines[line], (len(self.step), *self.shape[1:]))
             for wave, n, i in zip(self._waves, self.shape[1:], self.middle[1:], strict=True):
                 phase = np.exp(-1j * np.outer(wave[line], np.arange(n) - i))
                 total = np.einsum("un,un...->u...", phase, total)
-            out[:, line] = total
+            out[line] = total
         return out
 
     def _dense_transposed(self, slices: NDArray) -> NDArray:
@@ -183,17 +183,15 @@ class _Group:
         return values
 
     def slices(self, values: NDArray) -> NDArray:
-        """Sums over the grid of values exp(-i k_l u . x): (U, n + 1) complex."""
+        """Sums over the grid of values exp(-i k_l u . x) by line: (n + 1, U) complex.
+
+        The primary axis is measured from its first sample: ``phase`` moves it to the middle one.
+        """
         threads = get_config().threads
         values = self._corrected(np.transpose(values, self.order))
-        padded = np.zeros((self.length, *self.shape[1:]), self._dtype)
-        i, n = self.middle[0], self.shape[0]
-        padded[: n - i] = values[i:]
-        if i:
-            padded[-i:] = values[:i]
-        lines = sp_fft.rfft(padded, axis=0, workers=threads)
+        lines = sp_fft.rfft(values, n=self.length, axis=0, workers=threads)
         if len(self.shape) == 1:
-            return np.repeat(lines[None, :], len(self.step), axis=0)
+            return np.repeat(lines[:, None], len(self.step), axis=1)
         if self._kernels is None:
             return self._dense(lines)
         grid = np.zeros((self.n + 1, *self.fine), self._complex)
@@ -204,11 +202,12 @@ class _Group:
         out = np.empty((self.n + 1, len(self.step)), self._complex)
         source, target = (grid, out) if grid.ndim == 2 else (self._pairs(grid), self._pairs(out))
         parallel_for(self._kernels[0], self.n + 1, source, *self.tables, target, grain=8)
-        return np.ascontiguousarray(out.T)
+        return out
 
     def transposed(self, slices: NDArray) -> NDArray:
-        """Real part of sum_{u,l} slices[u, l] exp(i k_l u . x) on the grid."""
+        """Real part of sum_{u,l} slices[u, l] exp(i k_l u . x) on the grid; slices (U, n + 1)."""
         threads = get_config().threads
+        slices = slices * np.conj(self.phase).astype(self._complex)
         if len(self.shape) == 1:
             lines = slices.sum(axis=0)
         elif self._kernels is None:
@@ -228,9 +227,7 @@ class _Group:
         lines *= 0.5 * self.length
         lines[0] *= 2
         lines[-1] *= 2
-        padded = sp_fft.irfft(lines, n=self.length, axis=0, workers=threads)
-        i, n = self.middle[0], self.shape[0]
-        values = np.concatenate([padded[self.length - i :], padded[: n - i]])
+        values = sp_fft.irfft(lines, n=self.length, axis=0, workers=threads)[: self.shape[0]]
         return np.transpose(self._corrected(values), np.argsort(self.order))
 
 
@@ -265,8 +262,7 @@ class SlicePlan:
         self.shape = self.axes.shape
         self.n_directions, self.n_offsets = len(directions), len(offsets)
         self.dtype = np.dtype(dtype)
-        # Two interpolations share the tolerance.
-        kernel = SemicircleKernel.for_tolerance(0.5 * tol)
+        kernel = SemicircleKernel.for_tolerance(tol)
         relative = offsets[None, :] - (directions @ self.axes.center)[:, None]
         reach = self.axes.reach(directions)
         period = reach + np.abs(relative).max(axis=1)
@@ -276,6 +272,7 @@ class SlicePlan:
         favoured = np.argmax(ratio, axis=1)
         self.nbytes = 0
         self._parts: list[tuple[NDArray, _Group, RadialStage]] = []
+        self._forward_factors: list[NDArray] = []
         for primary in range(self.dim):
             chosen = np.flatnonzero(favoured == primary)
             if not len(chosen):
@@ -284,6 +281,7 @@ class SlicePlan:
             n_lines = int(lines.max()) // 2 + 1
             size = self.dtype.itemsize * kernel.width + 4
             needed = len(chosen) * (n_lines * (self.dim - 1) + len(offsets)) * size
+            needed += len(chosen) * n_lines * 2 * self.dtype.itemsize
             self.nbytes += needed
             fits_in_memory(
                 self.nbytes,
@@ -301,33 +299,34 @@ class SlicePlan:
                 self.dtype,
             )
             self._parts.append((chosen, group, radial))
+            complex_type = np.complex64 if self.dtype == np.float32 else np.complex128
+            self._forward_factors.append(
+                (self._trapezoid(group) * group.phase * radial.factor).astype(complex_type)
+            )
 
     def forward(self, values: NDArray) -> NDArray:
         """Sinogram (U, J) of values on the grid."""
         out = np.empty((self.n_directions, self.n_offsets), self.dtype)
-        volume = float(np.prod(self.axes.spacing))
-        for chosen, group, radial in self._parts:
-            slices = group.slices(values)
-            slices *= self._trapezoid(group, volume)
-            out[chosen] = radial.forward(slices)
+        for (chosen, group, radial), factor in zip(self._parts, self._forward_factors, strict=True):
+            lines = group.slices(values)
+            out[chosen] = radial.forward(np.multiply(lines.T, factor, order="C"))
         return out
 
     def adjoint(self, sinogram: NDArray) -> NDArray:
         """Transpose of :meth:`forward`."""
         out = np.zeros(self.shape, self.dtype)
-        volume = float(np.prod(self.axes.spacing))
         for chosen, group, radial in self._parts:
             slices = radial.adjoint(np.ascontiguousarray(sinogram[chosen]))
-            slices *= self._trapezoid(group, volume)
+            slices *= self._trapezoid(group)
             out += group.transposed(slices)
         return out
 
-    def _trapezoid(self, group: _Group, volume: float) -> NDArray:
-        """Quadrature of (1/2 pi) int dk over both signs of k: (U, n + 1)."""
+    def _trapezoid(self, group: _Group) -> NDArray:
+        """Quadrature of (1/2 pi) int dk over both signs of k, times a cell: (U, n + 1)."""
         rule = np.full(group.n + 1, 2.0)
         rule[0] = rule[-1] = 1.0
-        weight = (volume / (2 * np.pi)) * group.step[:, None] * rule
-        return weight.astype(self.dtype)
+        volume = float(np.prod(self.axes.spacing))
+        return ((volume / (2 * np.pi)) * group.step[:, None] * rule).astype(self.dtype)
 
     def inverse(self, sinogram: NDArray, weights: NDArray, spacing: float, window) -> NDArray:  # type: ignore[no-untyped-def]
         r"""Filtered backprojection on the grid.
