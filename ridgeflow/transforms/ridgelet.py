@@ -22,7 +22,7 @@ from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.diagnostics import field_record
 from ridgeflow.transforms.direct import direct_transform, network_sum
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.slices import FourierSlices, fourier_slices
+from ridgeflow.transforms.slices import FourierSlices, fourier_slices, scattered_slices
 from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = ["backproject", "reconstruct", "ridgelet_transform"]
@@ -53,8 +53,8 @@ def ridgelet_transform(
     grid : ParameterGrid or (a, b)
         Nodes; a pair of arrays (P, m) and (P,) stands for plain nodes.
     method : {"auto", "exact", "slice", "direct"}
-        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields on polar grids,
-        :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
+        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields and samples on polar
+        grids, :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
         \overline{\hat\psi(\omega)}\,e^{i\omega b}\,d\omega`, one Fourier series in b per scale,
         whose period exceeds the extent of field and ridgelet at that scale. "direct": the sum over
         samples, the reference for all others. "auto" takes the first that applies.
@@ -129,7 +129,7 @@ def ridgelet_transform(
             )
     positive(tol, "tol")
     one_of(method, "method", ("auto", "exact", "slice", "direct"))
-    by_slices = isinstance(field, GridField) and grid.kind == "polar"
+    by_slices = isinstance(field, (GridField, SampleField)) and grid.kind == "polar"
     if method == "auto":
         exact = isinstance(field, GaussianMixture)
         method = "exact" if exact else "slice" if by_slices else "direct"
@@ -140,7 +140,7 @@ def ridgelet_transform(
         )
     if method == "slice" and not by_slices:
         raise ValueError(
-            "method 'slice' needs a GridField on a polar grid, got "
+            "method 'slice' needs a GridField or a SampleField on a polar grid, got "
             f"{type(field).__name__} on {grid.kind} nodes (use 'auto')"
         )
     if method == "direct" and isinstance(field, GaussianMixture):
@@ -168,8 +168,14 @@ def ridgelet_transform(
             if grid.kind == "polar"
             else None
         )
-    elif method == "direct" or isinstance(field, SampleField):
+    elif method == "direct":
         values, slices = direct_transform(field, ridgelet, grid), None
+    elif isinstance(field, SampleField):
+        # Point masses have no decay of their own to tell the accuracy of a reconstruction from.
+        band = float(grid.scales[-1]) * ridgelet.bandlimit(1e-2 * tol)
+        sampled = scattered_slices(field, grid.directions, grid.center, 0.1 * tol, band)
+        values = _as_field(_from_slices(sampled, ridgelet, grid, tol), field)
+        slices = None
     else:
         slices = fourier_slices(field, grid.directions, grid.center, tol)
         values = _from_slices(slices, ridgelet, grid, tol)
@@ -188,7 +194,7 @@ def ridgelet_transform(
     return Spectrum(values, grid, ridgelet, record)
 
 
-def _as_field(columns: NDArray, field: GridField) -> NDArray:
+def _as_field(columns: NDArray, field: GridField | SampleField) -> NDArray:
     """Columns of real components as the field's own type and shape."""
     if np.iscomplexobj(field.values):
         half = columns.shape[1] // 2

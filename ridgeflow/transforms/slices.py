@@ -17,9 +17,18 @@ from scipy import fft as sp_fft
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.region import Region
+from ridgeflow.fields.samples import SampleField
+from ridgeflow.transforms.scattered import sample_slices
 from ridgeflow.transforms.slice_plan import SlicePlan
 
-__all__ = ["FourierSlices", "ball_about", "fourier_slices", "scattered_reference"]
+__all__ = [
+    "FourierSlices",
+    "ball_about",
+    "fourier_slices",
+    "scattered_reference",
+    "scattered_slices",
+]
 
 # Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
 # below has fallen to 1e-18.
@@ -147,6 +156,28 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
         wave.reshape(-1, field.dim), field.weights, field.means - center, field.covariances
     )
     return _from_wave_numbers(slices.reshape(len(directions), n + 1, 1), step, radius)
+
+
+def scattered_slices(
+    field: SampleField, directions: NDArray, center: NDArray, tol: float, band: float
+) -> FourierSlices:
+    """Slices of a measure of point masses, exact for wave numbers up to ``band``.
+
+    Point masses have no band of their own: beyond ``band`` their transform is taken smoothly to 0,
+    so that the projections are smooth and fall off fast around each point.
+    """
+    points = field.points.astype(np.float64) - center
+    columns = field.values * field.weights.reshape(-1, *(1,) * (field.values.ndim - 1))
+    columns = _real_components(columns.reshape(len(points), *field.values.shape[1:]), 1)
+    radius = float(np.linalg.norm(points, axis=1).max()) + 1e-9
+    window = Region([0.0], band, 0.5 * band)
+    # The window's own transform has fallen below 1e-12 at this many of its widths.
+    period = 2 * radius + 300.0 / band
+    n = int(np.ceil(1.5 * band * period / (2 * np.pi))) + 1
+    step = 2 * np.pi / period
+    slices = sample_slices(points, columns, directions, step, n, tol)
+    slices *= window(step * np.arange(n + 1)[:, None])
+    return _from_wave_numbers(np.moveaxis(slices, 1, 2), step, radius)
 
 
 def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:
