@@ -6,11 +6,14 @@ come with the index of their first node; grids are periodic.
 
 from __future__ import annotations
 
+import math
+
 from ridgeflow._kernels._jit import kernel
 
 __all__ = [
     "gather_lines",
     "gather_rows",
+    "node_weights",
     "plane_kernels",
     "scatter_lines",
     "scatter_rows",
@@ -159,27 +162,49 @@ def scatter_rows(start, stop, values, first, weights, fine):
 
 
 @kernel
+def node_weights(start, stop, position, period, table, first, weights):
+    """Nodes and weights of positions in units of nodes, from polynomials of the place between them.
+
+    table (degree + 1, w) ascending, see ``SemicircleKernel.table``; first (n,) int32 in
+    [0, period), weights (n, w).
+    """
+    n_terms, width = table.shape
+    weight = table[0] * 0
+    for i in range(start, stop):
+        place = position[i] - 0.5 * width
+        at = math.floor(place)
+        x = place - at
+        for t in range(width):
+            weight[t] = table[n_terms - 1, t]
+        for term in range(n_terms - 2, -1, -1):
+            for t in range(width):
+                weight[t] = weight[t] * x + table[term, t]
+        first[i] = (int(at) + 1) % period
+        for t in range(width):
+            weights[i, t] = weight[t]
+
+
+@kernel
 def spread_points(start, stop, projections, values, low, per_step, table, fine):
     """Spread weighted points onto a fine grid: fine[u, c, n] += values[i, c] phi(node - p_ui).
 
-    projections (U, N), values (N, C); node n lies at low + n / per_step; ``table`` (degree + 1, w)
-    holds the kernel on each of its w cells as a polynomial of the point's place in its own cell.
-    fine (U, C, n) starts at 0.
+    projections (U, N), values (N, C); node n lies at low + n / per_step; ``table`` as in
+    ``node_weights``. fine (U, C, n) starts at 0.
     """
     n_terms, width = table.shape
     n_components = values.shape[1]
     weight = table[0] * 0
     for u in range(start, stop):
         for i in range(projections.shape[1]):
-            position = (projections[u, i] - low) * per_step
-            at = int(position)
-            x = position - at
+            place = (projections[u, i] - low) * per_step - 0.5 * width
+            at = math.floor(place)
+            x = place - at
             for t in range(width):
                 weight[t] = table[n_terms - 1, t]
             for term in range(n_terms - 2, -1, -1):
                 for t in range(width):
                     weight[t] = weight[t] * x + table[term, t]
-            at -= width // 2 - 1
+            at += 1
             for c in range(n_components):
                 value = values[i, c]
                 for t in range(width):

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_generator, as_points, finite_number, increasing
-from ridgeflow.double_continuum.depths import interpolation_weights
+from ridgeflow.double_continuum.depths import interpolation_weights, represent_on_shared_nodes
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
-from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
@@ -20,16 +19,13 @@ from ridgeflow.networks.sampling import ball_points
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.error_budget import ErrorBudget, ball_volume
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.grid_choice import common_grid
-from ridgeflow.transforms.representation import IntegralRepresentation, sample_localised
+from ridgeflow.transforms.error_budget import ErrorBudget
+from ridgeflow.transforms.representation import IntegralRepresentation
 from ridgeflow.transport.flow import ContinuousDAE, FlowResult
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
 
-_SHARES = (10.0, 1.0)  # of the tolerance, in choosing nodes (see IntegralRepresentation)
 _REFERENCE_DRAWS = 4000
 _SEED = 5  # of the draws that fix references and check interpolation
 
@@ -172,50 +168,14 @@ class DoubleContinuum:
         return self.region.dim
 
     def _represent(self, tol: float) -> list[IntegralRepresentation]:
-        fields, references = [], []
-        for t in self.times:
-            fields.append(
-                CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim)
-            )
-            references.append(self._reference(float(t)))
-        shape = fields[0].component_shape
-        sources = [
-            sample_localised(field, self.region, shape, tol, reference)[0]
-            for field, reference in zip(fields, references, strict=True)
+        fields = [
+            CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim)
+            for t in self.times
         ]
-        band = max(float(np.pi / source.spacing.max()) for source in sources)
-        for share in _SHARES:
-            grids = [
-                self._grid_for(source, reference, share * tol)
-                for source, reference in zip(sources, references, strict=True)
-            ]
-            shared = common_grid(grids)
-            with warnings.catch_warnings():
-                if share > 1:
-                    # A first try, which the next one replaces where it falls short.
-                    warnings.simplefilter("ignore", AccuracyWarning)
-                made = [
-                    IntegralRepresentation(
-                        field,
-                        self.activation,
-                        ridgelet=self.ridgelet,
-                        region=self.region,
-                        tol=tol,
-                        reference=reference,
-                        grid=shared,
-                        band=band,
-                    )
-                    for field, reference in zip(fields, references, strict=True)
-                ]
-            if max(one.measured_error for one in made) <= 0.5 * tol:
-                break
-        return made
-
-    def _grid_for(self, source: GridField, reference: float, tol: float) -> ParameterGrid:
-        size = float(np.sqrt((source.values**2).sum() * np.prod(source.spacing)))
-        unit = reference * np.sqrt(ball_volume(self.dim, self.region.radius))
-        inner = min(0.5, tol * unit / size) if size > 0 else 0.5
-        return ParameterGrid.for_field(source, self.activation, self.ridgelet, inner)
+        references = [self._reference(float(t)) for t in self.times]
+        return represent_on_shared_nodes(
+            fields, references, self.region, self.activation, self.ridgelet, tol
+        )
 
     def _reference(self, t: float) -> float:
         """Norm of the velocity in L2 of the law at t, or its RMS over the region."""

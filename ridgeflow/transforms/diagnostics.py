@@ -42,8 +42,8 @@ def field_record(
         wave_numbers=k,
         energy=energy,
         norm=norm,
-        directions=_backprojection_error(field, slices, grid) if grid.dim > 1 else 0.0,
-        single_frequency=_backprojection_error(
+        directions=backprojection_error(field, slices, grid) if grid.dim > 1 else 0.0,
+        single_frequency=backprojection_error(
             field, slices, grid, grid.scales, grid.scale_weights / grid.scales ** (grid.dim - 1)
         ),
         sampling=sampling,
@@ -80,7 +80,7 @@ def exact_profiles(
     )
 
 
-def _backprojection_error(
+def backprojection_error(
     field: GridField | GaussianMixture,
     slices: FourierSlices,
     grid: ParameterGrid,

@@ -19,7 +19,7 @@ from ridgeflow.transforms.slices import ball_about, fourier_slices
 
 __all__ = ["common_grid", "polar_grid_for"]
 
-_PILOT = {1: 1, 2: 48, 3: 120}
+PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
 
 
@@ -49,7 +49,7 @@ def polar_grid_for(
     dim = field.dim
     center = np.asarray(field.center if isinstance(field, GridField) else field.mean, float)
     radius = ball_about(field, center, 1e-2 * tol)
-    pilot, area = directions(dim, _PILOT.get(dim, 200))
+    pilot, area = directions(dim, PILOT_DIRECTIONS.get(dim, 200))
     k, energy = fourier_slices(field, pilot, center, 1e-2 * tol).radial_energy(area, dim)
     total = float(energy.sum())
     if total == 0:
@@ -66,14 +66,14 @@ def polar_grid_for(
     top = float(k[min(int(np.searchsorted(-share, -((0.25 * tol) ** 2))), len(k) - 1)])
     weights = None
     if activation.point_masses:
-        scales, weights = _single_frequency_scales(top, radius)
+        scales, weights = single_frequency_scales(top, radius)
     else:
         scales = _log_scales(activation, ridgelet, constant, k, weighted, tol)
     step = float(np.clip(np.pi / ridgelet.bandlimit(1e-2 * tol), 0.05, 0.6))
     margin = ridgelet.decay_radius(1e-2 * tol)
     margin = ridgelet.decay_radius(1e-2 * tol / tail_amplification(activation, ridgelet, margin))
     if n_directions is None:
-        n_directions = _direction_count(dim, top * radius, tol)
+        n_directions = direction_count(dim, top * radius, tol)
     else:
         n_directions = positive_int(n_directions, "n_directions")
     return ParameterGrid.polar(
@@ -81,7 +81,7 @@ def polar_grid_for(
     )
 
 
-def _direction_count(dim: int, phase: float, tol: float) -> int:
+def direction_count(dim: int, phase: float, tol: float) -> int:
     """Directions that resolve harmonics up to twice ``phase`` = wave number times radius."""
     order = phase + 3 * np.cbrt(phase) * max(1.0, np.log10(1 / tol) / 3) + 4
     if dim == 1:
@@ -94,7 +94,7 @@ def _direction_count(dim: int, phase: float, tol: float) -> int:
     return int(np.clip(4 / tol, 1000, 20000))
 
 
-def _single_frequency_scales(top: float, radius: float) -> tuple[NDArray, NDArray]:
+def single_frequency_scales(top: float, radius: float) -> tuple[NDArray, NDArray]:
     """Gauss-Legendre scales: one frequency sees each scale as one wave number, and the integrand
     oscillates over the diameter of field and evaluation points together."""
     node, weight = np.polynomial.legendre.leggauss(int(np.ceil(1.2 * top * radius)) + 16)

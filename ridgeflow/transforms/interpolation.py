@@ -12,6 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._kernels.slices import node_weights
+from ridgeflow._parallel import parallel_for
+
 __all__ = ["OVERSAMPLING", "SemicircleKernel"]
 
 OVERSAMPLING = 2
@@ -58,21 +61,20 @@ class SemicircleKernel:
         self, position: NDArray, period: int, dtype: np.typing.DTypeLike
     ) -> tuple[NDArray[np.int32], NDArray]:
         """First node in [0, period) and the weights (..., w) for positions in units of nodes."""
-        first = np.ceil(position - 0.5 * self.width)
-        offset = position - first
-        weights = np.empty((*position.shape, self.width), dtype)
-        for t in range(self.width):
-            weights[..., t] = self(offset - t)
-        return np.mod(first, period).astype(np.int32), weights
+        flat = np.ascontiguousarray(position, dtype=np.float64).ravel()
+        first = np.empty(flat.shape, np.int32)
+        weights = np.empty((flat.size, self.width), dtype)
+        parallel_for(node_weights, flat.size, flat, period, self.table, first, weights, grain=4096)
+        return first.reshape(position.shape), weights.reshape(*position.shape, self.width)
 
     @cached_property
     def table(self) -> NDArray[np.float64]:
-        """Polynomials (degree + 1, w) of the place x in [0, 1) of a point in its cell.
+        """Polynomials (degree + 1, w) of the place x in [0, 1) of a point among its w nodes.
 
-        Column t is the weight of node t - w/2 + 1 relative to the cell's left node.
+        A point at position p, with s = p - w/2, has the nodes floor(s) + 1 + t, t = 0..w - 1, and
+        x = s - floor(s).
         """
         degree = self.width + 5
         place = 0.5 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
-        node = np.arange(self.width) - (self.width // 2 - 1)
-        values = self(place[:, None] - node)
-        return np.linalg.solve(np.vander(place, increasing=True), values)
+        distance = place[:, None] + 0.5 * self.width - 1 - np.arange(self.width)
+        return np.linalg.solve(np.vander(place, increasing=True), self(distance))

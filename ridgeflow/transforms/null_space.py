@@ -100,13 +100,13 @@ def null_ridgelet(activation: str | Activation, dim: int, *, by: str = "parity")
     References
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3.
+    of infinite-dimensional null space*, 2021.
 
     Examples
     --------
     >>> rho = null_ridgelet("relu", 2, by="combination")
     >>> k = [admissibility("relu", psi) for psi in rho.ridgelets]
-    >>> abs(np.dot(k, rho.coefficients)) < 1e-12 * abs(k[0])
+    >>> bool(abs(np.dot(k, rho.coefficients)) < 1e-12 * abs(k[0]))
     True
     """
     eta = _activation(activation)
@@ -174,7 +174,7 @@ def ghost(
     References
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3.
+    of infinite-dimensional null space*, 2021.
 
     Examples
     --------
@@ -265,7 +265,8 @@ def dual_transform(
 
     References
     ----------
-    S. Sonoda and N. Murata (2017), Definition 4.2 (dual ridgelet transform).
+    S. Sonoda and N. Murata, *Neural network with unbounded activation functions is universal
+    approximator*, Appl. Comput. Harmon. Anal. 43 (2017) (dual ridgelet transform).
 
     Examples
     --------

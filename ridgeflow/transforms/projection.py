@@ -89,7 +89,17 @@ def project_range(
     integrals, so that the projection is that of the discrete scales. What it loses is the part of
     the result beyond the last offsets.
 
-    **Accuracy.** ACCURACY
+    **Accuracy.** Measured for mixtures in m = 1, 2 on :meth:`ParameterGrid.for_field` grids of
+    tol = 1e-6. For derivatives of the Gaussian, idempotent to 3e-5 or better of the norm (4e-10 for
+    the second in m = 1), orthogonal to 3e-9, and the null part invisible to 1e-13 within the ball
+    that the grid holds, where a local activation does not reach the cut. With ``truncated``,
+    idempotent to 5e-4 for tanh and 1e-4 for ReLU, but 3e-2 for the Gaussian, whose least-norm
+    distribution hardly decays in b. Growing or sigmoidal activations see the tails that the offsets
+    cut: the null part of tanh leaves 7e-5 of the output in m = 1 and 3e-2 in m = 2, on a grid of
+    twice the radius and four times the margin 3e-5 and 7e-3. Tell it by :func:`dual_transform`;
+    :func:`reconstruct` takes for granted that the product of both transforms vanishes at the
+    origin, which it does not for a projection with ``truncated``. Against the closed form
+    :math:`(K/c)R[f;\eta]` the cut of the scales shows, 2e-3 for the first derivative in m = 1.
 
     **Cost.** O(P n_k), n_k ~ 40 per octave of wave numbers plus band times radius.
 
@@ -100,8 +110,8 @@ def project_range(
     References
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3; *Ridge regression with over-parametrized
-    two-layer networks converge to ridgelet spectrum*, AISTATS 2021, Theorem 3.1 (least norm).
+    of infinite-dimensional null space*, 2021; *Ridge regression with over-parametrized
+    two-layer networks converge to ridgelet spectrum*, AISTATS 2021 (least norm).
 
     Examples
     --------
@@ -170,7 +180,7 @@ def project_null(
     References
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ghosts in neural networks: existence, structure and role
-    of infinite-dimensional null space*, 2021, Section 3.
+    of infinite-dimensional null space*, 2021.
 
     Examples
     --------
@@ -228,7 +238,7 @@ def minimum_norm(
     References
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ridge regression with over-parametrized two-layer networks
-    converge to ridgelet spectrum*, AISTATS 2021, Theorem 3.1.
+    converge to ridgelet spectrum*, AISTATS 2021.
 
     Examples
     --------

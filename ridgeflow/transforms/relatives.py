@@ -26,7 +26,11 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.transforms.diagnostics import exact_profiles
 from ridgeflow.transforms.geometry import ParameterGrid, directions
-from ridgeflow.transforms.grid_choice import _PILOT, _direction_count, _single_frequency_scales
+from ridgeflow.transforms.grid_choice import (
+    PILOT_DIRECTIONS,
+    direction_count,
+    single_frequency_scales,
+)
 from ridgeflow.transforms.slices import FourierSlices, ball_about, fourier_slices
 
 __all__ = [
@@ -103,12 +107,12 @@ def band_of(source: TransformableField, tol: float, n_directions: int | None) ->
         )
     center = np.asarray(source.center if isinstance(source, GridField) else source.mean, float)
     radius = ball_about(source, center, 1e-2 * tol)
-    pilot, area = directions(source.dim, _PILOT.get(source.dim, 200))
+    pilot, area = directions(source.dim, PILOT_DIRECTIONS.get(source.dim, 200))
     k, energy = fourier_slices(source, pilot, center, 1e-2 * tol).radial_energy(area, source.dim)
     share = 1 - np.cumsum(energy) / max(float(energy.sum()), np.finfo(float).tiny)
     top = float(k[min(int(np.searchsorted(-share, -((0.1 * tol) ** 2))), len(k) - 1)])
     if n_directions is None:
-        n_directions = _direction_count(source.dim, top * radius, tol)
+        n_directions = direction_count(source.dim, top * radius, tol)
     else:
         n_directions = positive_int(n_directions, "n_directions")
     return Band(center, radius, top, n_directions)
@@ -248,7 +252,7 @@ def irie_funahashi_spectrum(
     ----------
     B. Irie and S. Miyake, *Capabilities of three-layered perceptrons*, ICNN 1988. K. Funahashi, *On
     the approximate realization of continuous mappings by neural networks*, Neural Networks 2
-    (1989), Section 3.
+    (1989).
 
     Examples
     --------
@@ -276,7 +280,7 @@ def irie_funahashi_spectrum(
             f"`activation` must not vanish at the frequency 1, got {eta.name!r} with transform 0"
         )
     band = band_of(field, tol, n_directions)
-    scales, d_scale = _single_frequency_scales(band.top, band.radius)
+    scales, d_scale = single_frequency_scales(band.top, band.radius)
     grid = ParameterGrid.polar(
         field.dim,
         band.n_directions,

@@ -53,8 +53,8 @@ def ridgelet_transform(
     grid : ParameterGrid or (a, b)
         Nodes; a pair of arrays (P, m) and (P,) stands for plain nodes.
     method : {"auto", "exact", "slice", "direct"}
-        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields and samples on polar
-        grids, :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
+        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields and samples on
+        polar grids, :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
         \overline{\hat\psi(\omega)}\,e^{i\omega b}\,d\omega`, one Fourier series in b per scale,
         whose period exceeds the extent of field and ridgelet at that scale. "direct": the sum over
         samples, the reference for all others. "auto" takes the first that applies.

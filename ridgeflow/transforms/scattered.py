@@ -33,7 +33,6 @@ def sample_slices(
     returns (U, C, n + 1) complex, relative error about ``tol``. O(U (N w + n log n)).
     """
     kernel = SemicircleKernel.for_tolerance(tol)
-    kernel = SemicircleKernel(kernel.width + kernel.width % 2)
     length = fast_length(OVERSAMPLING * 2 * n + 2 * kernel.width)
     components = columns.shape[1]
     factor = 1 / kernel.transform(np.arange(n + 1) / length)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.transforms.diagnostics import _backprojection_error, exact_profiles
+from ridgeflow.transforms.diagnostics import backprojection_error, exact_profiles
 from ridgeflow.transforms.error_budget import ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.relatives import (
@@ -257,8 +257,9 @@ def step_spectrum(
     References
     ----------
     Y. Ito, *Representation of functions by superpositions of a step or sigmoid function and their
-    applications to neural network theory*, Neural Networks 4 (1991). S. Sonoda and N. Murata (2017)
-    (ridgelet and Radon transforms).
+    applications to neural network theory*, Neural Networks 4 (1991). S. Sonoda and N. Murata,
+    *Neural network with unbounded activation functions is universal approximator*, Appl. Comput.
+    Harmon. Anal. 43 (2017) (ridgelet and Radon transforms).
 
     Examples
     --------
@@ -413,7 +414,7 @@ def _single_scale(
             break
         step *= 0.9 * (0.3 * tol / quadrature) ** (1 / order)
     outside = unit * _size((slope, bias), radius, dim)
-    turned = _backprojection_error(source, slices, grid) if norm > 0 else 0.0
+    turned = backprojection_error(source, slices, grid) if norm > 0 else 0.0
     return SingleScaleSpectrum(
         activation=_activation(name),
         directions=grid.directions,
