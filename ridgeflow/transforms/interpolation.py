@@ -12,15 +12,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._fft import fast_length
 from ridgeflow._kernels.slices import node_weights
 from ridgeflow._parallel import parallel_for
 
-__all__ = ["OVERSAMPLING", "SemicircleKernel"]
+__all__ = ["SemicircleKernel"]
 
-OVERSAMPLING = 2
-
-# Relative L2 error of interpolation with widths 4, 5, ...: measured on random sums of 32 waves.
-_ERRORS = (4e-4, 4e-5, 5e-6, 6e-7, 5e-8, 6e-9, 6e-10, 8e-11, 7e-12, 6e-13, 8e-14, 1.5e-14)
+# Relative L2 error of interpolation with widths 4, 5, ... by oversampling: measured on random sums
+# of waves over the whole band. A coarser grid has cheaper FFTs and wants wider kernels.
+_ERRORS = {
+    2.0: (4e-4, 4e-5, 5e-6, 6e-7, 5e-8, 6e-9, 6e-10, 8e-11, 7e-12, 6e-13, 8e-14, 1.5e-14),
+    1.5: (2e-3, 3e-4, 4e-5, 8e-6, 1e-6, 2e-7, 3e-8, 5e-9, 1e-9, 1e-10, 1e-11, 2e-12, 6e-13),
+}
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,26 @@ class SemicircleKernel:
     """
 
     width: int
+    oversampling: float = 2.0
 
     @classmethod
-    def for_tolerance(cls, tol: float) -> SemicircleKernel:
-        """The narrowest kernel whose interpolation error is below ``tol`` (at best 1.5e-14)."""
-        enough = [i for i, error in enumerate(_ERRORS) if error <= tol]
-        return cls(4 + (enough[0] if enough else len(_ERRORS) - 1))
+    def for_tolerance(cls, tol: float, oversampling: float = 2.0) -> SemicircleKernel:
+        """The narrowest kernel whose interpolation error is below ``tol``.
+
+        At best 1.5e-14 at oversampling 2, 6e-13 at 1.5.
+        """
+        errors = _ERRORS[oversampling]
+        enough = [i for i, error in enumerate(errors) if error <= tol]
+        return cls(4 + (enough[0] if enough else len(errors) - 1), oversampling)
+
+    def length(self, n: int) -> int:
+        """Length of the fine grid for a band of n nodes."""
+        return fast_length(int(np.ceil(self.oversampling * n)))
 
     @property
     def beta(self) -> float:
-        # 0.98 of the band's edge was best for widths 4 to 15 at oversampling 2.
-        return 0.98 * np.pi * self.width * (1 - 1 / (2 * OVERSAMPLING))
+        # 0.98 of the band's edge was best for widths 4 to 15.
+        return 0.98 * np.pi * self.width * (1 - 1 / (2 * self.oversampling))
 
     def __call__(self, x: NDArray) -> NDArray:
         inside = np.clip(1 - (2 * x / self.width) ** 2, 0, None)

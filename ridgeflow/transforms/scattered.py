@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._config import get_config
-from ridgeflow._fft import RowFFT, fast_length
+from ridgeflow._fft import RowFFT
 from ridgeflow._kernels.slices import spread_points
 from ridgeflow._parallel import parallel_for
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transforms.interpolation import OVERSAMPLING, SemicircleKernel
+from ridgeflow.transforms.interpolation import SemicircleKernel
 from ridgeflow.transforms.slice_plan import RadialStage
 
 __all__ = ["sample_slices", "smoothed_projections"]
@@ -33,7 +33,7 @@ def sample_slices(
     returns (U, C, n + 1) complex, relative error about ``tol``. O(U (N w + n log n)).
     """
     kernel = SemicircleKernel.for_tolerance(tol)
-    length = fast_length(OVERSAMPLING * 2 * n + 2 * kernel.width)
+    length = kernel.length(2 * n + kernel.width)
     components = columns.shape[1]
     factor = 1 / kernel.transform(np.arange(n + 1) / length)
     # Points fill one period about 0; a margin of the kernel's width on both sides catches its ends.

@@ -24,7 +24,7 @@ from ridgeflow._kernels.slices import (
 )
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory
-from ridgeflow.transforms.interpolation import OVERSAMPLING, SemicircleKernel
+from ridgeflow.transforms.interpolation import SemicircleKernel
 
 __all__ = ["RadialStage", "SlicePlan"]
 
@@ -44,7 +44,7 @@ class RadialStage:
         self, n: int, step: NDArray, offsets: NDArray, kernel: SemicircleKernel, dtype: np.dtype
     ) -> None:
         self.n = n
-        self.length = fast_length(OVERSAMPLING * 2 * n)
+        self.length = kernel.length(2 * n)
         position = offsets * (step[:, None] * (self.length / (2 * np.pi)))
         self._first, self._weights = kernel.weights(position, self.length, dtype)
         # irfft halves every term but the first and divides by the length.
@@ -125,7 +125,7 @@ class _Group:
         lines = np.arange(self.n + 1) * line_step
         turn = (np.arange(self.n + 1) * self.middle[0]) % self.length
         self.phase = np.exp(2j * np.pi * turn / self.length)
-        self.fine = tuple(fast_length(OVERSAMPLING * n) for n in self.shape[1:])
+        self.fine = tuple(kernel.length(n) for n in self.shape[1:])
         self.tables: list[NDArray] = []
         self._dtype = dtype
         self._complex = np.dtype(np.complex64 if dtype == np.float32 else np.complex128)
@@ -147,6 +147,15 @@ class _Group:
             (1 / kernel.transform((np.arange(n) - i) / n_fine)).astype(dtype)
             for n, i, n_fine in zip(self.shape[1:], self.middle[1:], self.fine, strict=True)
         ]
+
+    def _halves(self, axis: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """Places (in the periodic grid, in the samples) that put the middle sample at index 0."""
+        n, i = self.shape[axis], self.middle[axis]
+        before = (slice(None),) * axis
+        pairs = [((*before, slice(0, n - i)), (*before, slice(i, n)))]
+        if i:
+            pairs.append(((*before, slice(-i, None)), (*before, slice(0, i))))
+        return pairs
 
     def _pairs(self, array: NDArray) -> NDArray:
         """Real and imaginary parts side by side, in the last axis of grids, one more of values."""
@@ -194,11 +203,15 @@ class _Group:
             return np.repeat(lines[:, None], len(self.step), axis=1)
         if self._kernels is None:
             return self._dense(lines)
-        grid = np.zeros((self.n + 1, *self.fine), self._complex)
-        for target, source in _wrapped(self.shape[1:], self.middle[1:]):
-            grid[(slice(None), *target)] = lines[(slice(None), *source)]
-        inner = tuple(range(1, grid.ndim))
-        grid = sp_fft.fftn(grid, axes=inner, workers=threads, overwrite_x=True)
+        # Axis by axis from the last, so that the rows of zeros are never transformed.
+        grid = lines.astype(self._complex, copy=False)
+        for axis in range(grid.ndim - 1, 0, -1):
+            shape = list(grid.shape)
+            shape[axis] = self.fine[axis - 1]
+            padded = np.zeros(shape, self._complex)
+            for there, here in self._halves(axis):
+                padded[there] = grid[here]
+            grid = sp_fft.fft(padded, axis=axis, workers=threads, overwrite_x=True)
         out = np.empty((self.n + 1, len(self.step)), self._complex)
         source, target = (grid, out) if grid.ndim == 2 else (self._pairs(grid), self._pairs(out))
         parallel_for(self._kernels[0], self.n + 1, source, *self.tables, target, grain=8)
@@ -219,29 +232,19 @@ class _Group:
                 (values, grid) if grid.ndim == 2 else (self._pairs(values), self._pairs(grid))
             )
             parallel_for(self._kernels[1], self.n + 1, source, *self.tables, target, grain=8)
-            inner = tuple(range(1, grid.ndim))
-            grid = sp_fft.ifftn(grid, axes=inner, norm="forward", workers=threads, overwrite_x=True)
-            lines = np.empty((self.n + 1, *self.shape[1:]), self._complex)
-            for target, source in _wrapped(self.shape[1:], self.middle[1:]):
-                lines[(slice(None), *source)] = grid[(slice(None), *target)]
+            for axis in range(1, grid.ndim):
+                full = sp_fft.ifft(grid, axis=axis, norm="forward", workers=threads)
+                shape = list(full.shape)
+                shape[axis] = self.shape[axis]
+                grid = np.empty(shape, self._complex)
+                for there, here in self._halves(axis):
+                    grid[here] = full[there]
+            lines = grid
         lines *= 0.5 * self.length
         lines[0] *= 2
         lines[-1] *= 2
         values = sp_fft.irfft(lines, n=self.length, axis=0, workers=threads)[: self.shape[0]]
         return np.transpose(self._corrected(values), np.argsort(self.order))
-
-
-def _wrapped(shape: tuple[int, ...], middle: tuple[int, ...]):  # type: ignore[no-untyped-def]
-    """Pairs of slices (periodic grid, array) that put the middle sample at index 0."""
-    pairs: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
-    for n, i in zip(shape, middle, strict=True):
-        halves = [(slice(0, n - i), slice(i, n))]
-        if i:
-            halves.append((slice(-i, None), slice(0, i)))
-        pairs = [
-            ((*target, one), (*source, other)) for target, source in pairs for one, other in halves
-        ]
-    return pairs
 
 
 class SlicePlan:
@@ -263,6 +266,10 @@ class SlicePlan:
         self.n_directions, self.n_offsets = len(directions), len(offsets)
         self.dtype = np.dtype(dtype)
         kernel = SemicircleKernel.for_tolerance(tol)
+        # In space the FFTs outweigh the interpolation, unless more is asked than 1e-12.
+        line_kernel = SemicircleKernel.for_tolerance(
+            tol, 1.5 if self.dim == 3 and tol > 1e-11 else 2.0
+        )
         relative = offsets[None, :] - (directions @ self.axes.center)[:, None]
         reach = self.axes.reach(directions)
         period = reach + np.abs(relative).max(axis=1)
@@ -279,7 +286,7 @@ class SlicePlan:
                 continue
             lines = period[chosen] / (ratio[chosen, primary])
             n_lines = int(lines.max()) // 2 + 1
-            size = self.dtype.itemsize * kernel.width + 4
+            size = self.dtype.itemsize * line_kernel.width + 4
             needed = len(chosen) * (n_lines * (self.dim - 1) + len(offsets)) * size
             needed += len(chosen) * n_lines * 2 * self.dtype.itemsize
             self.nbytes += needed
@@ -289,7 +296,7 @@ class SlicePlan:
                 "split the directions over several plans, or raise memory_budget",
             )
             group = _Group(
-                self.axes, primary, directions[chosen], kernel, period[chosen], self.dtype
+                self.axes, primary, directions[chosen], line_kernel, period[chosen], self.dtype
             )
             radial = RadialStage(
                 group.n,
