@@ -352,8 +352,8 @@ def radon(
     --------
     >>> import ridgeflow as rf
     >>> law = rf.GaussianMixture([1.0], [[0.0, 0.0]], 1.0)
-    >>> s = radon(law, [[1.0, 0.0]], np.linspace(-1, 1, 3))
-    >>> bool(abs(s[0, 1] - 1 / np.sqrt(2 * np.pi)) < 1e-15)
+    >>> s = radon(law, [[1.0, 0.0]], np.linspace(-4, 4, 17))
+    >>> bool(abs(s[0, 8] - 1 / np.sqrt(2 * np.pi)) < 1e-15)
     True
     """
     one_of(method, "method", ("auto", "slice", "line", "exact"))

@@ -300,7 +300,7 @@ def radon_inverse(
     >>> u, w = rf.directions(2, 40)
     >>> p = np.linspace(-2.5, 2.5, 64)
     >>> axis = np.linspace(-1, 1, 21)
-    >>> f = radon_inverse(radon(law, u, p), u, p, (axis, axis), weights=w)
+    >>> f = radon_inverse(rf.radon(law, u, p), u, p, (axis, axis), weights=w)
     >>> bool(abs(f[10, 10] - law.pdf([[0.0, 0.0]])[0]) < 1e-6)
     True
     """
