@@ -83,10 +83,11 @@ class RowFFT:
         parallel_for(self._run, len(self._pairs), 0)
         return self.spectrum
 
-    def inverse(self) -> NDArray:
-        """Transform the spectra back, including the factor 1/n."""
+    def inverse(self, *, scaled: bool = True) -> NDArray:
+        """Transform the spectra back, with the factor 1/n unless the caller put it elsewhere."""
         parallel_for(self._run, len(self._pairs), 1)
-        self.real *= self._scale
+        if scaled:
+            self.real *= self._scale
         return self.real
 
     def _run(self, start: int, stop: int, direction: int) -> None:

@@ -7,6 +7,7 @@ takes the slice to the common offsets. Directions are grouped by the axis that s
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
-from ridgeflow._fft import fast_length
+from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._kernels.slices import (
     gather_lines,
     gather_rows,
@@ -47,20 +48,30 @@ class RadialStage:
         self.length = kernel.length(2 * n)
         position = offsets * (step[:, None] * (self.length / (2 * np.pi)))
         self._first, self._weights = kernel.weights(position, self.length, dtype)
-        # irfft halves every term but the first and divides by the length.
-        factor = self.length / kernel.transform(np.arange(n + 1) / self.length)
+        # The real transform counts every term but the first twice.
+        factor = 1 / kernel.transform(np.arange(n + 1) / self.length)
         factor[1:] *= 0.5
         self._factor = factor.astype(dtype)
         self._dtype = dtype
+        self._own = threading.local()
 
     @property
     def factor(self) -> NDArray:
         """What coefficients are multiplied by before the FFT (n + 1,)."""
         return self._factor
 
-    def forward(self, slices: NDArray) -> NDArray:
-        """(U, n + 1) complex, multiplied by ``factor`` -> (U, J) real."""
-        fine = sp_fft.irfft(slices, n=self.length, axis=1, workers=get_config().threads)
+    def _plan(self) -> RowFFT:
+        # One set of buffers for each thread: fresh memory costs more than the transform.
+        if not hasattr(self._own, "plan"):
+            self._own.plan = RowFFT(len(self._first), self.length, self._dtype)
+        return self._own.plan
+
+    def forward(self, slices: NDArray, factor: NDArray) -> NDArray:
+        """Coefficients (U, n + 1) times ``factor`` (which holds :attr:`factor`) -> (U, J) real."""
+        plan = self._plan()
+        np.multiply(slices, factor, out=plan.spectrum[:, : self.n + 1])
+        plan.spectrum[:, self.n + 1 :] = 0
+        fine = plan.inverse(scaled=False)
         out = np.empty(self._first.shape, self._dtype)
         parallel_for(gather_rows, len(fine), fine, self._first, self._weights, out, grain=16)
         return out
@@ -70,12 +81,14 @@ class RadialStage:
 
         The transpose of ``forward`` after ``factor``, as conjugate coefficients.
         """
-        fine = np.zeros((len(values), self.length), self._dtype)
-        parallel_for(scatter_rows, len(fine), values, self._first, self._weights, fine, grain=16)
-        slices = sp_fft.rfft(fine, axis=1, workers=get_config().threads, overwrite_x=True)
-        factor = self._factor * (2 / self.length)
+        plan = self._plan()
+        plan.real[:] = 0
+        parallel_for(
+            scatter_rows, len(values), values, self._first, self._weights, plan.real, grain=16
+        )
+        factor = 2 * self._factor
         factor[0] *= 0.5
-        return slices[:, : self.n + 1] * factor
+        return plan.forward()[:, : self.n + 1] * factor
 
 
 class _Axes:
@@ -127,6 +140,7 @@ class _Group:
         self.phase = np.exp(2j * np.pi * turn / self.length)
         self.fine = tuple(kernel.length(n) for n in self.shape[1:])
         self.tables: list[NDArray] = []
+        self._own = threading.local()
         self._dtype = dtype
         self._complex = np.dtype(np.complex64 if dtype == np.float32 else np.complex128)
         self._kernels = {
@@ -186,10 +200,16 @@ class _Group:
             lines[line] = np.tensordot(first, total, axes=(0, 0))
         return lines
 
-    def _corrected(self, values: NDArray) -> NDArray:
+    def _correct(self, values: NDArray) -> None:
         for axis, factor in enumerate(self.corrections, start=1):
-            values = values * factor.reshape((-1,) + (1,) * (values.ndim - 1 - axis))
-        return values
+            values *= factor.reshape((-1,) + (1,) * (values.ndim - 1 - axis))
+
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+        """Memory of this thread, kept between calls."""
+        kept = self._own.__dict__
+        if name not in kept:
+            kept[name] = np.empty(shape, dtype)
+        return kept[name]
 
     def slices(self, values: NDArray) -> NDArray:
         """Sums over the grid of values exp(-i k_l u . x) by line: (n + 1, U) complex.
@@ -197,8 +217,11 @@ class _Group:
         The primary axis is measured from its first sample: ``phase`` moves it to the middle one.
         """
         threads = get_config().threads
-        values = self._corrected(np.transpose(values, self.order))
-        lines = sp_fft.rfft(values, n=self.length, axis=0, workers=threads)
+        padded = self._buffer("padded", (self.length, *self.shape[1:]), self._dtype)
+        np.copyto(padded[: self.shape[0]], np.transpose(values, self.order))
+        self._correct(padded[: self.shape[0]])
+        padded[self.shape[0] :] = 0
+        lines = sp_fft.rfft(padded, axis=0, workers=threads)
         if len(self.shape) == 1:
             return np.repeat(lines[:, None], len(self.step), axis=1)
         if self._kernels is None:
@@ -208,11 +231,13 @@ class _Group:
         for axis in range(grid.ndim - 1, 0, -1):
             shape = list(grid.shape)
             shape[axis] = self.fine[axis - 1]
-            padded = np.zeros(shape, self._complex)
+            padded = self._buffer(f"axis {axis}", tuple(shape), self._complex)
+            n, i = self.shape[axis], self.middle[axis]
+            padded[(*(slice(None),) * axis, slice(n - i, shape[axis] - i))] = 0
             for there, here in self._halves(axis):
                 padded[there] = grid[here]
             grid = sp_fft.fft(padded, axis=axis, workers=threads, overwrite_x=True)
-        out = np.empty((self.n + 1, len(self.step)), self._complex)
+        out = self._buffer("out", (self.n + 1, len(self.step)), self._complex)
         source, target = (grid, out) if grid.ndim == 2 else (self._pairs(grid), self._pairs(out))
         parallel_for(self._kernels[0], self.n + 1, source, *self.tables, target, grain=8)
         return out
@@ -244,7 +269,8 @@ class _Group:
         lines[0] *= 2
         lines[-1] *= 2
         values = sp_fft.irfft(lines, n=self.length, axis=0, workers=threads)[: self.shape[0]]
-        return np.transpose(self._corrected(values), np.argsort(self.order))
+        self._correct(values)
+        return np.transpose(values, np.argsort(self.order))
 
 
 class SlicePlan:
@@ -316,7 +342,7 @@ class SlicePlan:
         out = np.empty((self.n_directions, self.n_offsets), self.dtype)
         for (chosen, group, radial), factor in zip(self._parts, self._forward_factors, strict=True):
             lines = group.slices(values)
-            out[chosen] = radial.forward(np.multiply(lines.T, factor, order="C"))
+            out[chosen] = radial.forward(lines.T, factor)
         return out
 
     def adjoint(self, sinogram: NDArray) -> NDArray:
