@@ -94,7 +94,9 @@ def smoothed_projections(
             n, np.full(len(slices), step), relative[part], kernel, np.dtype(np.float64)
         )
         for c in range(columns.shape[1]):
-            out[part, :, c] = stage.forward(slices[:, c], stage.factor)
+            out[part, :, c] = stage.forward(
+                slices[:, c], np.broadcast_to(stage.factor, slices[:, c].shape)
+            )
     if complex_values:
         half = columns.shape[1] // 2
         out = out[..., :half] + 1j * out[..., half:]

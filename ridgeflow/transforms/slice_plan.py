@@ -34,6 +34,9 @@ __all__ = ["RadialStage", "SlicePlan"]
 _SLACK = 4 / 3
 _CORRECTIONS = 24
 
+# Copies of about this many numbers are worth a thread.
+_COPY_GRAIN = 1 << 17
+
 
 class RadialStage:
     r"""From slices at wave numbers :math:`l\,\Delta k_u`, l = 0..n, to offsets, and back.
@@ -69,8 +72,14 @@ class RadialStage:
     def forward(self, slices: NDArray, factor: NDArray) -> NDArray:
         """Coefficients (U, n + 1) times ``factor`` (which holds :attr:`factor`) -> (U, J) real."""
         plan = self._plan()
-        np.multiply(slices, factor, out=plan.spectrum[:, : self.n + 1])
-        plan.spectrum[:, self.n + 1 :] = 0
+        target = plan.spectrum
+
+        def fill(start: int, stop: int) -> None:
+            part = slice(start, stop)
+            np.multiply(slices[part], factor[part], out=target[part, : self.n + 1])
+            target[part, self.n + 1 :] = 0
+
+        parallel_for(fill, len(target), grain=max(1, _COPY_GRAIN // (self.n + 1)))
         fine = plan.inverse(scaled=False)
         out = np.empty(self._first.shape, self._dtype)
         parallel_for(gather_rows, len(fine), fine, self._first, self._weights, out, grain=16)
@@ -162,6 +171,14 @@ class _Group:
             for n, i, n_fine in zip(self.shape[1:], self.middle[1:], self.fine, strict=True)
         ]
 
+    def _wrap(self, start: int, stop: int, samples: NDArray, padded: NDArray, axis: int) -> None:
+        """Samples of some lines into the periodic grid, with zeros between."""
+        n, i = self.shape[axis], self.middle[axis]
+        source, target = samples[start:stop], padded[start:stop]
+        target[(*(slice(None),) * axis, slice(n - i, target.shape[axis] - i))] = 0
+        for there, here in self._halves(axis):
+            target[there] = source[here]
+
     def _halves(self, axis: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
         """Places (in the periodic grid, in the samples) that put the middle sample at index 0."""
         n, i = self.shape[axis], self.middle[axis]
@@ -218,8 +235,13 @@ class _Group:
         """
         threads = get_config().threads
         padded = self._buffer("padded", (self.length, *self.shape[1:]), self._dtype)
-        np.copyto(padded[: self.shape[0]], np.transpose(values, self.order))
-        self._correct(padded[: self.shape[0]])
+        turned = np.transpose(values, self.order)
+
+        def fill(start: int, stop: int) -> None:
+            np.copyto(padded[start:stop], turned[start:stop])
+            self._correct(padded[start:stop])
+
+        parallel_for(fill, self.shape[0], grain=max(1, _COPY_GRAIN // padded[0].size))
         padded[self.shape[0] :] = 0
         lines = sp_fft.rfft(padded, axis=0, workers=threads)
         if len(self.shape) == 1:
@@ -232,10 +254,8 @@ class _Group:
             shape = list(grid.shape)
             shape[axis] = self.fine[axis - 1]
             padded = self._buffer(f"axis {axis}", tuple(shape), self._complex)
-            n, i = self.shape[axis], self.middle[axis]
-            padded[(*(slice(None),) * axis, slice(n - i, shape[axis] - i))] = 0
-            for there, here in self._halves(axis):
-                padded[there] = grid[here]
+            copied = max(1, _COPY_GRAIN // padded[0].size)
+            parallel_for(self._wrap, len(grid), grid, padded, axis, grain=copied)
             grid = sp_fft.fft(padded, axis=axis, workers=threads, overwrite_x=True)
         out = self._buffer("out", (self.n + 1, len(self.step)), self._complex)
         source, target = (grid, out) if grid.ndim == 2 else (self._pairs(grid), self._pairs(out))
