@@ -168,6 +168,19 @@ def test_inverse_recovers_the_field(dim, n, count):
         assert relative(rf.radon_inverse(flipped, turned, p, axes), field.values) < 1e-6
 
 
+def test_planned_inverse_is_the_inverse():
+    axes = tuple([np.linspace(-1, 1, 40)] * 2)
+    u, w = rf.directions(2, 30)
+    p = np.linspace(-1.5, 1.5, 64)
+    sinogram = radon_gaussian_mixture(u, p, *PLANE)
+    plan = rf.RadonPlan(axes, u, p, tol=1e-9)
+    found = plan.inverse(sinogram, weights=w, filter="hann")
+    assert np.array_equal(found, rf.radon_inverse(sinogram, u, p, axes, weights=w, filter="hann"))
+    assert np.array_equal(plan.inverse(sinogram, weights=w, filter="hann"), found)
+    single = rf.RadonPlan(axes, u, p, tol=1e-5, dtype=np.float32)
+    assert single.inverse(sinogram.astype(np.float32)).dtype == np.float32
+
+
 def test_inverse_on_a_coarse_grid_is_the_field_there():
     parts = phantom(2, low=0.06, high=0.08)
     u, w = rf.directions(2, 150)

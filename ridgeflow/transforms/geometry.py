@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ridgeflow.profiles.activation import Activation
     from ridgeflow.profiles.ridgelet import Ridgelet
 
-__all__ = ["ParameterGrid", "directions", "half_sphere_area"]
+__all__ = ["ParameterGrid", "as_directions", "directions", "half_sphere_area"]
 
 _QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
 
@@ -131,6 +131,19 @@ def _reduced_gauss(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         unit.append(np.stack([ring * np.cos(phi), ring * np.sin(phi), np.full(c, z)], axis=1))
         area.append(np.full(c, 2 * np.pi * w / c))
     return np.concatenate(unit), np.concatenate(area)
+
+
+def as_directions(value: ArrayLike, dim: int) -> NDArray[np.float64]:
+    """Unit vectors (U, m), normalised to rounding."""
+    u = as_points(value, "directions", dim).astype(np.float64)
+    norm = np.linalg.norm(u, axis=1)
+    worst = int(np.argmax(np.abs(norm - 1)))
+    if abs(norm[worst] - 1) > 1e-6:
+        raise ValueError(
+            f"`directions` must be unit vectors, got norm {norm[worst]:.6g} at row {worst} "
+            "(divide each row by its norm)"
+        )
+    return u / norm[:, None]
 
 
 @dataclass(frozen=True, eq=False)

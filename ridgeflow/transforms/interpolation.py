@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from ridgeflow._fft import fast_length
 from ridgeflow._kernels.slices import node_weights
 from ridgeflow._parallel import parallel_for
+from ridgeflow._validate import finite_number
 
-__all__ = ["SemicircleKernel"]
+__all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
+
+# Tolerances that a dtype can keep.
+LEAST_TOL = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-13}
 
 # Relative L2 error of interpolation with widths 4, 5, ... by oversampling: measured on random sums
 # of waves over the whole band. A coarser grid has cheaper FFTs and wants wider kernels.
@@ -90,3 +94,15 @@ class SemicircleKernel:
         place = 0.5 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
         distance = place[:, None] + 0.5 * self.width - 1 - np.arange(self.width)
         return np.linalg.solve(np.vander(place, increasing=True), self(distance))
+
+
+def as_tolerance(tol: float, dtype: np.dtype) -> float:
+    """A tolerance that the dtype can keep."""
+    tol = finite_number(tol, "tol")
+    least = LEAST_TOL[dtype]
+    if not least <= tol < 1:
+        raise ValueError(
+            f"`tol` must lie in [{least:g}, 1) for {dtype.name} values, got {tol:g}"
+            + (" (pass float64 values)" if dtype == np.float32 else "")
+        )
+    return tol

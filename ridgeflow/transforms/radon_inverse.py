@@ -17,10 +17,12 @@ from ridgeflow._validate import (
     positive_int,
     uniform_axis,
 )
-from ridgeflow.transforms.radon import as_axes, as_directions, as_tolerance
+from ridgeflow.transforms.geometry import as_directions
+from ridgeflow.transforms.interpolation import as_tolerance
+from ridgeflow.transforms.radon import as_axes
 from ridgeflow.transforms.slice_plan import SlicePlan, low_corrections
 
-__all__ = ["dual_radon", "filter_sinogram", "radon_inverse"]
+__all__ = ["FilteredBackprojection", "dual_radon", "filter_sinogram", "radon_inverse"]
 
 _WINDOWS: dict[str, Callable[[NDArray], NDArray]] = {
     "ramp": np.ones_like,
@@ -287,6 +289,7 @@ def radon_inverse(
 
     See Also
     --------
+    RadonPlan.inverse : the same with its geometry prepared once.
     RadonPlan.as_linear_operator : iterative reconstruction from few directions.
 
     References
@@ -307,24 +310,63 @@ def radon_inverse(
     given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
     coordinates = as_axes(tuple(axes))
     u = as_directions(directions, len(coordinates))
-    p, spacing = uniform_axis(offsets, "offsets")
-    _fits(given, u, p)
-    window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
-    area = _quadrature(u, weights)
+    p, _ = uniform_axis(offsets, "offsets")
     single = given.dtype == np.float32
     dtype = np.dtype(np.float32 if single else np.float64)
     accuracy = as_tolerance((1e-6 if single else 1e-9) if tol is None else tol, dtype)
-    # A grid much coarser than the offsets would cut wave numbers that they carry.
-    factors = [_refinement(axis, spacing) for axis in coordinates]
-    fine = tuple(
-        np.linspace(axis[0], axis[-1], (len(axis) - 1) * q + 1)
-        for axis, q in zip(coordinates, factors, strict=True)
+    one_of(filter, "filter", _WINDOWS)
+    _quadrature(u, weights)
+    _fits(given, u, p)
+    return FilteredBackprojection(coordinates, u, p, accuracy, dtype)(
+        given, filter=filter, weights=weights
     )
-    kept = tuple(slice(None, None, q) for q in factors)
-    plan = SlicePlan(fine, u, p, accuracy, dtype, for_inverse=True)
-    columns = given.reshape(*given.shape[:2], -1)
-    parts = [
-        plan.inverse(np.ascontiguousarray(columns[..., c]), area, spacing, window)[kept]
-        for c in range(columns.shape[2])
-    ]
-    return parts[0] if given.ndim == 2 else np.stack(parts, axis=-1)
+
+
+class FilteredBackprojection:
+    """The inverse of :func:`radon_inverse` with its geometry prepared once.
+
+    Parameters
+    ----------
+    axes : tuple of m ndarray
+    directions : ndarray, shape (U, m)
+    offsets : ndarray, shape (J,)
+    tol : float
+    dtype : numpy.dtype
+        Validated by the caller.
+    """
+
+    def __init__(
+        self,
+        axes: tuple[NDArray, ...],
+        directions: NDArray,
+        offsets: NDArray,
+        tol: float,
+        dtype: np.dtype,
+    ) -> None:
+        self._directions, self._offsets, self._dtype = directions, offsets, dtype
+        self._spacing = uniform_axis(offsets, "offsets")[1]
+        # A grid much coarser than the offsets would cut wave numbers that they carry.
+        factors = [_refinement(axis, self._spacing) for axis in axes]
+        fine = tuple(
+            np.linspace(axis[0], axis[-1], (len(axis) - 1) * q + 1)
+            for axis, q in zip(axes, factors, strict=True)
+        )
+        self._kept = tuple(slice(None, None, q) for q in factors)
+        self._plan = SlicePlan(fine, directions, offsets, tol, dtype, for_inverse=True)
+
+    def __call__(
+        self, sinogram: ArrayLike, *, filter: str = "ramp", weights: ArrayLike | None = None
+    ) -> NDArray:
+        """f on the grid, from a sinogram (U, J) or (U, J, k)."""
+        given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
+        _fits(given, self._directions, self._offsets)
+        window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
+        area = _quadrature(self._directions, weights)
+        columns = given.reshape(*given.shape[:2], -1)
+        parts = [
+            self._plan.inverse(
+                np.ascontiguousarray(columns[..., c], self._dtype), area, self._spacing, window
+            )[self._kept]
+            for c in range(columns.shape[2])
+        ]
+        return parts[0] if given.ndim == 2 else np.stack(parts, axis=-1)
