@@ -38,7 +38,7 @@ def test_velocity_is_the_score_within_the_budget(continuum):
         x = x[continuum.region.contains(x)]
         truth = flow.velocity(x, t)
         error = rms(continuum.velocity(x, t) - truth) / rms(truth)
-        assert error < 1e-3  # measured 2e-5
+        assert error < 1e-3  # measured 3.5e-4 between depths, 7e-6 at them
         assert error / 3 < continuum.error_budget().total
 
 
@@ -46,8 +46,8 @@ def test_flow_and_log_density_follow_the_exact_ones(continuum, exact):
     x, truth = exact
     found = continuum.flow(x, T_END, rtol=1e-7, atol=1e-9)
     size = rms(truth.points - x)
-    assert rms(found.points - truth.points) / size < 1e-4  # measured 4e-6
-    assert np.abs(found.log_density - truth.log_density).max() < 2e-2  # measured 3e-4
+    assert rms(found.points - truth.points) / size < 1e-4  # measured 1.1e-5
+    assert np.abs(found.log_density - truth.log_density).max() < 2e-2  # measured 2.3e-4
     bare = continuum.flow(x, T_END, log_density=False)
     assert bare.log_density is None
 
@@ -60,7 +60,7 @@ def test_velocity_comes_from_the_spectra_alone(continuum):
     x = continuum.draw(20, rng=3)
     rebuilt = backproject(rep.spectrum, rep.activation, 1.001 * continuum.region.radius)
     integral = continuum.velocity(x, 0.0) - rep.affine(x)
-    assert np.allclose(rebuilt(x), integral, atol=1e-8)  # measured 2e-11
+    assert np.allclose(rebuilt(x), integral, atol=1e-8)  # measured 2e-13
 
 
 @pytest.mark.parametrize(("layers", "wanted"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])
@@ -78,7 +78,7 @@ def test_networks_converge_in_depth_with_the_order_of_their_layers(layers, wante
         rms(limit.network(d, 200, layers=layers, n_samples=3000, rng=0)(x) - truth) for d in depths
     ]
     order = np.log(errors[0] / errors[1]) / np.log(depths[1] / depths[0])
-    assert wanted - 0.3 < order < wanted + 0.5  # measured 0.96, 1.85, 3.77
+    assert wanted - 0.3 < order < wanted + 0.5  # measured 0.98, 1.85, 3.79
     assert len(limit.network(1, 10, layers=layers, rng=0).layers[0]) == {1: 1, 2: 2, 4: 3}[wanted]
 
 
@@ -92,7 +92,7 @@ def test_network_in_the_plane(continuum, exact):
     net = continuum.network(8, 400, rng=0)
     # Little more than the exact score's own Euler steps.
     assert rms(net(x) - truth.points) < 1.2 * rms(euler - truth.points)  # measured 1.0
-    assert rms(net(x) - truth.points) / size < 0.03  # measured 0.023
+    assert rms(net(x) - truth.points) / size < 0.03  # measured 0.022
 
 
 def test_importance_weights_make_a_network_without_fitting(continuum, exact):
@@ -110,7 +110,7 @@ def test_relu_too(exact):
         LAW, rf.activation("relu"), times=chebyshev_times(0.0, T_END, 4), tol=1e-2
     )
     moved = limit.flow(x, T_END, log_density=False).points
-    assert rms(moved - truth.points) / rms(truth.points - x) < 1e-2  # measured 8e-5
+    assert rms(moved - truth.points) / rms(truth.points - x) < 1e-2  # measured 3e-4
 
 
 def test_fields_with_and_without_time():
@@ -122,7 +122,7 @@ def test_fields_with_and_without_time():
     x = np.array([[0.5], [-1.0]])
     # The flow of -sin is tan(x/2) e^{-t}.
     truth = 2 * np.arctan(np.tan(x / 2) * np.exp(-1.0))
-    assert np.allclose(steady.flow(x, 1.0).points, truth, atol=1e-4)  # measured 2e-6
+    assert np.allclose(steady.flow(x, 1.0).points, truth, atol=1e-4)  # measured 3e-9
     timed = rf.DoubleContinuum(
         rf.CallableField(lambda x, t: t * np.cos(x[:, 0]), 1),
         eta,
@@ -207,7 +207,7 @@ def test_main_line_on_small_data():
     data = np.random.default_rng(0).normal(size=(40, 1))
     seen = []
     line = main_line(data, depth=3, width=150, progress=lambda name, share: seen.append(share))
-    assert max(line.field.values()) < 1e-3  # measured 3e-4
+    assert max(line.field.values()) < 1e-3  # measured 4.5e-4
     assert line.flow < 2e-3 and line.identity_error == pytest.approx(1, abs=1e-12)
     assert line.network_error < 1.3 * line.euler_error
     assert line.shallow["representation"] < 1e-3

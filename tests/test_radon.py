@@ -109,7 +109,7 @@ def test_adjoint_is_the_transpose(shape, dim, method, dtype):
     u = np.concatenate([u, -u[:3]])
     tol = 1e-5 if dtype == np.float32 else 1e-10
     plan = rf.RadonPlan(axes, u, np.linspace(-2, 1.5, 29), method=method, tol=tol, dtype=dtype)
-    assert rf.dot_test(plan) < (1e-5 if dtype == np.float32 else 1e-12)  # measured 2e-7, 1e-16
+    assert rf.dot_test(plan) < (1e-5 if dtype == np.float32 else 1e-12)  # measured 2e-8, 2e-17
 
 
 def test_plans_are_safe_under_threads_and_give_the_same_for_any_number():
@@ -145,7 +145,7 @@ def test_single_precision_stays_single():
     u, _ = rf.directions(2, 20)
     found = rf.radon(field, u, LINE, tol=1e-5)
     assert found.dtype == np.float32
-    assert relative(found, radon_gaussian_mixture(u, LINE, *PLANE)) < 1e-5  # measured 1e-6
+    assert relative(found, radon_gaussian_mixture(u, LINE, *PLANE)) < 1e-5  # measured 2.4e-6
     assert rf.radon_adjoint(found, u, LINE, axes).dtype == np.float32
 
 
@@ -199,7 +199,7 @@ def test_windows_damp_and_keep_the_mean(name):
     ramp = rf.radon_inverse(sinogram, u, p, axes, weights=w)
     soft = rf.radon_inverse(sinogram, u, p, axes, weights=w, filter=name)
     assert soft.max() < ramp.max()
-    assert soft.sum() == pytest.approx(ramp.sum(), rel=1e-2)  # measured 1e-4
+    assert soft.sum() == pytest.approx(ramp.sum(), rel=1e-6)  # measured 1e-12
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4])
@@ -213,7 +213,7 @@ def test_filter_against_its_closed_form(dim):
     f = dawsn(z)
     ramp = (1 - 2 * z * f) / np.pi
     second = (1 - p**2) * g
-    third = (1 - p**2) * ramp + (p**2) / np.pi  # by differentiation of ramp, see below
+    third = np.zeros_like(p)
     step = p[1] - p[0]
     if dim == 4:
         fine = np.linspace(-12, 12, 3841)
@@ -229,7 +229,7 @@ def test_filter_against_its_closed_form(dim):
     truth = {2: ramp, 3: second, 4: third}[dim]
     found = rf.filter_sinogram(g[None], p, dim)[0]
     inner = np.abs(p) < 10
-    tolerance = {2: 1e-10, 3: 1e-12, 4: 1e-6}[dim]  # measured 5e-12, 2e-15, 2e-9 (differences)
+    tolerance = {2: 1e-12, 3: 1e-11, 4: 1e-8}[dim]  # measured 2e-15, 6e-14, 3e-10 (differences)
     assert step < 0.1 and np.abs(found - truth)[inner].max() < tolerance
 
 
@@ -243,7 +243,7 @@ def test_dual_is_the_integral_over_the_sphere():
     profile = np.exp(-((0.5 * np.cos(fine)) ** 2) / 0.08) / np.sqrt(0.08 * np.pi)
     truth = [2 * np.pi / np.sqrt(0.08 * np.pi), profile.mean() * 2 * np.pi]
     found = rf.dual_radon(s, u, LINE, x, weights=w)
-    assert np.allclose(found, truth, rtol=1e-6)  # measured 2e-9
+    assert np.allclose(found, truth, rtol=1e-8)  # measured 8e-11
     assert np.allclose(rf.dual_radon(s, u, LINE, x), found, rtol=1e-12)
 
 
@@ -254,7 +254,7 @@ def test_dual_and_filter_invert_together():
     x = np.random.default_rng(0).uniform(-0.6, 0.6, (40, 2))
     found = rf.dual_radon(rf.filter_sinogram(s, p, 2), u, p, x, weights=w) / (4 * np.pi)
     truth = gaussian_mixture_density(x, *PLANE)
-    assert np.abs(found - truth).max() < 1e-4 * truth.max()  # measured 3e-6: degree 7 in the offset
+    assert np.abs(found - truth).max() < 1e-6 * truth.max()  # measured 7e-8: degree 7 in the offset
 
 
 @pytest.mark.parametrize("tol", [1e-4, 1e-8, 1e-12])
@@ -332,7 +332,7 @@ def test_linear_operator_reconstructs_iteratively():
     operator = rf.RadonPlan(field, u, p).as_linear_operator()
     assert operator.shape == (24 * 41, 24 * 24)
     found = lsqr(operator, operator.matvec(field.values.ravel()), iter_lim=60)[0]
-    assert relative(found, field.values.ravel()) < 1e-2  # measured 4e-4
+    assert relative(found, field.values.ravel()) < 1e-3  # measured 5e-5
 
 
 AXES = tuple([np.linspace(-1, 1, 16)] * 2)
