@@ -1,187 +1,220 @@
-"""Interpolation between uniform grids and the points of Fourier slices, and its transposes.
+"""Interpolation between periodic grids and points on Fourier slices or offsets, and its transposes.
 
-Every pair uses the same weights forwards and backwards, so that they are exact transposes. Weights
-come with the index of their first node; grids are periodic.
+Every pair uses the same weights forwards and backwards, so that they are exact transposes. Grids
+are extended by the kernel's width beyond their period, so that no window wraps round.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 from ridgeflow._kernels._jit import kernel
+from ridgeflow._kernels.windows import (
+    add_line,
+    add_plane,
+    add_row,
+    dot_line,
+    dot_plane,
+    dot_row,
+)
 
-__all__ = [
-    "gather_lines",
-    "gather_rows",
-    "node_weights",
-    "plane_kernels",
-    "scatter_lines",
-    "scatter_rows",
-    "spread_points",
-]
-
-
-@kernel
-def gather_lines(start, stop, grid, first, weights, out):
-    """out[l, u] = sum_t weights[l, u, t] grid[l, first[l, u] + t] for lines l in [start, stop).
-
-    grid (L, n) complex, periodic; first (L, U) int32 in [0, n); weights (L, U, w) real.
-    """
-    period, width = grid.shape[1], weights.shape[2]
-    zero = grid[0, 0] * 0
-    for line in range(start, stop):
-        for u in range(first.shape[1]):
-            at = first[line, u]
-            value = zero
-            if at + width <= period:
-                for t in range(width):
-                    value += weights[line, u, t] * grid[line, at + t]
-            else:
-                for t in range(width):
-                    value += weights[line, u, t] * grid[line, (at + t) % period]
-            out[line, u] = value
+__all__ = ["line_kernels", "plane_kernels", "row_kernels", "spread_points"]
 
 
-@kernel
-def scatter_lines(start, stop, values, first, weights, grid):
-    """Transpose of ``gather_lines``: adds values (L, U) into grid (L, n), which starts at 0."""
-    period, width = grid.shape[1], weights.shape[2]
-    for line in range(start, stop):
-        for u in range(first.shape[1]):
-            at = first[line, u]
-            value = values[line, u]
-            if at + width <= period:
-                for t in range(width):
-                    grid[line, at + t] += weights[line, u, t] * value
-            else:
-                for t in range(width):
-                    grid[line, (at + t) % period] += weights[line, u, t] * value
-
-
-def _plane_kernels(width: int):  # type: ignore[no-untyped-def]
-    """Kernels for one width: loops of known length are unrolled and kept in registers, four times
-    as fast as loops of any length."""
+@cache
+def row_kernels(width: int) -> tuple[Any, Any]:
+    """Gather and scatter between rows of real nodes and offsets of equal steps."""
 
     @kernel
-    def gather_planes(start, stop, grid, first_y, weights_y, first_z, weights_z, out):
-        """As ``gather_lines`` on planes, with the product of two sets of weights.
+    def gather_rows(start, stop, fine, first_row, low, step, n, period, scale, rows, table, out):
+        """out[rows[u], j] = scale[u] sum_t w_t fine[u - first_row, node + t], j < n, u in rows.
 
-        grid (L, n_y, 2 n_z) and out (L, U, 2) hold real and imaginary parts side by side.
+        fine (K, period + width) real: the extension is filled here. Offset j of row u lies at
+        low[u] + j step[u] nodes, within a period of 0; table as in ``windows``.
         """
-        period_y, period_z = grid.shape[1], grid.shape[2]
-        for line in range(start, stop):
-            for u in range(first_y.shape[1]):
-                y, z = first_y[line, u], 2 * first_z[line, u]
-                real = grid[line, 0, 0] * 0
-                imag = real
-                inside = y + width <= period_y and z + 2 * width <= period_z
-                for t in range(width):
-                    a = real * 0
-                    b = real * 0
-                    if inside:
-                        for s in range(width):
-                            a += weights_y[line, u, s] * grid[line, y + s, z + 2 * t]
-                            b += weights_y[line, u, s] * grid[line, y + s, z + 2 * t + 1]
-                    else:
-                        at = (z + 2 * t) % period_z
-                        for s in range(width):
-                            a += weights_y[line, u, s] * grid[line, (y + s) % period_y, at]
-                            b += weights_y[line, u, s] * grid[line, (y + s) % period_y, at + 1]
-                    real += weights_z[line, u, t] * a
-                    imag += weights_z[line, u, t] * b
-                out[line, u, 0] = real
-                out[line, u, 1] = imag
+        kind = fine.dtype.type
+        stride = fine.shape[1]
+        for u in range(start, stop):
+            k = u - first_row
+            for t in range(width):
+                fine[k, period + t] = fine[k, t]
+            for j in range(n):
+                place = low[u] + j * step[u] - 0.5 * width
+                floor = math.floor(place)
+                node = int(floor) + 1
+                while node < 0:
+                    node += period
+                while node >= period:
+                    node -= period
+                x = kind(place - floor)
+                value = dot_row(fine, k * stride + node, table, x, width)
+                out[rows[u], j] = scale[u] * value
 
     @kernel
-    def scatter_planes(start, stop, values, first_y, weights_y, first_z, weights_z, grid):
-        """Transpose of ``gather_planes``: adds into grid, which starts at 0."""
-        period_y, period_z = grid.shape[1], grid.shape[2]
+    def scatter_rows(
+        start, stop, values, first_row, low, step, n, period, scale, rows, table, fine
+    ):
+        """Transpose of ``gather_rows``: fills fine (K, period + width)."""
+        kind = fine.dtype.type
+        stride = fine.shape[1]
+        for u in range(start, stop):
+            k = u - first_row
+            fine[k] = 0
+            for j in range(n):
+                place = low[u] + j * step[u] - 0.5 * width
+                floor = math.floor(place)
+                node = int(floor) + 1
+                while node < 0:
+                    node += period
+                while node >= period:
+                    node -= period
+                x = kind(place - floor)
+                value = scale[u] * values[rows[u], j]
+                add_row(fine, k * stride + node, table, x, value, width)
+            for t in range(width):
+                fine[k, t] += fine[k, period + t]
+
+    return gather_rows, scatter_rows
+
+
+@cache
+def line_kernels(width: int) -> tuple[Any, Any]:
+    """Gather and scatter between lines of complex nodes and the slices that cross them."""
+
+    @kernel
+    def gather_lines(start, stop, grid, first_line, slope, period, table, out):
+        """out[u, l] = sum_t w_t (-1)^(node + t) grid[l - first_line, node + t].
+
+        grid (K, 2 (period + width)) holds real and imaginary parts side by side, out (U, 2 L)
+        likewise; slice u crosses line l at l slope[0, u] nodes, within half a period. table as in
+        ``windows``, with the signs (-1)^t.
+        """
+        kind = grid.dtype.type
+        stride = grid.shape[1]
         for line in range(start, stop):
-            for u in range(first_y.shape[1]):
-                y, z = first_y[line, u], 2 * first_z[line, u]
-                real, imag = values[line, u, 0], values[line, u, 1]
-                if y + width <= period_y and z + 2 * width <= period_z:
-                    for s in range(width):
-                        a = weights_y[line, u, s] * real
-                        b = weights_y[line, u, s] * imag
-                        for t in range(width):
-                            grid[line, y + s, z + 2 * t] += weights_z[line, u, t] * a
-                            grid[line, y + s, z + 2 * t + 1] += weights_z[line, u, t] * b
-                else:
-                    for s in range(width):
-                        a = weights_y[line, u, s] * real
-                        b = weights_y[line, u, s] * imag
-                        row = (y + s) % period_y
-                        for t in range(width):
-                            at = (z + 2 * t) % period_z
-                            grid[line, row, at] += weights_z[line, u, t] * a
-                            grid[line, row, at + 1] += weights_z[line, u, t] * b
+            k = line - first_line
+            for t in range(2 * width):
+                grid[k, 2 * period + t] = grid[k, t]
+            for u in range(slope.shape[1]):
+                place = line * slope[0, u] - 0.5 * width
+                floor = math.floor(place)
+                node = int(floor) + 1
+                if node < 0:
+                    node += period
+                at = k * stride + 2 * node
+                real, imag = dot_line(grid, at, table, kind(place - floor), width)
+                if node & 1:
+                    real, imag = -real, -imag
+                out[u, 2 * line] = real
+                out[u, 2 * line + 1] = imag
+
+    @kernel
+    def scatter_lines(start, stop, values, first_line, slope, period, table, grid):
+        """Transpose of ``gather_lines``: fills grid (K, 2 (period + width)); values (U, 2 L)."""
+        kind = grid.dtype.type
+        stride = grid.shape[1]
+        for line in range(start, stop):
+            k = line - first_line
+            grid[k] = 0
+            for u in range(slope.shape[1]):
+                place = line * slope[0, u] - 0.5 * width
+                floor = math.floor(place)
+                node = int(floor) + 1
+                if node < 0:
+                    node += period
+                at = k * stride + 2 * node
+                real, imag = values[u, 2 * line], values[u, 2 * line + 1]
+                if node & 1:
+                    real, imag = -real, -imag
+                add_line(grid, at, table, kind(place - floor), real, imag, width)
+            for t in range(2 * width):
+                grid[k, t] += grid[k, 2 * period + t]
+
+    return gather_lines, scatter_lines
+
+
+@cache
+def plane_kernels(width: int) -> tuple[Any, Any]:
+    """As ``line_kernels`` on planes, with products of two sets of weights."""
+
+    @kernel
+    def gather_planes(start, stop, grid, first_line, slope, period_y, period_z, table, out):
+        """grid (K, period_y + width, 2 (period_z + width)); slope (2, U); out (U, 2 L)."""
+        kind = grid.dtype.type
+        row = grid.shape[2]
+        for line in range(start, stop):
+            k = line - first_line
+            for s in range(period_y):
+                for t in range(2 * width):
+                    grid[k, s, 2 * period_z + t] = grid[k, s, t]
+            for s in range(width):
+                for t in range(row):
+                    grid[k, period_y + s, t] = grid[k, s, t]
+            for u in range(slope.shape[1]):
+                place_y = line * slope[0, u] - 0.5 * width
+                place_z = line * slope[1, u] - 0.5 * width
+                floor_y, floor_z = math.floor(place_y), math.floor(place_z)
+                y, z = int(floor_y) + 1, int(floor_z) + 1
+                if y < 0:
+                    y += period_y
+                if z < 0:
+                    z += period_z
+                at = (k * grid.shape[1] + y) * row + 2 * z
+                real, imag = dot_plane(
+                    grid,
+                    at,
+                    row,
+                    table,
+                    kind(place_y - floor_y),
+                    kind(place_z - floor_z),
+                    width,
+                )
+                if (y + z) & 1:
+                    real, imag = -real, -imag
+                out[u, 2 * line] = real
+                out[u, 2 * line + 1] = imag
+
+    @kernel
+    def scatter_planes(start, stop, values, first_line, slope, period_y, period_z, table, grid):
+        """Transpose of ``gather_planes``: fills grid."""
+        kind = grid.dtype.type
+        row = grid.shape[2]
+        for line in range(start, stop):
+            k = line - first_line
+            grid[k] = 0
+            for u in range(slope.shape[1]):
+                place_y = line * slope[0, u] - 0.5 * width
+                place_z = line * slope[1, u] - 0.5 * width
+                floor_y, floor_z = math.floor(place_y), math.floor(place_z)
+                y, z = int(floor_y) + 1, int(floor_z) + 1
+                if y < 0:
+                    y += period_y
+                if z < 0:
+                    z += period_z
+                real, imag = values[u, 2 * line], values[u, 2 * line + 1]
+                if (y + z) & 1:
+                    real, imag = -real, -imag
+                add_plane(
+                    grid,
+                    (k * grid.shape[1] + y) * row + 2 * z,
+                    row,
+                    table,
+                    kind(place_y - floor_y),
+                    kind(place_z - floor_z),
+                    real,
+                    imag,
+                    width,
+                )
+            for s in range(width):
+                for t in range(row):
+                    grid[k, s, t] += grid[k, period_y + s, t]
+            for s in range(period_y):
+                for t in range(2 * width):
+                    grid[k, s, t] += grid[k, s, 2 * period_z + t]
 
     return gather_planes, scatter_planes
-
-
-# Compiled on first use, each.
-plane_kernels = {width: _plane_kernels(width) for width in range(4, 17)}
-
-
-@kernel
-def gather_rows(start, stop, fine, first, weights, out):
-    """out[u, j] = sum_t weights[u, j, t] fine[u, first[u, j] + t] for rows u in [start, stop).
-
-    fine (U, n) real, periodic; first (U, J) int32 in [0, n); weights (U, J, w).
-    """
-    period, width = fine.shape[1], weights.shape[2]
-    zero = fine[0, 0] * 0
-    for u in range(start, stop):
-        for j in range(first.shape[1]):
-            at = first[u, j]
-            value = zero
-            if at + width <= period:
-                for t in range(width):
-                    value += weights[u, j, t] * fine[u, at + t]
-            else:
-                for t in range(width):
-                    value += weights[u, j, t] * fine[u, (at + t) % period]
-            out[u, j] = value
-
-
-@kernel
-def scatter_rows(start, stop, values, first, weights, fine):
-    """Transpose of ``gather_rows``: adds values (U, J) into fine (U, n), which starts at 0."""
-    period, width = fine.shape[1], weights.shape[2]
-    for u in range(start, stop):
-        for j in range(first.shape[1]):
-            at = first[u, j]
-            value = values[u, j]
-            if at + width <= period:
-                for t in range(width):
-                    fine[u, at + t] += weights[u, j, t] * value
-            else:
-                for t in range(width):
-                    fine[u, (at + t) % period] += weights[u, j, t] * value
-
-
-@kernel
-def node_weights(start, stop, position, period, table, first, weights):
-    """Nodes and weights of positions in units of nodes, from polynomials of the place between them.
-
-    table (degree + 1, w) ascending, see ``SemicircleKernel.table``; first (n,) int32 in
-    [0, period), weights (n, w).
-    """
-    n_terms, width = table.shape
-    weight = table[0] * 0
-    for i in range(start, stop):
-        place = position[i] - 0.5 * width
-        at = math.floor(place)
-        x = place - at
-        for t in range(width):
-            weight[t] = table[n_terms - 1, t]
-        for term in range(n_terms - 2, -1, -1):
-            for t in range(width):
-                weight[t] = weight[t] * x + table[term, t]
-        first[i] = (int(at) + 1) % period
-        for t in range(width):
-            weights[i, t] = weight[t]
 
 
 @kernel

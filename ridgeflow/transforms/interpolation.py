@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._fft import fast_length
-from ridgeflow._kernels.slices import node_weights
-from ridgeflow._parallel import parallel_for
+from ridgeflow._kernels.windows import CELLS, window_terms
 from ridgeflow._validate import finite_number
 
 __all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
@@ -22,11 +21,12 @@ __all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
 # Tolerances that a dtype can keep.
 LEAST_TOL = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-13}
 
-# Relative L2 error of interpolation with widths 4, 5, ... by oversampling: measured on random sums
-# of waves over the whole band. A coarser grid has cheaper FFTs and wants wider kernels.
+# Relative L2 error of interpolation with widths 4, 6, ... by oversampling: measured on random sums
+# of waves over the whole band, and rounded up. A coarser grid has cheaper FFTs and wants wider
+# kernels; odd widths would leave lanes of vector registers empty.
 _ERRORS = {
-    2.0: (4e-4, 4e-5, 5e-6, 6e-7, 5e-8, 6e-9, 6e-10, 8e-11, 7e-12, 6e-13, 8e-14, 1.5e-14),
-    1.5: (2e-3, 3e-4, 4e-5, 8e-6, 1e-6, 2e-7, 3e-8, 5e-9, 1e-9, 1e-10, 1e-11, 2e-12, 6e-13),
+    2.0: (2e-3, 1e-5, 1e-7, 2e-9, 2e-11, 3e-13, 1.5e-14),
+    1.5: (4e-3, 8e-5, 1.5e-6, 6e-8, 1.5e-9, 6e-11, 1e-12),
 }
 
 
@@ -48,15 +48,15 @@ class SemicircleKernel:
     def for_tolerance(cls, tol: float, oversampling: float = 2.0) -> SemicircleKernel:
         """The narrowest kernel whose interpolation error is below ``tol``.
 
-        At best 1.5e-14 at oversampling 2, 6e-13 at 1.5.
+        At best 1.5e-14 at oversampling 2, 1e-12 at 1.5.
         """
         errors = _ERRORS[oversampling]
         enough = [i for i, error in enumerate(errors) if error <= tol]
-        return cls(4 + (enough[0] if enough else len(errors) - 1), oversampling)
+        return cls(4 + 2 * (enough[0] if enough else len(errors) - 1), oversampling)
 
     def length(self, n: int) -> int:
-        """Length of the fine grid for a band of n nodes."""
-        return fast_length(int(np.ceil(self.oversampling * n)))
+        """Length of the fine grid for a band of n nodes: no shorter than a window."""
+        return fast_length(max(self.width, int(np.ceil(self.oversampling * n))))
 
     @property
     def beta(self) -> float:
@@ -73,23 +73,22 @@ class SemicircleKernel:
         x = 0.5 * self.width * node
         return np.cos(2 * np.pi * np.outer(frequency, x)) @ (0.5 * self.width * weight * self(x))
 
-    def weights(
-        self, position: NDArray, period: int, dtype: np.typing.DTypeLike
-    ) -> tuple[NDArray[np.int32], NDArray]:
-        """First node in [0, period) and the weights (..., w) for positions in units of nodes."""
-        flat = np.ascontiguousarray(position, dtype=np.float64).ravel()
-        first = np.empty(flat.shape, np.int32)
-        weights = np.empty((flat.size, self.width), dtype)
-        parallel_for(node_weights, flat.size, flat, period, self.table, first, weights, grain=4096)
-        return first.reshape(position.shape), weights.reshape(*position.shape, self.width)
-
     @cached_property
     def table(self) -> NDArray[np.float64]:
-        """Polynomials (degree + 1, w) of the place x in [0, 1) of a point among its w nodes.
+        """Polynomials of the place of a point among its nodes, for ``windows``: (cells, terms, w).
 
-        A point at position p, with s = p - w/2, has the nodes floor(s) + 1 + t, t = 0..w - 1, and
-        x = s - floor(s).
+        A point at position p, with s = p - w/2, has the nodes floor(s) + 1 + t, t = 0..w - 1; its
+        place s - floor(s) in [0, 1) is split into equal cells.
         """
+        terms = window_terms(self.width)
+        node = 0.5 * (1 - np.cos(np.pi * (np.arange(terms) + 0.5) / terms))
+        place = (np.arange(CELLS)[:, None] + node) / CELLS
+        distance = place[..., None] + 0.5 * self.width - 1 - np.arange(self.width)
+        return np.linalg.solve(np.vander(node, increasing=True), self(distance))
+
+    @cached_property
+    def polynomials(self) -> NDArray[np.float64]:
+        """As ``table``, with one cell only: (degree + 1, w)."""
         degree = self.width + 5
         place = 0.5 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
         distance = place[:, None] + 0.5 * self.width - 1 - np.arange(self.width)

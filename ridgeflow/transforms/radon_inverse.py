@@ -360,7 +360,8 @@ class FilteredBackprojection:
         """f on the grid, from a sinogram (U, J) or (U, J, k)."""
         given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
         _fits(given, self._directions, self._offsets)
-        window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
+        name = one_of(filter, "filter", _WINDOWS)
+        window = None if name == "ramp" else _WINDOWS[name]
         area = _quadrature(self._directions, weights)
         columns = given.reshape(*given.shape[:2], -1)
         parts = [

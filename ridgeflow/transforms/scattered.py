@@ -11,7 +11,7 @@ from ridgeflow._kernels.slices import spread_points
 from ridgeflow._parallel import parallel_for
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transforms.interpolation import SemicircleKernel
-from ridgeflow.transforms.slice_plan import RadialStage
+from ridgeflow.transforms.slice_stages import RadialStage
 
 __all__ = ["sample_slices", "smoothed_projections"]
 
@@ -47,7 +47,9 @@ def sample_slices(
         u = directions[start : start + rows]
         fine = np.zeros((len(u), components, length + 2 * margin))
         projected = np.ascontiguousarray(u @ points.T)
-        parallel_for(spread_points, len(u), projected, columns, low, per_step, kernel.table, fine)
+        parallel_for(
+            spread_points, len(u), projected, columns, low, per_step, kernel.polynomials, fine
+        )
         plan = RowFFT(len(u) * components, length)
         real = plan.real.reshape(len(u), components, length)
         real[:] = fine[..., margin:-margin]
@@ -90,13 +92,16 @@ def smoothed_projections(
     for start in range(0, len(directions), rows):
         part = slice(start, start + rows)
         slices = sample_slices(points, columns, directions[part], step, n, 0.1 * tol) * smooth
+        every = np.arange(len(slices))
+        spacing = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1)
         stage = RadialStage(
-            n, np.full(len(slices), step), relative[part], kernel, np.dtype(np.float64)
+            *(n, np.full(len(slices), step), relative[part, 0], np.full(len(slices), spacing)),
+            *(len(offsets), kernel, np.dtype(np.float64)),
         )
+        found = np.empty((len(slices), len(offsets)))
         for c in range(columns.shape[1]):
-            out[part, :, c] = stage.forward(
-                slices[:, c], np.broadcast_to(stage.factor, slices[:, c].shape)
-            )
+            stage.forward(slices[:, c], stage.factor, np.ones(len(slices)), every, found)
+            out[part, :, c] = found
     if complex_values:
         half = columns.shape[1] // 2
         out = out[..., :half] + 1j * out[..., half:]

@@ -352,7 +352,7 @@ def table(title: str, columns: dict[str, list[Contestant]]) -> list[str]:
 def cost(sizes: list[int], rounds: int) -> list[str]:
     """Time, memory and error of the slice method over sizes, and the fitted exponent."""
     lines = ["Cost of the slice method: N x N samples, N directions, N offsets, float64, 1e-8", ""]
-    lines.append(f"{'N':>6s}{'plan ms':>10s}{'ms':>10s}{'ns / N^2 log2 N':>18s}{'tables MiB':>12s}")
+    lines.append(f"{'N':>6s}{'plan ms':>10s}{'ms':>10s}{'ns / N^2 log2 N':>18s}{'memory MiB':>12s}")
     times = []
     for n in sizes:
         problem = Problem(n)
