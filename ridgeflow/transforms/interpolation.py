@@ -7,7 +7,7 @@ divided beforehand by the kernel's transform, and a short sum of kernel values a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,11 @@ _ERRORS = {
     2.0: (2e-3, 1e-5, 1e-7, 2e-9, 2e-11, 3e-13, 1.5e-14),
     1.5: (4e-3, 8e-5, 1.5e-6, 6e-8, 1.5e-9, 6e-11, 1e-12),
 }
+
+
+@cache
+def _gauss(n: int) -> tuple[NDArray, NDArray]:
+    return np.polynomial.legendre.leggauss(n)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class SemicircleKernel:
 
     def transform(self, frequency: NDArray) -> NDArray:
         """Fourier transform at ``frequency`` in cycles per node."""
-        node, weight = np.polynomial.legendre.leggauss(16 + 8 * self.width)
+        node, weight = _gauss(16 + 8 * self.width)
         x = 0.5 * self.width * node
         return np.cos(2 * np.pi * np.outer(frequency, x)) @ (0.5 * self.width * weight * self(x))
 

@@ -23,7 +23,7 @@ from ridgeflow.transforms.interpolation import SemicircleKernel
 __all__ = ["AxisStage", "CrossingStage", "DenseStage", "RadialStage"]
 
 # Bytes of a block: source and target of its FFT share the second-level cache of a core.
-_BLOCK = 1 << 17
+_BLOCK = 1 << 18
 
 
 def _complex(dtype: np.dtype) -> np.dtype:
