@@ -20,6 +20,7 @@ from ridgeflow._validate import (
     common_float,
     fits_in_memory,
     non_negative,
+    one_of,
     positive,
     same_length,
 )
@@ -27,7 +28,7 @@ from ridgeflow.errors import RankWarning
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values, kernel_form
 from ridgeflow.profiles.activation import Activation
 
-__all__ = ["OuterFit", "fit_outer_weights", "solve_outer_weights"]
+__all__ = ["OuterFit", "OuterProblem", "as_ridge", "fit_outer_weights", "solve_outer_weights"]
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
@@ -61,6 +62,7 @@ class OuterFit:
     bias: NDArray[np.float64]
     rank: int
     largest: float
+    penalty: float
 
 
 def fit_outer_weights(
@@ -70,7 +72,7 @@ def fit_outer_weights(
     points: ArrayLike,
     values: ArrayLike,
     *,
-    ridge: float = 0.0,
+    ridge: float | str = 0.0,
     measure: float | None = None,
     affine: bool = False,
     weights: ArrayLike | None = None,
@@ -96,9 +98,13 @@ def fit_outer_weights(
         Any but "dirac".
     points : array_like, shape (n, m)
     values : array_like, shape (n,) or (n, k)
-    ridge : float
+    ridge : float or "gcv"
         :math:`\beta \ge 0`, in the unit of f² / c² (of f² / c² times the measure, where that is
-        given). 0: least squares, of minimum norm where the features are dependent.
+        given). 0: least squares, of minimum norm where the features are dependent. "gcv": the
+        penalty :math:`\lambda` of least generalised cross-validation error
+        :math:`n\,|y - f|^2 / (n - \mathrm{dof}(\lambda))^2`, with the degrees of freedom
+        :math:`\mathrm{dof} = \sum_i s_i^2/(s_i^2 + \lambda)` of the features' singular values s
+        (and those of the affine part).
     measure : float, optional
         Volume :math:`|V|` of the parameter box from which (a, b) were drawn uniformly: then
         :math:`P c_j / |V|` tends to the ridgelet spectrum as n, P grow. Needs ``ridge > 0``.
@@ -134,7 +140,7 @@ def fit_outer_weights(
     with the condition number of the features, not with its square.
 
     **Cost.** O(n P²) operations, or O(n² P) for n < P; samples are taken by slabs, so memory is
-    O(P²) and a slab, whatever n.
+    O(P²) and a slab, whatever n. "gcv" adds one singular value decomposition, O(P³).
 
     See Also
     --------
@@ -159,12 +165,13 @@ def fit_outer_weights(
     x = as_points(points, "points", inner.shape[1])
     y = as_real_array(values, "values", ndim=(1, 2))
     same_length(points=x, values=y)
-    ridge = non_negative(ridge, "ridge")
+    beta = as_ridge(ridge)
     if measure is not None:
         measure = positive(measure, "measure")
-        if ridge == 0:
+        if beta is None or beta == 0:
             raise ValueError(
-                f"`ridge` must be positive where `measure` is given, got 0 with measure={measure:g}"
+                f"`ridge` must be positive where `measure` is given, got {ridge!r} with "
+                f"measure={measure:g}"
             )
     sample = None
     if weights is not None:
@@ -184,12 +191,12 @@ def fit_outer_weights(
         eta,
         x.astype(np.float64),
         y.reshape(len(y), -1).astype(np.float64),
-        penalty=ridge * factor,
+        penalty=None if beta is None else beta * factor,
         affine=affine,
         weights=sample,
         rcond=rcond,
     )
-    if ridge == 0 and fit.rank < len(offset):
+    if beta == 0 and fit.rank < len(offset):
         cure = max(len(x), len(offset)) * np.finfo(np.float64).eps * fit.largest**2
         warnings.warn(
             f"the features have rank {fit.rank} < {len(offset)}, the number of neurons: this is "
@@ -209,6 +216,14 @@ def fit_outer_weights(
     )
 
 
+def as_ridge(value: float | str) -> float | None:
+    """A penalty >= 0, or None for generalised cross-validation."""
+    if isinstance(value, str):
+        one_of(value, "ridge", ("gcv",))
+        return None
+    return non_negative(value, "ridge")
+
+
 def solve_outer_weights(
     a: NDArray,
     b: NDArray,
@@ -216,56 +231,137 @@ def solve_outer_weights(
     points: NDArray,
     values: NDArray,
     *,
-    penalty: float = 0.0,
+    penalty: float | None = 0.0,
     affine: bool = False,
     weights: NDArray | None = None,
     rcond: float | None = None,
 ) -> OuterFit:
     """The problem of :func:`fit_outer_weights` on checked float64 arrays, without warnings.
 
-    ``values`` is (n, k); ``penalty`` is λ; where it is 0, directions below ``rcond`` are left out.
+    ``values`` is (n, k); ``penalty`` is λ, None by cross-validation; where it is 0, directions
+    below ``rcond`` are left out.
     """
-    with _blas_threads(len(b) + values.shape[1]):
-        return _solve(a, b, eta, points, values, penalty, affine, weights, rcond)
+    problem = OuterProblem(a, b, eta, values.shape[1], points if affine else None, weights)
+    problem.add(points, values, weights)
+    return problem.solve(penalty, rcond)
 
 
-def _solve(
-    a: NDArray,
-    b: NDArray,
-    eta: Activation,
-    points: NDArray,
-    values: NDArray,
-    penalty: float,
-    affine: bool,
-    weights: NDArray | None,
-    rcond: float | None,
-) -> OuterFit:
-    n, dim = points.shape
-    width, components = len(b), values.shape[1]
-    if weights is None:
-        root = np.full(n, 1 / np.sqrt(n))
-    else:
-        root = np.sqrt(weights / weights.sum(dtype=np.float64))
-    mean, basis = np.zeros(dim), np.zeros((dim, 0))
-    if affine:
-        mean, basis = _affine_basis(points, root)
-    skip = 1 + basis.shape[1] if affine else 0
-    triangle = _triangle(a, b, eta, points, values, root, mean, basis, affine)
-    # Columns are affine | features | values: the affine part is eliminated first, so it is not
-    # penalised and does not enter the minimum norm.
-    features, target = triangle[skip:, skip : skip + width], triangle[skip:, skip + width :]
-    if penalty > 0:
-        outer, rank, largest = _ridge(features, target, penalty), width, 0.0
-    else:
-        cut = max(n, width) * np.finfo(np.float64).eps if rcond is None else rcond
-        outer, rank, largest = _minimum_norm(features, target, cut)
-    linear, bias = np.zeros((dim, components)), np.zeros(components)
-    if affine:
-        right = triangle[:skip, skip + width :] - triangle[:skip, skip : skip + width] @ outer
-        part = linalg.solve_triangular(triangle[:skip, :skip], right, check_finite=False)
-        linear = basis @ part[1:]
-        bias = part[0] - mean @ linear
-    return OuterFit(outer, linear, bias, rank, largest)
+class OuterProblem:
+    """The fit of outer weights to samples that come in parts, as one triangular factor.
+
+    The factor of [affine | features | values] is all that any penalty needs, whatever the number of
+    samples. Arrays are checked and float64.
+
+    Parameters
+    ----------
+    a, b, eta
+        The neurons.
+    components : int
+        Columns of the values.
+    affine_points : ndarray, optional
+        Samples (the first ones, where there are more to come) that scale the affine part; without
+        them there is none.
+    weights : ndarray, optional
+        Of these samples.
+    """
+
+    def __init__(
+        self,
+        a: NDArray,
+        b: NDArray,
+        eta: Activation,
+        components: int,
+        affine_points: NDArray | None = None,
+        weights: NDArray | None = None,
+    ) -> None:
+        self._a, self._b, self._eta = a, b, eta
+        self._affine = affine_points is not None
+        self._mean, self._basis = np.zeros(a.shape[1]), np.zeros((a.shape[1], 0))
+        if affine_points is not None:
+            root = np.sqrt(np.ones(len(affine_points)) if weights is None else weights)
+            self._mean, self._basis = _affine_basis(affine_points, root / np.linalg.norm(root))
+        self._skip = 1 + self._basis.shape[1] if self._affine else 0
+        self._columns = self._skip + len(b) + components
+        self._factor = np.zeros((0, self._columns))
+        self._mass = 0.0
+        self._count = 0
+
+    def add(self, points: NDArray, values: NDArray, weights: NDArray | None = None) -> None:
+        """More samples (n, m) with values (n, k), taken by slabs."""
+        with _blas_threads(self._columns):
+            self._add(points, values, np.ones(len(points)) if weights is None else weights)
+
+    def _add(self, points: NDArray, values: NDArray, weights: NDArray) -> None:
+        n, width, skip = len(points), len(self._b), self._skip
+        fits_in_memory(
+            24.0 * min(n, self._columns) * self._columns,
+            f"a least-squares problem with {width} neurons",
+            "use fewer neurons, or raise memory_budget",
+        )
+        slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns))
+        slab = max(slab, self._columns)
+        code, scale = kernel_form(self._eta)
+        for first in range(0, n, slab):
+            part = slice(first, first + slab)
+            x = points[part]
+            rows = np.empty((len(self._factor) + len(x), self._columns), order="F")
+            rows[: len(self._factor)] = self._factor
+            new = rows[len(self._factor) :]
+            if self._affine:
+                new[:, 0] = 1.0
+                new[:, 1:skip] = (x - self._mean) @ self._basis
+            if code >= 0:
+                new[:, skip : skip + width] = ridge_features(x, self._a, self._b, code)
+                if scale != 1.0:
+                    new[:, skip : skip + width] *= scale
+            else:
+                new[:, skip : skip + width] = self._eta(x @ self._a.T - self._b)
+            new[:, skip + width :] = values[part]
+            new *= np.sqrt(weights[part, None])
+            factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0]
+            self._factor = factor[: self._columns]
+        self._mass += float(weights.sum(dtype=np.float64))
+        self._count += int(np.count_nonzero(weights))
+
+    def solve(
+        self, penalty: float | None, rcond: float | None = None, *, count: float | None = None
+    ) -> OuterFit:
+        """Outer weights for a penalty λ, or for that of least cross-validation error (None).
+
+        ``count`` is the number of samples that they stand for, by default those of positive weight.
+        """
+        with _blas_threads(self._columns):
+            return self._solve(penalty, rcond, float(self._count) if count is None else count)
+
+    @property
+    def mass(self) -> float:
+        """Sum of the weights of all samples."""
+        return self._mass
+
+    def _solve(self, penalty: float | None, rcond: float | None, count: float) -> OuterFit:
+        skip, width = self._skip, len(self._b)
+        triangle = self._factor / np.sqrt(self._mass)
+        # Columns are affine | features | values: the affine part is eliminated first, so it is not
+        # penalised and does not enter the minimum norm.
+        features, target = triangle[skip:, skip : skip + width], triangle[skip:, skip + width :]
+        if penalty is None:
+            # What the affine part leaves of the features is rounding where it carries all samples.
+            floor = 1e-14 * float(np.linalg.norm(triangle[:, skip : skip + width]))
+            outer, penalty, largest = _cross_validated(features, target, count, skip, floor)
+            rank = width
+        elif penalty > 0:
+            outer, rank, largest = _ridge(features, target, penalty), width, 0.0
+        else:
+            cut = max(self._count, width) * np.finfo(np.float64).eps if rcond is None else rcond
+            outer, rank, largest = _minimum_norm(features, target, cut)
+        components = target.shape[1]
+        linear, bias = np.zeros((len(self._mean), components)), np.zeros(components)
+        if self._affine:
+            right = triangle[:skip, skip + width :] - triangle[:skip, skip : skip + width] @ outer
+            part = linalg.solve_triangular(triangle[:skip, :skip], right, check_finite=False)
+            linear = self._basis @ part[1:]
+            bias = part[0] - self._mean @ linear
+        return OuterFit(outer, linear, bias, rank, largest, penalty)
 
 
 def _affine_basis(points: NDArray, root: NDArray) -> tuple[NDArray, NDArray]:
@@ -279,51 +375,6 @@ def _affine_basis(points: NDArray, root: NDArray) -> tuple[NDArray, NDArray]:
     keep = spread > 1e-13 * scale * np.sqrt(len(points))
     keep[points.shape[0] - 1 :] = False
     return mean, v[keep].T / spread[keep]
-
-
-def _triangle(
-    a: NDArray,
-    b: NDArray,
-    eta: Activation,
-    points: NDArray,
-    values: NDArray,
-    root: NDArray,
-    mean: NDArray,
-    basis: NDArray,
-    affine: bool,
-) -> NDArray:
-    """Triangular factor of [affine | features | values], samples taken by slabs."""
-    n, width = len(points), len(b)
-    skip = 1 + basis.shape[1] if affine else 0
-    columns = skip + width + values.shape[1]
-    fits_in_memory(
-        24.0 * min(n, columns) * columns,
-        f"a least-squares problem with {width} neurons",
-        "use fewer neurons, or raise memory_budget",
-    )
-    slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * columns))
-    slab = max(slab, columns)
-    code, scale = kernel_form(eta)
-    factor = np.zeros((0, columns))
-    for first in range(0, n, slab):
-        part = slice(first, first + slab)
-        rows = np.empty((len(factor) + len(points[part]), columns), order="F")
-        rows[: len(factor)] = factor
-        new = rows[len(factor) :]
-        x = points[part]
-        if affine:
-            new[:, 0] = 1.0
-            new[:, 1:skip] = (x - mean) @ basis
-        if code >= 0:
-            new[:, skip : skip + width] = ridge_features(x, a, b, code)
-            if scale != 1.0:
-                new[:, skip : skip + width] *= scale
-        else:
-            new[:, skip : skip + width] = eta(x @ a.T - b)
-        new[:, skip + width :] = values[part]
-        new *= root[part, None]
-        factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0][:columns]
-    return factor
 
 
 def _ridge(features: NDArray, target: NDArray, penalty: float) -> NDArray:
@@ -353,3 +404,31 @@ def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArr
     keep = s > cut * s[0]
     solution = v[keep].T @ ((u[:, keep].T @ target[:rows]) / s[keep, None])
     return solution, int(keep.sum()), float(s[0])
+
+
+def _cross_validated(
+    features: NDArray, target: NDArray, count: float, skip: int, floor: float
+) -> tuple[NDArray, float, float]:
+    """Ridge solution of least generalised cross-validation error, its penalty, largest s."""
+    width, components = features.shape[1], target.shape[1]
+    if np.linalg.norm(features) <= floor:
+        return np.zeros((width, components)), 0.0, 0.0
+    u, s, v = linalg.svd(features, full_matrices=False, check_finite=False)
+    inside = u.T @ target
+    outside = max(float((target**2).sum() - (inside**2).sum()), 0.0)
+    energy = (inside**2).sum(axis=1)
+
+    def error(log_penalty: float) -> float:
+        kept = s**2 / (s**2 + np.exp(log_penalty))
+        free = count - skip - float(kept.sum())
+        if free <= 1e-8 * count:
+            return np.inf
+        return (outside + float(((1 - kept) ** 2) @ energy)) / free**2
+
+    # Between what rounding hides and what leaves nothing of the fit. The minimum is flat: a finer
+    # search would follow rounding errors.
+    top = float(np.log(s[0] ** 2))
+    grid = np.linspace(top + np.log(np.finfo(np.float64).eps), top + np.log(1e2), 160)
+    penalty = float(np.exp(grid[int(np.argmin([error(value) for value in grid]))]))
+    solution = v.T @ (s[:, None] / (s[:, None] ** 2 + penalty) * inside)
+    return solution, penalty, float(s[0])

@@ -1,0 +1,426 @@
+"""Shallow networks as scikit-learn estimators: neurons drawn, outer weights solved, no training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._validate import positive, positive_int
+from ridgeflow.errors import MissingDependencyError
+from ridgeflow.networks.outer_weights import OuterProblem, as_ridge
+from ridgeflow.networks.sampling import oracle_neurons, pair_neurons
+from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
+from ridgeflow.profiles.admissibility import admissible_ridgelet
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.preprocessing import LabelBinarizer
+    from sklearn.utils.multiclass import (
+        check_classification_targets,
+        type_of_target,
+        unique_labels,
+    )
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise MissingDependencyError(
+        "RidgeletRegressor and RidgeletClassifier need scikit-learn >= 1.6: "
+        'pip install "ridgeflow[sklearn]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+__all__ = ["RidgeletClassifier", "RidgeletRegressor"]
+
+_SAMPLINGS = ("pairs", "oracle")
+# Largest dimension in which a spectrum on a grid is affordable.
+_ORACLE_DIM = 3
+
+
+class _RidgeletEstimator(BaseEstimator):
+    """What regressor and classifier share: the neurons and the growing least-squares problem."""
+
+    def __init__(
+        self,
+        width: int = 400,
+        activation: str = "tanh",
+        *,
+        sampling: str = "pairs",
+        slope: float = 1.0,
+        ridge: float | str = "gcv",
+        affine: bool = True,
+        random_state: int | None = None,
+    ) -> None:
+        self.width = width
+        self.activation = activation
+        self.sampling = sampling
+        self.slope = slope
+        self.ridge = ridge
+        self.affine = affine
+        self.random_state = random_state
+
+    def _begin(self, x: NDArray, y: NDArray, weights: NDArray) -> None:
+        """Draw the neurons, from the first samples that come."""
+        from sklearn.utils import check_random_state
+
+        width = positive_int(self.width, "width")
+        eta = activation_with_values(self.activation)
+        if self.sampling not in _SAMPLINGS:
+            raise ValueError(
+                f"`sampling` must be one of {', '.join(_SAMPLINGS)}, got {self.sampling!r}"
+            )
+        state = check_random_state(self.random_state)
+        rng = np.random.default_rng(state.randint(2**31 - 1))
+        # Repeated samples and weights mean the same, and the order of samples means nothing.
+        rows, which = np.unique(np.column_stack([x, y]), axis=0, return_inverse=True)
+        weights = np.bincount(which.ravel(), weights=weights)
+        rows, weights = rows[weights > 0], weights[weights > 0]
+        x, y = rows[:, : x.shape[1]], rows[:, x.shape[1] :]
+        self._shift = np.average(x, axis=0, weights=weights)
+        spread = np.sqrt(np.average((x - self._shift) ** 2, axis=0, weights=weights))
+        # Columns in one unit, so that distances between samples mean something.
+        self._scale = np.where(spread > 0, spread, 1.0)
+        inner = (x - self._shift) / self._scale
+        slope = positive(self.slope, "slope")
+        if len(x) < 2 or not spread.any():
+            a, b = np.zeros((width, x.shape[1])), np.linspace(-1, 1, width)
+        elif self.sampling == "pairs":
+            a, b = pair_neurons(inner, y, width, slope=slope, weights=weights, rng=rng)
+        else:
+            a, b = _oracle(inner, y, weights, eta, width, rng)
+        self._inner = (a, b, eta)
+        self._problem = OuterProblem(a, b, eta, y.shape[1], inner if self.affine else None, weights)
+
+    def _grow(self, x: NDArray, y: NDArray, weights: NDArray | None) -> None:
+        """Take samples into the problem and solve it."""
+        inner = (x - self._shift) / self._scale
+        self._problem.add(inner, y, weights)
+        # Weights count samples here, as scikit-learn means them.
+        fit = self._problem.solve(as_ridge(self.ridge), count=self._problem.mass)
+        a, b, eta = self._inner
+        # Back in the unit of the columns.
+        outer = a / self._scale
+        linear = fit.linear / self._scale[:, None]
+        self.network_ = ShallowNetwork(
+            outer,
+            b + outer @ self._shift,
+            fit.outer,
+            eta,
+            linear=linear,
+            bias=fit.bias - self._shift @ linear,
+        )
+        self.ridge_ = fit.penalty
+
+    def _evaluate(self, x: Any) -> NDArray:
+        check_is_fitted(self, "network_")
+        x = validate_data(self, x, reset=False, dtype=np.float64)
+        return self.network_(x)
+
+
+def _oracle(
+    points: NDArray, values: NDArray, weights: NDArray, eta: Any, width: int, rng: Generator
+) -> tuple[NDArray, NDArray]:
+    """Neurons drawn from the spectrum of the samples, their affine part taken off."""
+    from ridgeflow.fields.samples import SampleField
+    from ridgeflow.transforms.geometry import ParameterGrid
+    from ridgeflow.transforms.ridgelet import ridgelet_transform
+
+    n, dim = points.shape
+    if dim > _ORACLE_DIM:
+        raise ValueError(
+            f"`sampling` 'oracle' needs at most {_ORACLE_DIM} features, got {dim} (the spectrum "
+            "would need a grid in as many dimensions; use sampling='pairs')"
+        )
+    full = np.column_stack([np.ones(n), points])
+    root = np.sqrt(weights)[:, None]
+    rest = values - full @ np.linalg.lstsq(root * full, root * values, rcond=None)[0]
+    radius = float(np.linalg.norm(points, axis=1).max())
+    # Neurons as steep as the samples can tell apart.
+    steepest = max(1.0, 0.5 * n ** (1 / dim)) / radius
+    scales = np.geomspace(0.5 / radius, steepest, 24)
+    directions = {1: 1, 2: 48, 3: 200}[dim]
+    grid = ParameterGrid.polar(dim, directions, scales, radius, 0.4)
+    spectrum = ridgelet_transform(
+        SampleField(points, rest, weights / weights.sum()),
+        admissible_ridgelet(eta, dim),
+        grid,
+        tol=1e-3,
+    )
+    if not spectrum.mass.any():
+        return pair_neurons(points, values, width, weights=weights, rng=rng)
+    return oracle_neurons(spectrum, width, rng=rng)
+
+
+class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
+    r"""Regression by a shallow network whose neurons are drawn and whose outer weights are solved.
+
+    .. math:: f(x) = \sum_j c_j\,\eta(a_j\cdot x - b_j) + x^{\mathsf T}A + d
+
+    Neurons come from pairs of samples (:func:`ridgeflow.networks.sampling.pair_neurons`) or from
+    the ridgelet spectrum of the data; c, A and d from one linear least-squares problem. Columns
+    are standardised inside.
+
+    Parameters
+    ----------
+    width : int
+        Number of neurons.
+    activation : str
+        Any of ``rf.activation_names()`` but "dirac".
+    sampling : {"pairs", "oracle"}
+        "oracle" for at most three features.
+    slope : float
+        :math:`\kappa` of pair sampling: steepness in units of the samples' distance.
+    ridge : float or "gcv"
+        Penalty of c relative to the mean squared error; "gcv": by generalised cross-validation.
+    affine : bool
+        Whether A and d are fitted, without penalty.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    network_ : ShallowNetwork
+        In the unit of the columns.
+    ridge_ : float
+        The penalty used.
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, in ``fit``.
+
+    Notes
+    -----
+    **Accuracy.** That of the linear problem: orthogonal factorisations, see
+    :func:`ridgeflow.fit_outer_weights`.
+
+    **Cost.** O(n P² + P³), once; ``partial_fit`` costs as much for the new samples only.
+
+    See Also
+    --------
+    ridgeflow.fit_outer_weights, RidgeletClassifier
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Sampling hidden parameters from oracle distribution*, ICANN 2014.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> model = RidgeletRegressor(width=40, random_state=0).fit(x, np.sin(5 * x[:, 0]))
+    >>> bool(model.score(x, np.sin(5 * x[:, 0])) > 0.9999)
+    True
+    """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> RidgeletRegressor:
+        """Draw neurons and fit the outer weights.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,) or (n, k)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        RidgeletRegressor
+            Itself.
+        """
+        return self._take(X, y, sample_weight, first=True)
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> RidgeletRegressor:
+        """Fit to more samples, with the neurons drawn from the first ones.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,) or (n, k)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        RidgeletRegressor
+            Itself.
+        """
+        return self._take(X, y, sample_weight, first=not hasattr(self, "network_"))
+
+    def _take(self, x: Any, y: Any, sample_weight: Any, *, first: bool) -> RidgeletRegressor:
+        x, y = validate_data(
+            self, x, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=first
+        )
+        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
+        columns = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
+        if first:
+            self._single = np.ndim(y) == 1
+            self._begin(x, columns, weights)
+        self._grow(x, columns, weights)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Values of the network.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n,) or (n, k)
+        """
+        values = self._evaluate(X)
+        return values[:, 0] if self._single else values
+
+
+class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
+    r"""Classification by a shallow network: least squares onto class labels of ±1.
+
+    Parameters
+    ----------
+    width, activation, sampling, slope, ridge, affine, random_state
+        As for :class:`RidgeletRegressor`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    network_ : ShallowNetwork
+        One output for each class, a single one for two classes.
+    ridge_ : float
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or there is only one class, in ``fit``.
+
+    Notes
+    -----
+    **Accuracy.** As :class:`RidgeletRegressor`.
+
+    **Cost.** As :class:`RidgeletRegressor`.
+
+    See Also
+    --------
+    RidgeletRegressor
+
+    References
+    ----------
+    R. Rifkin, G. Yeo and T. Poggio, *Regularized least-squares classification*, 2003.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(300, 2))
+    >>> ring = np.hypot(*x.T) > 1.2
+    >>> model = RidgeletClassifier(width=50, random_state=0).fit(x, ring)
+    >>> bool(model.score(x, ring) > 0.97)
+    True
+    """
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> RidgeletClassifier:
+        """Draw neurons and fit the outer weights.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        RidgeletClassifier
+            Itself.
+        """
+        return self._take(X, y, None, sample_weight, first=True)
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> RidgeletClassifier:
+        """Fit to more samples, with the neurons drawn from the first ones.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,)
+        classes : array_like, optional
+            All labels that will come; needed in the first call.
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        RidgeletClassifier
+            Itself.
+        """
+        first = not hasattr(self, "network_")
+        if first and classes is None:
+            raise ValueError("`classes` must be given in the first call of partial_fit, got None")
+        return self._take(X, y, classes, sample_weight, first=first)
+
+    def _take(
+        self, x: Any, y: Any, classes: Any, sample_weight: Any, *, first: bool
+    ) -> RidgeletClassifier:
+        x, y = validate_data(self, x, y, dtype=np.float64, reset=first)
+        check_classification_targets(y)
+        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
+        if first:
+            self.classes_ = unique_labels(y if classes is None else classes)
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"`y` must hold at least two classes, got one class: {self.classes_[0]!r}"
+                )
+            self._labels = LabelBinarizer(neg_label=-1, pos_label=1).fit(self.classes_)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"`y` must hold the classes {self.classes_.tolist()}, got {unknown.tolist()} too "
+                f"({type_of_target(y)} labels; name all classes in the first partial_fit)"
+            )
+        columns = self._labels.transform(y).astype(np.float64)
+        if first:
+            self._begin(x, columns, weights)
+        self._grow(x, columns, weights)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Outputs of the network, about ±1.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n,) for two classes, (n, k) for k of them
+        """
+        values = self._evaluate(X)
+        return values[:, 0] if len(self.classes_) == 2 else values
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """The class of the largest output.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        values = self.decision_function(X)
+        chosen = (values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)
+        return self.classes_[chosen]

@@ -1,0 +1,389 @@
+"""Networks to and from PyTorch and ONNX."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow.errors import FileFormatError, MissingDependencyError
+from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
+from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
+
+__all__ = [
+    "residual_from_torch",
+    "residual_to_onnx",
+    "residual_to_torch",
+    "shallow_from_onnx",
+    "shallow_from_torch",
+    "shallow_to_onnx",
+    "shallow_to_torch",
+]
+
+# ONNX operators of one input that are activations of ours.
+_OPERATORS = {
+    "relu": "Relu",
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "softplus": "Softplus",
+    "erf": "Erf",
+    "arctan": "Atan",
+    "cos": "Cos",
+    "sin": "Sin",
+    "linear": "Identity",
+}
+_COMPOSED = ("step", "relu2", "dsigmoid", "gaussian", "gelu", "silu")
+_OPSET = 18
+_ACTIVATION_KEY = "ridgeflow.activation"
+
+
+def _need(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'this needs the package {module}: pip install "ridgeflow[{extra}]"'
+        ) from error
+
+
+def _plain(net: ShallowNetwork) -> tuple[str, float]:
+    """Name and factor of an activation that other packages can have."""
+    eta = net.activation
+    if eta.order or eta.base not in (*_OPERATORS, *_COMPOSED):
+        names = ", ".join(sorted((*_OPERATORS, *_COMPOSED)))
+        raise ValueError(f"`activation` must be one of {names} to be exported, got {eta.name!r}")
+    return eta.base, eta.scale
+
+
+def shallow_to_torch(net: ShallowNetwork) -> Any:
+    """The ``torch.nn.Module`` of a shallow network."""
+    _need("torch", "torch")
+    modules = importlib.import_module("ridgeflow.networks.torch_modules")
+    return modules.shallow_module(net, *_plain(net))
+
+
+def residual_to_torch(net: ResidualNetwork) -> Any:
+    """The ``torch.nn.Module`` of a residual network."""
+    _need("torch", "torch")
+    modules = importlib.import_module("ridgeflow.networks.torch_modules")
+    stages = [
+        [modules.shallow_module(field, *_plain(field)) for field in layer] for layer in net.layers
+    ]
+    _, evaluations, weights = SCHEMES[net.scheme]
+    return modules.ResidualModule(net, stages, evaluations, weights)
+
+
+def _torch_activation(module: Any) -> str:
+    nn = _need("torch", "torch").nn
+    known = {
+        nn.ReLU: "relu",
+        nn.Tanh: "tanh",
+        nn.Sigmoid: "sigmoid",
+        nn.SiLU: "silu",
+        nn.Identity: "linear",
+    }
+    if type(module) in known:
+        return known[type(module)]
+    if type(module) is nn.GELU and module.approximate == "none":
+        return "gelu"
+    if type(module) is nn.Softplus and module.beta == 1:
+        return "softplus"
+    if type(module).__name__ == "Elementwise" and hasattr(module, "name"):
+        return str(module.name)
+    raise ValueError(
+        f"`module` must have an activation that is known here, got the layer {module!r} "
+        "(ReLU, Tanh, Sigmoid, SiLU, exact GELU, Softplus with beta 1, Identity)"
+    )
+
+
+def _array(parameter: Any) -> NDArray:
+    array = parameter.detach().cpu().numpy()
+    return array.astype(array.dtype if array.dtype == np.float32 else np.float64)
+
+
+def shallow_from_torch(module: Any) -> ShallowNetwork:
+    """A shallow network from a module: Linear, activation, Linear in a row, or one of ours."""
+    nn = _need("torch", "torch").nn
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}")
+    skip, scalar = None, False
+    if type(module).__name__ == "ShallowModule":
+        layers = [module.hidden, module.activation, module.outer]
+        skip, scalar = module.skip, module.scalar
+    else:
+        # Containers are walked through; what does nothing in evaluation is left out.
+        layers = [
+            each
+            for each in module.modules()
+            if not list(each.children()) and not isinstance(each, (nn.Dropout, nn.Flatten))
+        ]
+    kinds = [type(each).__name__ for each in layers]
+    if (
+        len(layers) != 3
+        or not isinstance(layers[0], nn.Linear)
+        or not isinstance(layers[2], nn.Linear)
+    ):
+        raise ValueError(
+            "`module` must be Linear, activation, Linear, got the layers "
+            f"{', '.join(kinds) or 'none'} (read deeper networks layer by layer)"
+        )
+    name = _torch_activation(layers[1])
+    a = _array(layers[0].weight)
+    b = np.zeros(len(a), a.dtype) if layers[0].bias is None else -_array(layers[0].bias)
+    c = _array(layers[2].weight).T
+    bias = None if layers[2].bias is None else _array(layers[2].bias)
+    linear = None if skip is None else _array(skip.weight).T
+    if scalar:
+        c = c[:, 0]
+        bias = None if bias is None else bias[0]
+        linear = None if linear is None else linear[:, 0]
+    return ShallowNetwork(a, b, c, name, linear=linear, bias=bias)
+
+
+def residual_from_torch(module: Any) -> ResidualNetwork:
+    """A residual network from a module that :func:`residual_to_torch` made, trained or not."""
+    _need("torch", "torch")
+    if type(module).__name__ != "ResidualModule":
+        raise ValueError(
+            "`module` must come from ResidualNetwork.to_torch, got "
+            f"{type(module).__name__} (its layers do not say what they are steps of)"
+        )
+    layers = [[shallow_from_torch(stage) for stage in layer] for layer in module.layers]
+    return ResidualNetwork(layers, module.steps, scheme=module.scheme)
+
+
+class _Graph:
+    """ONNX nodes and constants as they are added."""
+
+    def __init__(self, onnx: Any, real: np.dtype) -> None:
+        self.onnx, self.real = onnx, real
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._count = 0
+
+    def name(self, hint: str) -> str:
+        self._count += 1
+        return f"{hint}_{self._count}"
+
+    def constant(self, value: Any, hint: str) -> str:
+        name = self.name(hint)
+        array = np.ascontiguousarray(value, dtype=self.real)
+        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        name = self.name(operator.lower())
+        made = self.onnx.helper.make_node(operator, list(inputs), [name], name=name, **attributes)
+        self.nodes.append(made)
+        return name
+
+    def activation(self, base: str, z: str) -> str:
+        if base in _OPERATORS:
+            return self.node(_OPERATORS[base], z)
+        if base == "step":
+            half = self.constant(0.5, "half")
+            return self.node("Add", self.node("Mul", self.node("Sign", z), half), half)
+        if base == "relu2":
+            kept = self.node("Relu", z)
+            return self.node("Mul", kept, kept)
+        if base == "gaussian":
+            square = self.node("Mul", z, z)
+            return self.node("Exp", self.node("Mul", square, self.constant(-0.5, "factor")))
+        if base == "silu":
+            return self.node("Mul", z, self.node("Sigmoid", z))
+        if base == "dsigmoid":
+            below = self.node("Sigmoid", self.node("Neg", z))
+            return self.node("Mul", self.node("Sigmoid", z), below)
+        scaled = self.node("Mul", z, self.constant(np.sqrt(0.5), "root"))
+        one = self.node("Add", self.node("Erf", scaled), self.constant(1.0, "one"))
+        return self.node("Mul", self.node("Mul", z, self.constant(0.5, "half")), one)
+
+    def shallow(self, net: ShallowNetwork, x: str) -> str:
+        """Nodes of a shallow network; the output has a component axis."""
+        base, scale = _plain(net)
+        outer = scale * net.c.reshape(net.width, -1)
+        z = self.node("Gemm", x, self.constant(net.a.T, "a"), self.constant(-net.b, "b"))
+        hidden = self.activation(base, z)
+        value = self.node(
+            *("Gemm", hidden, self.constant(outer, "c")),
+            self.constant(net.bias.reshape(-1), "bias"),
+        )
+        if net.linear.any():
+            linear = self.constant(net.linear.reshape(net.dim, -1), "linear")
+            value = self.node("Add", value, self.node("MatMul", x, linear))
+        return value
+
+    def save(
+        self, path: str | os.PathLike, output: str, shapes: tuple[list, list], note: dict[str, str]
+    ) -> None:
+        helper, kind = self.onnx.helper, self.onnx.TensorProto
+        element = kind.FLOAT if self.real == np.float32 else kind.DOUBLE
+        final = helper.make_node("Identity", [output], ["y"], name="y")
+        graph = helper.make_graph(
+            [*self.nodes, final],
+            "ridgeflow",
+            [helper.make_tensor_value_info("x", element, shapes[0])],
+            [helper.make_tensor_value_info("y", element, shapes[1])],
+            self.constants,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="ridgeflow"
+        )
+        # Readers in use lag behind the newest version of the format.
+        model.ir_version = 10
+        helper.set_model_props(model, note)
+        self.onnx.checker.check_model(model)
+        self.onnx.save(model, os.fspath(path))
+
+
+def shallow_to_onnx(net: ShallowNetwork, path: str | os.PathLike) -> None:
+    """Write a shallow network as an ONNX model with input ``x`` (n, m) and output ``y``."""
+    graph = _Graph(_need("onnx", "onnx"), net.a.dtype)
+    value = graph.shallow(net, "x")
+    shape: list = ["n", *net.component_shape]
+    if not net.component_shape:
+        axes = graph.onnx.numpy_helper.from_array(np.array([1], np.int64), "last")
+        graph.constants.append(axes)
+        value = graph.node("Squeeze", value, "last")
+    graph.save(path, value, (["n", net.dim], shape), {_ACTIVATION_KEY: net.activation.base})
+
+
+def residual_to_onnx(net: ResidualNetwork, path: str | os.PathLike) -> None:
+    """Write a residual network as an ONNX model with input ``x`` (n, m) and output ``y``."""
+    real = net.layers[0][0].a.dtype
+    graph = _Graph(_need("onnx", "onnx"), real)
+    _, evaluations, weights = SCHEMES[net.scheme]
+    x = "x"
+    for layer, step in zip(net.layers, net.steps, strict=True):
+        moved, last = x, ""
+        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
+            here = x
+            if last and ahead:
+                factor = graph.constant(step * ahead, "step")
+                here = graph.node("Add", x, graph.node("Mul", last, factor))
+            last = graph.shallow(layer[stage], here)
+            if weight:
+                factor = graph.constant(step * weight, "step")
+                moved = graph.node("Add", moved, graph.node("Mul", last, factor))
+        x = moved
+    graph.save(path, x, (["n", net.dim], ["n", net.dim]), {"ridgeflow.scheme": net.scheme})
+
+
+def shallow_from_onnx(path: str | os.PathLike) -> ShallowNetwork:
+    """A shallow network from an ONNX model: Gemm or MatMul + Add, activation, the same again."""
+    onnx = _need("onnx", "onnx")
+    try:
+        model = onnx.load(os.fspath(path))
+        onnx.checker.check_model(model)
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:
+        raise FileFormatError(f"{os.fspath(path)!s} is not an ONNX model: {error}") from error
+    reader = _Reader(onnx, model)
+    return reader.network()
+
+
+class _Reader:
+    """Walks an ONNX graph of one hidden layer from its input to its output."""
+
+    def __init__(self, onnx: Any, model: Any) -> None:
+        self._graph = model.graph
+        self._helper = onnx.helper
+        self._constants = {
+            each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer
+        }
+        for node in model.graph.node:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                held = onnx.numpy_helper.to_array(node.attribute[0].t)
+                self._constants[node.output[0]] = held
+        self._noted = {each.key: each.value for each in model.metadata_props}.get(_ACTIVATION_KEY)
+
+    def _refuse(self, what: str) -> ValueError:
+        kinds = ", ".join(node.op_type for node in self._graph.node)
+        return ValueError(
+            f"the model must be one hidden layer (Gemm or MatMul + Add, activation, the same "
+            f"again), got {what} in the nodes {kinds}"
+        )
+
+    def _users(self, name: str) -> list[Any]:
+        return [node for node in self._graph.node if name in node.input]
+
+    def _affine(self, name: str) -> tuple[str, NDArray, NDArray]:
+        """Output, matrix (in, out) and shift of the affine map that takes ``name``."""
+        users = [node for node in self._users(name) if node.op_type in ("Gemm", "MatMul")]
+        gemms = [node for node in users if node.op_type == "Gemm"]
+        node = (gemms or users or [None])[0]
+        if node is None:
+            raise self._refuse(f"no linear layer after {name!r}")
+        matrix = self._constants.get(node.input[1])
+        if node.input[0] != name or matrix is None:
+            raise self._refuse(f"a product without constant matrix, {node.name or node.op_type!r}")
+        options = {each.name: self._helper.get_attribute_value(each) for each in node.attribute}
+        if options.get("transA"):
+            raise self._refuse("a transposed input")
+        matrix = matrix.T if options.get("transB") else matrix
+        shift = np.zeros(matrix.shape[1], matrix.dtype)
+        output = node.output[0]
+        if node.op_type == "Gemm":
+            matrix = options.get("alpha", 1.0) * matrix
+            if len(node.input) > 2:
+                held = self._constants.get(node.input[2])
+                if held is None:
+                    raise self._refuse("a bias that is not constant")
+                shift = options.get("beta", 1.0) * np.broadcast_to(held, shift.shape)
+        else:
+            for add in self._users(output):
+                held = [self._constants[i] for i in add.input if i in self._constants]
+                if add.op_type == "Add" and held:
+                    shift = np.broadcast_to(held[0], shift.shape)
+                    output = add.output[0]
+        real = np.float32 if matrix.dtype == np.float32 else np.float64
+        return output, np.asarray(matrix, real), np.asarray(shift, real)
+
+    def network(self) -> ShallowNetwork:
+        held = self._constants
+        inputs = [each.name for each in self._graph.input if each.name not in held]
+        if len(inputs) != 1:
+            raise self._refuse(f"{len(inputs)} inputs")
+        z, a, b = self._affine(inputs[0])
+        name, hidden = self._hidden(z)
+        output, c, bias = self._affine(hidden)
+        linear = None
+        for add in self._users(output):
+            others = [each for each in add.input if each != output]
+            for node in self._graph.node:
+                if add.op_type == "Add" and node.output[0] in others and node.op_type == "MatMul":
+                    linear, output = held.get(node.input[1]), add.output[0]
+        rest = [node.op_type for node in self._users(output)]
+        scalar = "Squeeze" in rest
+        if any(kind not in ("Squeeze", "Identity") for kind in rest):
+            raise self._refuse(f"{', '.join(rest)} after the second linear layer")
+        if scalar:
+            c, bias = c[:, 0], bias[0]
+            linear = None if linear is None else linear[:, 0]
+        return ShallowNetwork(a.T, -b, c, name, linear=linear, bias=bias)
+
+    def _hidden(self, z: str) -> tuple[str, str]:
+        """Activation, and the name of its values."""
+        names = {operator: name for name, operator in _OPERATORS.items()}
+        names["Gelu"] = "gelu"
+        users = self._users(z)
+        if self._noted is None or self._noted in _OPERATORS:
+            if len(users) != 1 or users[0].op_type not in names:
+                kinds = ", ".join(node.op_type for node in users) or "nothing"
+                raise self._refuse(f"{kinds} where one of {', '.join(sorted(names))} is known")
+            return names[users[0].op_type], users[0].output[0]
+        # Composed of several nodes when it was written here: its end feeds the next linear layer.
+        reached, values = {z}, ""
+        for node in self._graph.node:
+            if node.op_type == "Gemm" and node.input[0] in reached and node.input[0] != z:
+                values = node.input[0]
+            elif any(each in reached for each in node.input):
+                reached.add(node.output[0])
+        if not values:
+            raise self._refuse("no second linear layer")
+        return Activation(self._noted).name, values
