@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 from ridgeflow.networks.outer_weights import OuterProblem  # noqa: E402
-from ridgeflow.networks.sampling import pair_neurons  # noqa: E402
+from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (300, 2))

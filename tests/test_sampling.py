@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
+from ridgeflow.networks.analysis import sampling_report
 from ridgeflow.networks.sampling import ball_points, draw_nodes, sobol_points
 from ridgeflow.profiles.activation import Activation
 
@@ -65,7 +66,7 @@ def test_all_nodes_of_a_full_grid_need_no_affine_part():
     assert np.abs(net(POINTS) - density(POINTS)).max() < 5e-3  # measured 1.1e-3
 
 
-@pytest.mark.parametrize("sampling", ["monte_carlo", "sobol"])
+@pytest.mark.parametrize("sampling", ["monte_carlo", "stratified", "sobol"])
 @pytest.mark.parametrize(
     ("name", "kind", "components"),
     [("relu", "polar", 1), ("relu2", "polar", 1), ("step", "polar", 2), ("tanh", "cartesian", 2)],
@@ -89,7 +90,7 @@ def test_sobol_beats_monte_carlo_and_errors_fall_with_width():
     spectrum = spectrum_1d("gaussian")
     every = rf.ShallowNetwork.from_spectrum(spectrum, "gaussian", sampling="quadrature")(POINTS)
     widths, rms = np.array([16, 64, 256]), {}
-    for sampling in ("monte_carlo", "sobol"):
+    for sampling in ("monte_carlo", "stratified", "sobol"):
         rms[sampling] = [
             np.sqrt(
                 np.mean(
@@ -111,11 +112,17 @@ def test_sobol_beats_monte_carlo_and_errors_fall_with_width():
     assert -0.6 < slope["monte_carlo"] < -0.35  # measured -0.47
     assert slope["sobol"] < -0.75  # measured -0.92
     assert rms["sobol"][-1] < 0.3 * rms["monte_carlo"][-1]  # measured 0.12
+    assert slope["stratified"] < -0.6  # measured -0.72
+    assert rms["stratified"][-1] < 0.7 * rms["monte_carlo"][-1]  # measured 0.51
+    report = sampling_report(spectrum, "gaussian", POINTS, 256, rng=0)
+    assert 0.8 < report.error / rms["monte_carlo"][-1] < 1.25  # measured 1.0
+    assert abs(report.shares.sum() - 1) < 1e-12
+    assert len(report.scales) == 72
 
 
 def test_draws_are_reproducible_nodes_of_the_grid():
     spectrum = spectrum_1d("relu", 2)
-    for sampling in ("monte_carlo", "sobol"):
+    for sampling in ("monte_carlo", "stratified", "sobol"):
         first, second = (
             rf.ShallowNetwork.from_spectrum(spectrum, "relu", 37, sampling=sampling, rng=5)
             for _ in range(2)
@@ -229,7 +236,7 @@ def test_sobol_points_fill_cube_and_ball():
         (0, {}, "`width` must be at least 1, got 0"),
         (None, {}, "`width` must be given for sampling='sobol'"),
         (10**6, {"sampling": "quadrature"}, "`width` must be the number of nodes"),
-        (3, {"sampling": "random"}, "`sampling` must be one of sobol, monte_carlo, quadrature"),
+        (3, {"sampling": "random"}, "`sampling` must be one of sobol, stratified, monte_carlo"),
         (3, {"weights": "least_square"}, "did you mean 'least_squares'"),
         (3, {"points": POINTS}, "must be left out for weights='importance'"),
         (3, {"weights": "least_squares", "values": np.ones(7)}, "`points` must come with `values`"),

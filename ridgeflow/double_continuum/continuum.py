@@ -368,7 +368,7 @@ class DoubleContinuum:
             Neurons J of each layer (of each stage, for "midpoint" and "rk4"), at least 1.
         layers : {"euler", "midpoint", "rk4"}
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
-        sampling : {"sobol", "monte_carlo"}
+        sampling : {"sobol", "stratified", "monte_carlo"}
             How neurons are drawn from ``|spectrum|``.
         weights : {"least_squares", "importance"}
             Outer weights.

@@ -95,7 +95,7 @@ def finite_network(
     """See :meth:`DoubleContinuum.network`."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     one_of(layers, "layers", _STAGES)
-    one_of(sampling, "sampling", ("sobol", "monte_carlo"))
+    one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
     one_of(weights, "weights", ("least_squares", "importance"))
     n = max(4000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, fits_in_memory, non_negative, positive
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    fits_in_memory,
+    non_negative,
+    positive,
+    positive_int,
+)
 from ridgeflow.networks.outer_weights import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
 
-__all__ = ["NullSplit", "canonical_form", "parameter_density", "split_null_space"]
+if TYPE_CHECKING:
+    from ridgeflow.transforms.spectrum import Spectrum
+
+__all__ = [
+    "NullSplit",
+    "SamplingReport",
+    "canonical_form",
+    "parameter_density",
+    "sampling_report",
+    "split_null_space",
+]
+
+# Draws from which the variance of one neuron is estimated.
+_PILOT = 4096
 
 # |a|^p η(a/|a| . x - b/|a|) = η(a . x - b): the power p of activations that allow it.
 _DEGREES = {"relu": 1, "step": 0, "relu2": 2, "linear": 1}
@@ -257,3 +279,118 @@ def parameter_density(
         gap += ((offsets[part, None] - net.b[None]) / high) ** 2
         out[part] = norm * (np.exp(-0.5 * gap) @ outer)
     return out.reshape(len(places), *net.component_shape)
+
+
+@dataclass(frozen=True)
+class SamplingReport:
+    """What networks drawn from a spectrum will be worth.
+
+    Attributes
+    ----------
+    deviation : ndarray, shape (n,) or (n, k)
+        Standard deviation of a network of one neuron at each point; of one of J independent
+        neurons, this divided by sqrt(J).
+    error : float
+        Root mean square over points and components for the width asked for, independent draws.
+    scales : ndarray, shape (S,)
+        Lengths |a| of the nodes.
+    shares : ndarray, shape (S,)
+        Share of the neurons that each of them gets.
+    pilot : int
+        Number of draws behind the deviation.
+    """
+
+    deviation: NDArray
+    error: float
+    scales: NDArray
+    shares: NDArray
+    pilot: int
+
+
+def sampling_report(
+    spectrum: Spectrum,
+    activation: str | Activation,
+    points: ArrayLike,
+    width: int,
+    *,
+    rng: int | np.random.Generator | None = None,
+) -> SamplingReport:
+    r"""Variance of networks whose neurons are drawn from \|spectrum\| with importance weights.
+
+    .. math:: \mathrm{Var}\,f_J(x) = \frac1J\Big(\frac{\|R\|_1}{K^2}\int |R[f;\psi]|\,
+              \eta(a\cdot x - b)^2\,da\,db - f(x)^2\Big)
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    activation : str or Activation
+    points : array_like, shape (n, m)
+    width : int
+        Number of neurons J.
+    rng : int or Generator, optional
+
+    Returns
+    -------
+    SamplingReport
+
+    Raises
+    ------
+    AdmissibilityError
+        If the pair of profiles is not admissible.
+    ValueError
+        If the grid of the spectrum has no quadrature weights.
+
+    Notes
+    -----
+    **Accuracy.** Estimated from 4096 draws: a few per cent.
+
+    **Cost.** 4096 neurons at n points.
+
+    See Also
+    --------
+    ShallowNetwork.from_spectrum
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Sampling hidden parameters from oracle distribution*, ICANN 2014.
+
+    Examples
+    --------
+    >>> import ridgeflow as rf
+    >>> law = rf.GaussianMixture([1.0], [[0.0]], 1.0)
+    >>> grid = rf.ParameterGrid.polar(1, 1, np.geomspace(0.05, 20, 40), 4.0, 0.3)
+    >>> spectrum = rf.ridgelet_transform(law, rf.Ridgelet(1, 1), grid)
+    >>> report = sampling_report(spectrum, "tanh", [[0.5]], 1000, rng=0)
+    >>> bool(0.001 < report.error < 0.1)
+    True
+    """
+    x = as_points(points, "points", spectrum.dim).astype(np.float64)
+    width = positive_int(width, "width")
+    net = ShallowNetwork.from_spectrum(
+        spectrum, activation, _PILOT, sampling="monte_carlo", rng=as_generator(rng)
+    )
+    outer = _PILOT * net.c.reshape(_PILOT, -1).astype(np.float64)
+    mean = np.zeros((len(x), outer.shape[1]))
+    square = np.zeros_like(mean)
+    rows = max(1, (1 << 22) // _PILOT)
+    degree = net.linear.any() or net.bias.any()
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        features = net.activation(part @ net.a.T - net.b)
+        if degree:
+            # The polynomial that the affine part takes off each neuron.
+            p0, p1 = (*net.activation.polynomial, 0.0)[:2]
+            features = features - p0 - p1 * (part @ net.a.T - net.b)
+        mean[start : start + rows] = features @ outer / _PILOT
+        square[start : start + rows] = features**2 @ outer**2 / _PILOT
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    lengths = np.round(np.linalg.norm(spectrum.grid.a, axis=1), 12)
+    scales, which = np.unique(lengths, return_inverse=True)
+    shares = np.bincount(which.ravel(), weights=spectrum.mass)
+    return SamplingReport(
+        deviation.reshape(len(x), *spectrum.component_shape),
+        float(np.sqrt((deviation**2).mean() / width)),
+        scales,
+        shares / shares.sum(),
+        _PILOT,
+    )

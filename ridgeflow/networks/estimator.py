@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import positive, positive_int
 from ridgeflow.errors import MissingDependencyError
 from ridgeflow.networks.outer_weights import OuterProblem, as_ridge
-from ridgeflow.networks.sampling import oracle_neurons, pair_neurons
+from ridgeflow.networks.pairs import pair_neurons
+from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 
@@ -158,7 +159,7 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
 
     .. math:: f(x) = \sum_j c_j\,\eta(a_j\cdot x - b_j) + x^{\mathsf T}A + d
 
-    Neurons come from pairs of samples (:func:`ridgeflow.networks.sampling.pair_neurons`) or from
+    Neurons come from pairs of samples (:func:`ridgeflow.networks.pairs.pair_neurons`) or from
     the ridgelet spectrum of the data; c, A and d from one linear least-squares problem. Columns
     are standardised inside.
 

@@ -15,9 +15,7 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     one_of,
-    positive,
     positive_int,
-    same_length,
 )
 from ridgeflow.networks.outer_weights import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -35,11 +33,10 @@ __all__ = [
     "network_from_representation",
     "network_from_spectrum",
     "oracle_neurons",
-    "pair_neurons",
     "sobol_points",
 ]
 
-_SAMPLINGS = ("sobol", "monte_carlo", "quadrature")
+_SAMPLINGS = ("sobol", "stratified", "monte_carlo", "quadrature")
 _WEIGHTS = ("importance", "least_squares")
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
 # would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
@@ -185,12 +182,11 @@ def _importance(
         count = int(width)  # type: ignore[arg-type]
         mass, cumulative = spectrum.mass, spectrum.cumulative_mass
         ends = _nested_ends(grid)
-        uniform = _uniform(count, len(ends) + 1, sampling, rng)
-        node = draw_nodes(cumulative, ends, uniform[:, :-1])
+        node, coin = _draw(cumulative, ends, count, sampling, rng)
         factor = rule[node] * cumulative[-1] / (mass[node] * constant * count)
         a, b, c = grid.a[node], grid.b[node], values[node] * factor[:, None]
         if mirrored:
-            flip = np.where(uniform[:, -1] < 0.5, 1.0, -1.0)
+            flip = np.where(coin < 0.5, 1.0, -1.0)
             a, b = a * flip[:, None], b * flip
             c = c * np.where(flip > 0, 1.0, sign)[:, None]
     linear, bias = np.zeros((grid.dim, c.shape[1])), np.zeros(c.shape[1])
@@ -201,8 +197,25 @@ def _importance(
     return _assembled(spectrum, eta, a, b, c, linear, bias)
 
 
-def _uniform(n: int, dim: int, sampling: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    return sobol_points(n, dim, rng) if sampling == "sobol" else rng.random((n, dim))
+def _draw(
+    cumulative: NDArray,
+    ends: list[NDArray[np.int64]],
+    count: int,
+    sampling: str,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Nodes with probability ∝ their mass, and a number in [0, 1) for each."""
+    if sampling == "stratified":
+        # Nodes are in order of their scales: one draw from each of ``count`` equal parts of the
+        # mass, which follow each other from coarse to fine.
+        place = (np.arange(count) + rng.random(count)) / count
+        return draw_nodes(cumulative, ends[-1:], place[:, None]), rng.random(count)
+    levels = len(ends) + 1
+    if sampling == "sobol":
+        uniform = sobol_points(count, levels, rng)
+    else:
+        uniform = rng.random((count, levels))
+    return draw_nodes(cumulative, ends, uniform[:, :-1]), uniform[:, -1]
 
 
 def _assembled(
@@ -245,7 +258,7 @@ def _distinct_nodes(
     ends = _nested_ends(spectrum.grid)
     count = wanted
     while True:
-        drawn = draw_nodes(cumulative, ends, _uniform(count, len(ends), sampling, rng))
+        drawn, _ = _draw(cumulative, ends, count, sampling, rng)
         first = np.sort(np.unique(drawn, return_index=True)[1])
         if len(first) >= wanted:
             return drawn[first[:wanted]]
@@ -274,117 +287,6 @@ def oracle_neurons(
     _checked(spectrum, width, sampling, "least_squares")
     node = _distinct_nodes(spectrum, width, sampling, as_generator(rng))
     return spectrum.grid.a[node], spectrum.grid.b[node]
-
-
-def pair_neurons(
-    points: ArrayLike,
-    values: ArrayLike,
-    width: int,
-    *,
-    slope: float = 1.0,
-    density: str = "gradient",
-    weights: ArrayLike | None = None,
-    rng: int | np.random.Generator | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Neurons from pairs of samples, where no transform is available: any dimension, no grid.
-
-    .. math:: a = \kappa\,\frac{x_s - x_t}{|x_s - x_t|^2},\qquad b = a\cdot\frac{x_s + x_t}{2},
-
-    so that the transition of the neuron :math:`\eta(a\cdot x - b)` falls between the two samples,
-    across :math:`1/\kappa` of their distance.
-
-    Parameters
-    ----------
-    points : array_like, shape (n, m)
-    values : array_like, shape (n,) or (n, k)
-    width : int
-        Number of neurons P.
-    slope : float
-        :math:`\kappa > 0`, dimensionless.
-    density : {"gradient", "value"}
-        Pairs are drawn with probability proportional to :math:`|y_s - y_t| / |x_s - x_t|`, or to
-        :math:`|y_s|\,|y_t|`.
-    weights : array_like, shape (n,), optional
-        Sample weights, not negative: how often each sample is there.
-    rng : int or Generator, optional
-
-    Returns
-    -------
-    a : ndarray, shape (P, m)
-    b : ndarray, shape (P,)
-
-    Raises
-    ------
-    ValueError
-        If shapes clash, all points coincide, or an option is out of range.
-
-    Notes
-    -----
-    **Accuracy.** "gradient" draws from candidates, eight times as many as neurons (all pairs are
-    too many); where the density vanishes on all of them, they are equally likely.
-
-    **Cost.** O(P m).
-
-    See Also
-    --------
-    oracle_neurons : the same from a spectrum.
-
-    References
-    ----------
-    S. Sonoda and N. Murata, *Sampling hidden parameters from oracle distribution*, ICANN 2014.
-    E. L. Bolager, I. Burak, C. Datar, Q. Sun and F. Dietrich, *Sampling weights of deep neural
-    networks*, NeurIPS 2023, Definition 2.
-
-    Examples
-    --------
-    >>> x = np.linspace(-1, 1, 50)
-    >>> a, b = pair_neurons(x, np.tanh(20 * x), 100, rng=0)
-    >>> bool(np.median(np.abs(b / a[:, 0])) < 0.3)
-    True
-    """
-    x = as_points(points, "points").astype(np.float64)
-    y = as_real_array(values, "values", ndim=(1, 2)).astype(np.float64)
-    y = y.reshape(len(y), -1)
-    same_length(points=x, values=y)
-    width = positive_int(width, "width")
-    kappa = positive(slope, "slope")
-    one_of(density, "density", ("gradient", "value"))
-    generator = as_generator(rng)
-    if len(x) < 2 or not np.ptp(x, axis=0).any():
-        raise ValueError(
-            f"`points` must hold two different points, got {len(x)} that all agree (a pair of "
-            "samples gives a neuron)"
-        )
-    often = np.ones(len(x))
-    if weights is not None:
-        often = as_real_array(weights, "weights", ndim=1).astype(np.float64)
-        same_length(points=x, weights=often)
-    size = np.linalg.norm(y, axis=1) * often
-    chance = size if density == "value" and size.any() else often
-    chance = chance / chance.sum()
-    first, second = np.empty(0, np.int64), np.empty(0, np.int64)
-    candidates = width * (8 if density == "gradient" else 1)
-    while len(first) < candidates:
-        pair = generator.choice(len(x), (2, candidates), p=chance)
-        apart = (x[pair[0]] != x[pair[1]]).any(axis=1)
-        if not apart.any():
-            # All the mass sits on one point: only its partners are left to choose.
-            chance = None
-        first = np.concatenate([first, pair[0][apart]])
-        second = np.concatenate([second, pair[1][apart]])
-    first, second = first[:candidates], second[:candidates]
-    gap = x[first] - x[second]
-    square = (gap**2).sum(axis=1)
-    if density == "gradient":
-        steep = np.linalg.norm(y[first] - y[second], axis=1) / np.sqrt(square)
-        if np.count_nonzero(steep) >= width:
-            kept = generator.choice(candidates, width, replace=False, p=steep / steep.sum())
-        else:
-            kept = np.argsort(-steep, kind="stable")[:width]
-        first, second, gap, square = first[kept], second[kept], gap[kept], square[kept]
-    a = kappa * gap / square[:, None]
-    b = 0.5 * np.einsum("ij,ij->i", a, x[first] + x[second])
-    return a, b
 
 
 def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:

@@ -298,8 +298,9 @@ class ShallowNetwork:
         width : int, optional
             Number of neurons J; all nodes where None, which needs ``sampling="quadrature"``. With
             "quadrature" it may only repeat the number of nodes.
-        sampling : {"sobol", "monte_carlo", "quadrature"}
-            "monte_carlo": independent draws; "sobol": a scrambled Sobol sequence through the
+        sampling : {"sobol", "stratified", "monte_carlo", "quadrature"}
+            "monte_carlo": independent draws; "stratified": one draw from each of J equal parts of
+            the mass in order of scales; "sobol": a scrambled Sobol sequence through the
             conditional distributions of scale, direction and offset. A node may be drawn
             repeatedly.
         weights : {"importance", "least_squares"}
