@@ -1,0 +1,398 @@
+"""The optimal denoising autoencoder for noise of any law."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+from scipy.stats import qmc
+
+from ridgeflow._config import get_config
+from ridgeflow._validate import as_generator, as_points, one_of, positive_int
+from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.samples import SampleField
+from ridgeflow.transport.denoise import _as_law
+from ridgeflow.transport.functionals import quasi_samples
+
+__all__ = ["DenoisingAutoencoder"]
+
+_METHODS = ("auto", "exact", "quadrature", "sampling")
+_REPLICATES = 8
+# Panels of the quadrature end at these standard deviations of a component and levels of the noise.
+_NORMAL_ENDS = np.array([-12.0, -7, -4, -2, -1, 0, 1, 2, 4, 7, 12])
+_LEVELS = np.array([1e-12, 1e-8, 1e-5, 1e-3, 0.02, 0.1, 0.25])
+_NODES = 20
+# A mean below this part of the standard deviation is rounding.
+_CENTRED = 1e-6
+
+
+def _parts(law: GaussianMixture | SampleField) -> tuple[NDArray, NDArray, NDArray]:
+    """Log-weights, means and covariances (K, m, m) of a mixture, or of atoms."""
+    weights = np.asarray(law.weights, dtype=np.float64)
+    if isinstance(law, GaussianMixture):
+        return np.log(weights), law.means, np.asarray(law.covariances)
+    kept = weights > 0
+    points = law.points.astype(np.float64)[kept]
+    shape = (len(points), law.dim, law.dim)
+    return np.log(weights[kept] / weights.sum()), points, np.broadcast_to(0.0, shape)
+
+
+def _refuse_shifted(mean: NDArray, spread: float) -> None:
+    if not np.all(np.isfinite(mean)):
+        raise ValueError(
+            f"`noise` must have a mean, got {mean} (its tails are too heavy for an optimal "
+            "denoiser in the mean square)"
+        )
+    if np.abs(mean).max() > _CENTRED * spread:
+        raise ValueError(
+            f"`noise` must be centred, got the mean {mean} (subtract it, and add it to the input)"
+        )
+
+
+class DenoisingAutoencoder:
+    r"""The optimal denoising autoencoder of a law for any centred noise law.
+
+    .. math:: \Phi(x) = E[x_0 \mid x_0 + \varepsilon = x]
+              = \frac{\int x_0\, q(x - x_0)\,d\mu(x_0)}{\int q(x - x_0)\,d\mu(x_0)}
+              = x - E[\varepsilon \mid x]
+
+    Parameters
+    ----------
+    law : GaussianMixture or SampleField
+        The law μ of the clean points; samples stand for their empirical law.
+    noise : GaussianMixture, SampleField, scipy.stats distribution, sequence of them, or callable
+        The law q of the noise, with mean zero: a mixture or samples in R^m; a frozen continuous
+        distribution for every coordinate, or one for each; or a ``CallableField`` that returns the
+        density, which is then taken to be centred.
+    method : {"auto", "exact", "quadrature", "sampling"}
+        "exact": mixtures and samples in any combination, and samples with any noise density.
+        "quadrature": mixtures with diagonal covariances and noise by coordinates: products of
+        integrals in one dimension. "sampling": randomised quasi-Monte Carlo, with an error. "auto"
+        takes the first that applies.
+    n : int
+        Draws of "sampling".
+    rng : int or Generator, optional
+        Of "sampling".
+
+    Attributes
+    ----------
+    law, noise, dim, method
+        As given; ``method`` is the one that is used.
+
+    Raises
+    ------
+    TypeError
+        If law or noise are of another kind.
+    ValueError
+        If dimensions disagree, the noise has no mean or is not centred, or the method does not
+        apply.
+
+    Notes
+    -----
+    **Accuracy.** "exact": rounding. "quadrature": 1e-10 for densities that are smooth but at their
+    median and the ends of their support. "sampling": see :meth:`error`.
+
+    **Cost.** "exact": O(n K L m²) for K and L components; "quadrature" some 400 densities for each
+    point, component and coordinate; "sampling" O(n N) densities.
+
+    See Also
+    --------
+    GaussianDAE : normal noise, with Jacobian and pushforward.
+    ridgeflow.PositionNoiseDAE : normal noise that depends on the clean point.
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Transport analysis of infinitely deep neural network*, JMLR 20 (2019).
+    P. Vincent et al., *Extracting and composing robust features with denoising autoencoders*, 2008.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> law = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.1)
+    >>> dae = DenoisingAutoencoder(law, stats.laplace(scale=0.5))
+    >>> bool(0.5 < dae([[0.9]])[0, 0] < 0.9), bool(abs(dae([[0.0]])[0, 0]) < 1e-14)
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        law: GaussianMixture | SampleField,
+        noise: Any,
+        *,
+        method: str = "auto",
+        n: int = 2**14,
+        rng: int | np.random.Generator | None = None,
+    ) -> None:
+        self.law = _as_law(law)
+        self.dim = int(self.law.dim)
+        self.noise = noise
+        one_of(method, "method", _METHODS)
+        self._n = positive_int(n, "n", minimum=_REPLICATES)
+        self._rng = as_generator(rng)
+        self._coordinates: list[Any] | None = None
+        if isinstance(noise, (GaussianMixture, SampleField)):
+            self._noise_law: GaussianMixture | SampleField | None = _as_law(noise)
+            if noise.dim != self.dim:
+                raise ValueError(f"`noise` must have dimension {self.dim}, got {noise.dim}")
+            log_weights, means, covariances = _parts(noise)
+            mean = np.exp(log_weights) @ means
+            second = np.einsum("kii->ki", covariances) + means**2
+            _refuse_shifted(mean, float(np.sqrt((np.exp(log_weights) @ second).max())))
+        else:
+            self._noise_law = None
+            self._coordinates = self._by_coordinate(noise)
+        possible = [name for name in _METHODS[1:] if self._applies(name)]
+        if method != "auto" and method not in possible:
+            raise ValueError(
+                f"`method` must be one of {', '.join(possible)} for this law and noise, got "
+                f"{method!r}"
+            )
+        self.method = possible[0] if method == "auto" else method
+
+    def _by_coordinate(self, noise: Any) -> list[Any] | None:
+        if isinstance(noise, CallableField):
+            if noise.dim != self.dim:
+                raise ValueError(f"`noise` must have dimension {self.dim}, got {noise.dim}")
+            return None
+        each = list(noise) if isinstance(noise, Sequence) else [noise] * self.dim
+        for one in each:
+            if not all(hasattr(one, name) for name in ("logpdf", "ppf", "mean", "std")):
+                raise TypeError(
+                    "`noise` must be a GaussianMixture, a SampleField, a CallableField or frozen "
+                    f"continuous scipy.stats distributions, got {type(one).__name__}"
+                )
+        if len(each) != self.dim:
+            raise ValueError(
+                f"`noise` must hold {self.dim} distributions, one for each coordinate, got "
+                f"{len(each)}"
+            )
+        with np.errstate(all="ignore"):
+            mean = np.array([float(one.mean()) for one in each])
+            # Heavy tails have no standard deviation; half the distance of the quartiles serves.
+            spread = max(0.5 * float(one.ppf(0.75) - one.ppf(0.25)) for one in each)
+        _refuse_shifted(mean, spread)
+        return each
+
+    def _applies(self, method: str) -> bool:
+        if method == "exact":
+            return self._noise_law is not None or isinstance(self.law, SampleField)
+        if method == "quadrature":
+            if self._coordinates is None or not isinstance(self.law, GaussianMixture):
+                return False
+            covariances = np.asarray(self.law.covariances)
+            return not (covariances * (1 - np.eye(self.dim))).any()
+        return self._coordinates is not None or self._noise_law is not None
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """Denoise: Φ(x).
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            float32 where x is.
+
+        Raises
+        ------
+        ValueError
+            If x are not finite points in R^m, or lie where no clean point and noise can meet.
+        """
+        points = as_points(x, "x", self.dim)
+        found, _ = self._evaluate(points.astype(np.float64))
+        return found.astype(points.dtype, copy=False)
+
+    def error(self, x: ArrayLike) -> NDArray:
+        """Standard error of Φ(x): zero but for "sampling".
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Root of the sum over coordinates of the squared standard errors, from independent
+            replicates.
+        """
+        return self._evaluate(as_points(x, "x", self.dim).astype(np.float64))[1]
+
+    def _evaluate(self, x: NDArray) -> tuple[NDArray, NDArray]:
+        if self.method == "sampling":
+            return self._sampled(x)
+        if self.method == "quadrature":
+            found = self._integrated(x)
+        elif self._noise_law is not None:
+            found = self._closed(x)
+        else:
+            log_weights, atoms, _ = _parts(self.law)
+            found = self._weighted(x, atoms, log_weights)
+        return self._finite(x, found), np.zeros(len(x))
+
+    def _finite(self, x: NDArray, found: NDArray) -> NDArray:
+        bad = ~np.isfinite(found).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"`x` must be reachable from the law by the noise, got {x[bad][0]}, which no clean "
+                "point with this noise gives (the support of the noise is bounded)"
+            )
+        return found
+
+    def _closed(self, x: NDArray) -> NDArray:
+        """Pairs of components of law and noise."""
+        log_w, means, covariances = _parts(self.law)
+        log_v, shifts, noises = _parts(self._noise_law)  # type: ignore[arg-type]
+        top = np.full(len(x), -np.inf)
+        total, mean = np.zeros(len(x)), np.zeros_like(x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for log_weight, shift, noise in zip(log_v, shifts, noises, strict=True):
+                if not noise.any() and isinstance(self.law, SampleField):
+                    # Atoms under atoms meet at single points only.
+                    gaps = np.abs(x[:, None] - shift - means[None]).max(axis=2)
+                    logs = np.where(gaps == 0, log_w + log_weight, -np.inf)
+                    each = np.broadcast_to(means, (len(x), *means.shape))
+                else:
+                    logs, each = _posterior(
+                        x - shift, log_w + log_weight, means, covariances, noise
+                    )
+                peak = np.maximum(top, logs.max(axis=1))
+                safe = np.where(np.isfinite(peak), peak, 0.0)
+                scale = np.exp(top - safe)
+                share = np.exp(logs - safe[:, None])
+                total = total * scale + share.sum(axis=1)
+                mean = mean * scale[:, None] + np.einsum("nk,nki->ni", share, each)
+                top = peak
+            return mean / total[:, None]
+
+    def _log_density(self, offsets: NDArray) -> NDArray:
+        """log q of offsets (..., m)."""
+        if self._coordinates is None:
+            flat = self.noise(offsets.reshape(-1, self.dim)).reshape(offsets.shape[:-1])
+            if (flat < 0).any():
+                raise ValueError("`noise` must be a density, got negative values of the callable")
+            with np.errstate(divide="ignore"):
+                return np.log(flat)
+        return sum(one.logpdf(offsets[..., i]) for i, one in enumerate(self._coordinates))
+
+    def _weighted(self, x: NDArray, atoms: NDArray, log_weights: NDArray) -> NDArray:
+        """Mean of atoms with weights q(x - atom)."""
+        out = np.empty_like(x)
+        rows = max(1, int(get_config().memory_budget / 64) // (8 * len(atoms) * self.dim))
+        for start in range(0, len(x), rows):
+            part = x[start : start + rows]
+            logs = self._log_density(part[:, None] - atoms[None]) + log_weights
+            with np.errstate(invalid="ignore"):
+                share = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+            out[start : start + rows] = share @ atoms
+        return out
+
+    def _integrated(self, x: NDArray) -> NDArray:
+        """Products over coordinates of integrals of normal density times noise density."""
+        law = self.law
+        log_w, means, covariances = _parts(law)
+        deviations = np.sqrt(np.einsum("kii->ki", covariances))
+        logs = np.tile(log_w, (len(x), 1))
+        first = np.empty((len(x), len(means), self.dim))
+        for i, noise in enumerate(self._coordinates or []):
+            for k in range(len(means)):
+                log_mass, mean = _overlap(x[:, i], means[k, i], deviations[k, i], noise)
+                logs[:, k] += log_mass
+                first[:, k, i] = mean
+        with np.errstate(invalid="ignore"):
+            share = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        return np.einsum("nk,nki->ni", share, np.where(share[..., None] > 0, first, 0.0))
+
+    def _sampled(self, x: NDArray) -> tuple[NDArray, NDArray]:
+        """Draws of the narrower of the two laws, weighted by the density of the other."""
+        count = max(2, self._n // _REPLICATES)
+        if isinstance(self._noise_law, SampleField):
+            raise ValueError("`method` 'sampling' needs a noise density, got samples (use 'exact')")
+        if isinstance(self.law, SampleField):
+            wide = float(np.sqrt(self.law.points.var(axis=0).sum()))
+        else:
+            wide = float(np.sqrt(np.trace(self.law.cov)))
+        narrow_noise = self._spread() < wide and isinstance(self.law, GaussianMixture)
+        found = np.empty((_REPLICATES, *x.shape))
+        for r in range(_REPLICATES):
+            if narrow_noise:
+                noise = self._noise_draws(count)
+                logs = np.stack([self.law.logpdf(each - noise) for each in x])  # type: ignore[union-attr]
+                share = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+                found[r] = x - share @ noise
+            else:
+                clean = quasi_samples(self.law, count, rng=self._rng)[0]  # type: ignore[arg-type]
+                log_weights = np.zeros(count)
+                if self._noise_law is not None:
+                    logs = np.stack([self._noise_law.logpdf(each - clean) for each in x])
+                    share = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+                    found[r] = share @ clean
+                else:
+                    found[r] = self._weighted(x, clean, log_weights)
+        mean = self._finite(x, found.mean(axis=0))
+        return mean, np.sqrt((found.var(axis=0, ddof=1) / _REPLICATES).sum(axis=1))
+
+    def _spread(self) -> float:
+        if self._noise_law is not None:
+            return float(np.sqrt(np.trace(self._noise_law.cov)))  # type: ignore[union-attr]
+        each = [0.5 * float(one.ppf(0.75) - one.ppf(0.25)) for one in self._coordinates or []]
+        return float(1.5 * np.sqrt(np.sum(np.square(each))))
+
+    def _noise_draws(self, count: int) -> NDArray:
+        if self._noise_law is not None:
+            return quasi_samples(self._noise_law, count, rng=self._rng)[0]  # type: ignore[arg-type]
+        power = (count - 1).bit_length()
+        cube = qmc.Sobol(self.dim, scramble=True, rng=self._rng).random_base2(power)[:count]
+        cube = cube.clip(1e-15, 1 - 1e-15)
+        columns = [one.ppf(cube[:, i]) for i, one in enumerate(self._coordinates or [])]
+        return np.stack(columns, axis=1)
+
+
+def _posterior(
+    x: NDArray, log_weights: NDArray, means: NDArray, covariances: NDArray, noise: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Log-masses (n, K) and posterior means (n, K, m) under normal noise of one covariance."""
+    total = covariances + noise
+    root = np.linalg.cholesky(total)
+    gap = x[:, None] - means[None]
+    white = np.linalg.solve(root[None], gap[..., None])[..., 0]
+    log_det = np.log(np.einsum("kii->ki", root)).sum(axis=1)
+    logs = log_weights - 0.5 * (white**2).sum(axis=2) - log_det
+    logs -= 0.5 * x.shape[1] * np.log(2 * np.pi)
+    pull = np.linalg.solve(np.swapaxes(root, 1, 2)[None], white[..., None])[..., 0]
+    return logs, means + np.einsum("kij,nkj->nki", covariances, pull)
+
+
+def _overlap(x: NDArray, mean: float, deviation: float, noise: Any) -> tuple[NDArray, NDArray]:
+    """log of I = int N(s; mean, deviation^2) q(x - s) ds, and int s ... / I, for each x."""
+    levels = np.concatenate([_LEVELS, [0.5], 1 - _LEVELS[::-1]])
+    low, high = noise.support()
+    ends = np.unique(np.concatenate([noise.ppf(levels), [low, high]]))
+    ends = ends[np.isfinite(ends)]
+    cuts = np.concatenate(
+        [
+            np.broadcast_to(mean + deviation * _NORMAL_ENDS, (len(x), len(_NORMAL_ENDS))),
+            x[:, None] - ends,
+        ],
+        axis=1,
+    )
+    # Nothing beyond the support of the noise counts, and nothing far outside of the component
+    # unless the noise is only there.
+    cuts = np.sort(np.clip(cuts, x[:, None] - high, x[:, None] - low), axis=1)
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    half = 0.5 * np.diff(cuts, axis=1)[..., None]
+    s = 0.5 * (cuts[:, 1:] + cuts[:, :-1])[..., None] + half * node
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        logs = -0.5 * ((s - mean) / deviation) ** 2 - np.log(deviation * np.sqrt(2 * np.pi))
+        logs = logs + noise.logpdf(x[:, None, None] - s) + np.log(weight * half)
+    logs, s = logs.reshape(len(x), -1), s.reshape(len(x), -1)
+    logs = np.where(np.isnan(logs), -np.inf, logs)
+    log_mass = logsumexp(logs, axis=1)
+    with np.errstate(invalid="ignore"):
+        share = np.exp(logs - log_mass[:, None])
+    return log_mass, (share * s).sum(axis=1)
