@@ -16,6 +16,7 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.closed_forms import normal_denoise_covariance
+from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -221,6 +222,113 @@ class GaussianDAE:
         if not self._isotropic:
             hessian = self.covariance @ hessian
         return (np.eye(self.dim) + self.t * hessian).astype(points.dtype, copy=False)
+
+    def potential(self, x: ArrayLike) -> NDArray:
+        """The Brenier potential: a convex function whose gradient is ``D^{-1} Φ``.
+
+        ``φ(x) = ½ xᵀD^{-1}x + t log(μ * N(0, tD))(x)``; for D = I the denoiser is the gradient of a
+        convex function, so it is the optimal transport from any law to its image under Φ.
+
+        Parameters
+        ----------
+        x : (n, m) array_like
+            Points.
+
+        Returns
+        -------
+        (n,) ndarray
+            float32 where `x` is.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `x` is not an array of finite points in R^m.
+        """
+        points = as_points(x, "x", self.dim)
+        wide = points.astype(np.float64, copy=False)
+        square = np.einsum("ni,ni->n", wide, np.linalg.solve(self.covariance, wide.T).T)
+        value = 0.5 * square + self.t * self.smoothed.logpdf(wide)
+        return value.astype(points.dtype, copy=False)
+
+    def inverse(self, y: ArrayLike, *, tol: float = 1e-12) -> NDArray[np.float64]:
+        """The points that are denoised to y: ``Φ^{-1}(y)``, by Newton's method on the potential.
+
+        Parameters
+        ----------
+        y : (n, m) array_like
+            Points inside the image of Φ (for an empirical law, the interior of the convex hull of
+            the atoms).
+        tol : float, default 1e-12
+            Residual, relative to ``|y| + sqrt(t)``.
+
+        Returns
+        -------
+        (n, m) ndarray
+
+        Raises
+        ------
+        ConvergenceError
+            If a point lies outside the image, or too close to its edge.
+        """
+        goal = as_points(y, "y", self.dim).astype(np.float64)
+        metric = np.linalg.inv(self.covariance)
+        pull = goal @ metric
+        x = goal.copy()
+        scale = np.linalg.norm(goal, axis=1) + np.sqrt(self.t)
+        todo = np.arange(len(x))
+        for _ in range(200):
+            part = x[todo]
+            residual = self(part) - goal[todo]
+            left = np.linalg.norm(residual, axis=1) > tol * scale[todo]
+            todo, part, residual = todo[left], part[left], residual[left]
+            if not len(todo):
+                return x
+            step = np.linalg.solve(self.jacobian(part), -residual[..., None])[..., 0]
+            before = self.potential(part) - np.einsum("ni,ni->n", part, pull[todo])
+            size = np.ones(len(todo))
+            for _ in range(60):
+                trial = part + size[:, None] * step
+                after = self.potential(trial) - np.einsum("ni,ni->n", trial, pull[todo])
+                worse = after > before + 1e-13 * np.abs(before)
+                if not worse.any():
+                    break
+                size[worse] *= 0.5
+            x[todo] = part + size[:, None] * step
+        raise ConvergenceError(
+            f"`y` must lie inside the image of the denoiser, got {goal[todo[0]]}, from which the "
+            "inverse does not converge (points near the edge of the image come from infinity)"
+        )
+
+    def pushforward_logpdf(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Log-density of Φ♯μ by change of variables, ``log μ(x) − log det ∂Φ(x)``, ``Φ(x) = y``.
+
+        Parameters
+        ----------
+        y : (n, m) array_like
+            Points inside the image of Φ.
+
+        Returns
+        -------
+        (n,) ndarray
+
+        Raises
+        ------
+        TypeError
+            If the law is empirical: it has no density.
+        ConvergenceError
+            If a point lies outside the image.
+
+        Examples
+        --------
+        >>> dae = GaussianDAE(GaussianMixture([1.0], [[0.0]], 1.3), 0.5)
+        >>> y = np.array([[0.3]])
+        >>> bool(abs(dae.pushforward_logpdf(y) - dae.pushforward().logpdf(y))[0] < 1e-12)
+        True
+        """
+        if not isinstance(self.law, GaussianMixture):
+            raise TypeError("`law` must have a density, got samples (use kernel_density(points))")
+        x = self.inverse(y)
+        return self.law.logpdf(x) - np.linalg.slogdet(self.jacobian(x))[1]
 
     def pushforward(
         self, *, n_samples: int = 4000, rng: int | np.random.Generator | None = None
