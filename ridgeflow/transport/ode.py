@@ -37,11 +37,12 @@ class IntegrationStats:
     Parameters
     ----------
     method : str
-        "DOP853", "RK45", or "exact" where a closed form was used.
+        "DOP853", "RK45", "Tsit5" where each particle has steps of its own, or "exact" where a
+        closed form was used.
     n_evaluations : int
-        Evaluations of the velocity at all particles.
+        Evaluations of the velocity at all particles, or at the one that took most.
     n_steps : int
-        Accepted steps.
+        Accepted steps, or steps tried of the particle that took most.
     t : float
         Time reached.
 
