@@ -273,10 +273,8 @@ class RadonPlan:
         )
 
     def _line_grid(self) -> tuple[NDArray, NDArray]:
-        return (
-            np.array([axis[0] for axis in self._axes]),
-            np.array([uniform_axis(axis, "axis")[1] for axis in self._axes]),
-        )
+        spacing = [uniform_axis(axis, "axis")[1] for axis in self._axes]
+        return np.array([axis[0] for axis in self._axes]), np.array(spacing)
 
     def _checked(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray:
         n = len(shape)
