@@ -84,3 +84,23 @@ def test_ridge_regression_finds_the_ridgelet_spectrum():
     assert abs(np.mean([s for s, _ in large]) - 1) < 0.06
     rate = np.log(np.mean([g for _, g in small]) / np.mean([g for _, g in large])) / np.log(6)
     assert 0.35 < rate < 0.75
+
+
+def test_figure_of_a_network_over_its_spectrum():
+    pytest.importorskip("matplotlib")
+    from ridgeflow.plotting import network_over_spectrum
+
+    axis = np.linspace(-5, 5, 41)
+    grid = rf.ParameterGrid.cartesian([axis], axis)
+    spectrum = rf.ridgelet_transform(LAW, rf.Ridgelet(1, 1), grid)
+    net = rf.ShallowNetwork([[1.0], [2.0], [9.0]], [0.0, 1.0, 0.0], [1.0, -2.0, 3.0], "tanh")
+    figure = network_over_spectrum(net, spectrum)
+    axes = figure.axes[0]
+    assert axes.get_title() == "2 of 3 neurons, tanh"
+    assert axes.get_xlabel() == "inner weight $a$ (1/length)"
+    positive, negative = axes.collections[1:3]
+    np.testing.assert_array_equal(positive.get_offsets(), [[1.0, 0.0]])
+    np.testing.assert_array_equal(negative.get_offsets(), [[2.0, 1.0]])
+    wide = rf.ShallowNetwork([[1.0, 0.0]], [0.0], [1.0], "tanh")
+    with pytest.raises(ValueError, match="must have one variable"):
+        network_over_spectrum(wide, spectrum)

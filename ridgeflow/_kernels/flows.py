@@ -1,7 +1,8 @@
 """Trajectories in the score of a Gaussian mixture that cools, each particle with steps of its own.
 
 The law at time t has the covariances Σ_k − 2tI, diagonal after the rotation of each component.
-Components are the contiguous axis of every table; those that pad it have weight 0.
+``BLOCK`` particles advance side by side, in the lanes of vector registers, at times of their own;
+one that has arrived makes room for the next.
 """
 
 from __future__ import annotations
@@ -13,72 +14,89 @@ import numpy as np
 from ridgeflow._kernels._jit import kernel
 from ridgeflow._kernels.mixtures import HALF_LOG2E, exp2_double
 
-__all__ = ["flow_particles", "mixture_drift"]
+__all__ = ["BLOCK", "flow_particles", "mixture_drift"]
+
+BLOCK = 32
 
 
 @kernel
-def mixture_drift(x, t, weights, means, turns, variances, z, s, exponent, amplitude, slope, stage):
-    """slope[stage, :m] <- ∇log μ_t(x), slope[stage, m] <- its divergence.
+def mixture_drift(
+    x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage
+):
+    """slope[stage, :m] <- ∇log μ_t(x) of each particle, slope[stage, m] <- its divergence.
 
-    weights (K,), means (m, K), variances (m, K); turns (m, m, K) with z_k = turns_k (x - m_k), or
-    empty where no component needs one. Work space z, s (m, K), exponent, amplitude (K,). Rows of
-    arrays are never taken as arrays of their own: counting references would cost more than a row.
+    x (m + 1, BLOCK), t (BLOCK,); weights (K,), means (m, K), variances (m, K); turns (m, m, K) with
+    z_k = turns_k (x - m_k), or empty where no component needs one. Work space z, s (m, K, BLOCK),
+    exponent, amplitude (K, BLOCK), lane (3, BLOCK).
     """
     m, n = means.shape
+    # Loops of unknown length run in vector registers; known ones would be taken apart before.
+    width = len(t)
     turned = turns.size > 0
     for k in range(n):
-        # Padding must not be the largest.
-        exponent[k] = 0.0 if weights[k] > 0.0 else -1e300
-        amplitude[k] = 1.0
-    for i in range(m):
-        if turned:
-            for k in range(n):
-                z[i, k] = 0.0
-            for j in range(m):
-                xj = x[j]
-                for k in range(n):
-                    z[i, k] += turns[i, j, k] * (xj - means[j, k])
-        else:
-            xi = x[i]
-            for k in range(n):
-                z[i, k] = xi - means[i, k]
-        for k in range(n):
-            inverse = 1.0 / (variances[i, k] - 2.0 * t)
-            s[i, k] = inverse
-            exponent[k] -= HALF_LOG2E * z[i, k] * z[i, k] * inverse
-            amplitude[k] *= inverse
-    top = -math.inf
-    for k in range(n):
-        top = max(top, exponent[k])
-    exp2_double(exponent, n, top)
-    total = 0.0
-    for k in range(n):
-        exponent[k] *= weights[k] * math.sqrt(amplitude[k])
-        total += exponent[k]
-    inverse = 1.0 / total
-    for k in range(n):
-        amplitude[k] = 0.0
+        for p in range(width):
+            exponent[k, p] = 0.0
+            amplitude[k, p] = 1.0
     for i in range(m):
         for k in range(n):
-            scaled = z[i, k] * s[i, k]
-            z[i, k] = scaled
-            amplitude[k] += scaled * scaled - s[i, k]
-    divergence = 0.0
+            variance = variances[i, k]
+            if turned:
+                for p in range(width):
+                    z[i, k, p] = 0.0
+                for j in range(m):
+                    row, mean = turns[i, j, k], means[j, k]
+                    for p in range(width):
+                        z[i, k, p] += row * (x[j, p] - mean)
+            else:
+                mean = means[i, k]
+                for p in range(width):
+                    z[i, k, p] = x[i, p] - mean
+            for p in range(width):
+                inverse = 1.0 / (variance - 2.0 * t[p])
+                s[i, k, p] = inverse
+                exponent[k, p] -= HALF_LOG2E * z[i, k, p] * z[i, k, p] * inverse
+                amplitude[k, p] *= inverse
+    for p in range(width):
+        lane[0, p] = exponent[0, p]
+    for k in range(1, n):
+        for p in range(width):
+            lane[0, p] = max(lane[0, p], exponent[k, p])
     for k in range(n):
-        exponent[k] *= inverse
-        divergence += exponent[k] * amplitude[k]
+        for p in range(width):
+            exponent[k, p] -= lane[0, p]
+    exp2_double(exponent.reshape(-1), n * width, 0.0)
+    for p in range(width):
+        lane[1, p] = 0.0
+    for k in range(n):
+        weight = weights[k]
+        for p in range(width):
+            exponent[k, p] *= weight * math.sqrt(amplitude[k, p])
+            lane[1, p] += exponent[k, p]
+    for p in range(width):
+        lane[1, p] = 1.0 / lane[1, p]
+        lane[2, p] = 0.0
+    for i in range(m):
+        for k in range(n):
+            for p in range(width):
+                scaled = z[i, k, p] * s[i, k, p]
+                z[i, k, p] = scaled
+                lane[2, p] += exponent[k, p] * (scaled * scaled - s[i, k, p])
     for j in range(m):
-        value = 0.0
-        if turned:
-            for i in range(m):
-                for k in range(n):
-                    value -= exponent[k] * turns[i, j, k] * z[i, k]
-        else:
+        for p in range(width):
+            slope[stage, j, p] = 0.0
+        for i in range(m if turned else 1):
             for k in range(n):
-                value -= exponent[k] * z[j, k]
-        slope[stage, j] = value
-        divergence -= value * value
-    slope[stage, m] = divergence
+                row = turns[i, j, k] if turned else 1.0
+                axis = i if turned else j
+                for p in range(width):
+                    slope[stage, j, p] -= row * exponent[k, p] * z[axis, k, p]
+        for p in range(width):
+            slope[stage, j, p] *= lane[1, p]
+    for p in range(width):
+        slope[stage, m, p] = lane[2, p] * lane[1, p]
+    for j in range(m):
+        for p in range(width):
+            slope[stage, m, p] -= slope[stage, j, p] * slope[stage, j, p]
 
 
 @kernel
@@ -95,56 +113,89 @@ def flow_particles(
     m, n = means.shape
     size = m + 1
     stages = len(nodes)
-    z, s = np.empty((m, n)), np.empty((m, n))
-    exponent, amplitude = np.empty(n), np.empty(n)
-    slope = np.empty((stages, size))
-    trial, y = np.empty(size), np.empty(size)
+    z, s = np.empty((m, n, BLOCK)), np.empty((m, n, BLOCK))
+    exponent, amplitude = np.empty((n, BLOCK)), np.empty((n, BLOCK))
+    lane = np.empty((3, BLOCK))
+    slope, first = np.zeros((stages, size, BLOCK)), np.zeros((1, size, BLOCK))
+    y, trial = np.zeros((size, BLOCK)), np.zeros((size, BLOCK))
+    time, now, h, step = np.full(BLOCK, t0), np.empty(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
+    held = np.full(BLOCK, -1)
     sign = 1.0 if t1 >= t0 else -1.0
-    for p in range(start, stop):
-        for i in range(size):
-            y[i] = states[p, i]
-        t, h = t0, steps[p]
-        mixture_drift(y, t, weights, means, turns, variances, z, s, exponent, amplitude, slope, 0)
-        evaluations = 1
-        while sign * (t1 - t) > 0.0:
-            last = sign * (t + 1.0000001 * h - t1) >= 0.0
-            step = t1 - t if last else h
-            for stage in range(1, stages):
+    following, active = start, 0
+    while True:
+        fresh = False
+        for p in range(BLOCK):
+            if held[p] < 0 and following < stop:
+                held[p] = following
                 for i in range(size):
-                    value = 0.0
-                    for before in range(stage):
-                        value += rows[stage, before] * slope[before, i]
-                    trial[i] = y[i] + step * value
-                mixture_drift(
-                    trial, t + nodes[stage] * step, weights, means, turns, variances, z, s,
-                    exponent, amplitude, slope, stage,
-                )  # fmt: skip
-            evaluations += stages - 1
+                    y[i, p] = states[following, i]
+                time[p], h[p] = t0, steps[following]
+                following += 1
+                active += 1
+                fresh = True
+            elif held[p] < 0:
+                # An empty lane repeats a particle that stands still.
+                step[p] = 0.0
+        if active == 0:
+            return
+        if fresh:
+            mixture_drift(
+                y, time, weights, means, turns, variances, z, s, exponent, amplitude, lane, first, 0
+            )
+            for i in range(size):
+                for p in range(BLOCK):
+                    slope[0, i, p] = first[0, i, p]
+        for p in range(BLOCK):
+            if held[p] >= 0:
+                last = sign * (time[p] + 1.0000001 * h[p] - t1) >= 0.0
+                step[p] = t1 - time[p] if last else h[p]
+        for stage in range(1, stages):
+            for i in range(size):
+                for p in range(BLOCK):
+                    trial[i, p] = 0.0
+                for before in range(stage):
+                    row = rows[stage, before]
+                    for p in range(BLOCK):
+                        trial[i, p] += row * slope[before, i, p]
+                for p in range(BLOCK):
+                    trial[i, p] = y[i, p] + step[p] * trial[i, p]
+            for p in range(BLOCK):
+                now[p] = time[p] + nodes[stage] * step[p]
+            mixture_drift(
+                trial, now, weights, means, turns, variances, z, s, exponent, amplitude, lane,
+                slope, stage,
+            )  # fmt: skip
+        for p in range(BLOCK):
+            if held[p] < 0:
+                continue
             error = 0.0
             for i in range(size):
                 value = 0.0
                 for stage in range(stages):
-                    value += errors[stage] * slope[stage, i]
-                scale = atol + rtol * max(abs(y[i]), abs(trial[i]))
-                error += (step * value / scale) ** 2
+                    value += errors[stage] * slope[stage, i, p]
+                scale = atol + rtol * max(abs(y[i, p]), abs(trial[i, p]))
+                error += (step[p] * value / scale) ** 2
             error = math.sqrt(error / size)
-            if error <= 1.0:
-                t = t1 if last else t + step
+            counts[held[p], 0] += stages - 1
+            last = abs(time[p] + step[p] - t1) <= 1e-15 * abs(t1)
+            accepted = error <= 1.0
+            if accepted:
+                time[p] = t1 if last else time[p] + step[p]
                 for i in range(size):
-                    y[i] = trial[i]
-                    slope[0, i] = slope[stages - 1, i]
+                    y[i, p] = trial[i, p]
+                    slope[0, i, p] = slope[stages - 1, i, p]
             # Not a number counts as far too large.
             factor = 0.1
             if error == error:
                 factor = min(5.0, max(0.1, 0.9 * (error + 1e-10) ** -0.2))
             # A step cut short at the end says little about the next one.
-            kept = abs(h) if error <= 1.0 and last else 0.0
-            h = sign * max(kept, abs(step) * factor)
-            if abs(h) <= 1e-15 * max(abs(t0), abs(t1)):
-                h = 0.0
-                break
-        for i in range(size):
-            states[p, i] = y[i]
-        steps[p] = h
-        counts[p, 0] += evaluations
-        counts[p, 1] = t
+            kept = abs(h[p]) if accepted and last else 0.0
+            h[p] = sign * max(kept, abs(step[p]) * factor)
+            stuck = abs(h[p]) <= 1e-15 * max(abs(t0), abs(t1))
+            if stuck or (accepted and last):
+                for i in range(size):
+                    states[held[p], i] = y[i, p]
+                steps[held[p]] = 0.0 if stuck else h[p]
+                counts[held[p], 1] = time[p]
+                held[p] = -1
+                active -= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._kernels.flows import flow_particles
+from ridgeflow._kernels.flows import BLOCK, flow_particles
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory, positive
 from ridgeflow.errors import ConvergenceError
@@ -15,30 +15,18 @@ from ridgeflow.transport.tableaux import TABLEAUX
 
 __all__ = ["carry_particles"]
 
-# Components are padded to full vector registers, with weight zero.
-_LANES = 4
-
 
 def _tables(law: GaussianMixture) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Weights (K,), means (m, K), rotations (m, m, K) or none, and variances (m, K)."""
     n, m = law.n_components, law.dim
-    width = -(-n // _LANES) * _LANES
-    weights = np.zeros(width)
-    # The largest weight is 1, so that products of variances cannot drown them all.
-    weights[:n] = law.weights / law.weights.max()
-    means = np.zeros((m, width))
-    means[:, :n] = law.means.T
-    variances = np.ones((m, width))
-    variances[:, n:] = 2 * np.abs(law.covariances).max()
-    turns = np.zeros((0, 0, 0))
     flat = law.isotropic_variances
     if flat is not None:
-        variances[:, :n] = flat
+        variances, turns = np.broadcast_to(flat, (m, n)), np.zeros((0, 0, 0))
     else:
         values, vectors = np.linalg.eigh(np.asarray(law.covariances))
-        variances[:, :n] = values.T
-        turns = np.zeros((m, m, width))
-        turns[:, :, :n] = vectors.transpose(2, 1, 0)
+        variances, turns = values.T, vectors.transpose(2, 1, 0)
+    tables = (law.weights, law.means.T, turns, variances)
+    weights, means, turns, variances = (np.ascontiguousarray(each, float) for each in tables)
     return weights, means, turns, variances
 
 
@@ -102,7 +90,7 @@ def carry_particles(
             parallel_for(
                 *(flow_particles, n, states, steps, counts, *tables, begin, float(end)),
                 *(rtol, atol, pair.a, pair.c, np.array(pair.error)),
-                grain=16,
+                grain=2 * BLOCK,
             )
             if (steps == 0).any() or not np.isfinite(states).all():
                 stuck = (steps == 0) | ~np.isfinite(states).all(axis=1)
