@@ -28,7 +28,15 @@ from ridgeflow.errors import RankWarning
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values, kernel_form
 from ridgeflow.profiles.activation import Activation
 
-__all__ = ["OuterFit", "OuterProblem", "as_ridge", "fit_outer_weights", "solve_outer_weights"]
+__all__ = [
+    "OuterFit",
+    "OuterProblem",
+    "as_ridge",
+    "fit_outer_weights",
+    "ridge_matrix",
+    "solve_columns",
+    "solve_outer_weights",
+]
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
@@ -216,6 +224,17 @@ def fit_outer_weights(
     )
 
 
+def ridge_matrix(x: NDArray, a: NDArray, b: NDArray, eta: Activation) -> NDArray:
+    """Features η(a_j·x_i − b_j), (n, P)."""
+    code, scale = kernel_form(eta)
+    if code < 0:
+        return eta(x @ a.T - b)
+    found = ridge_features(x, a, b, code)
+    if scale != 1.0:
+        found *= scale
+    return found
+
+
 def as_ridge(value: float | str) -> float | None:
     """A penalty >= 0, or None for generalised cross-validation."""
     if isinstance(value, str):
@@ -300,7 +319,6 @@ class OuterProblem:
         )
         slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns))
         slab = max(slab, self._columns)
-        code, scale = kernel_form(self._eta)
         for first in range(0, n, slab):
             part = slice(first, first + slab)
             x = points[part]
@@ -310,12 +328,7 @@ class OuterProblem:
             if self._affine:
                 new[:, 0] = 1.0
                 new[:, 1:skip] = (x - self._mean) @ self._basis
-            if code >= 0:
-                new[:, skip : skip + width] = ridge_features(x, self._a, self._b, code)
-                if scale != 1.0:
-                    new[:, skip : skip + width] *= scale
-            else:
-                new[:, skip : skip + width] = self._eta(x @ self._a.T - self._b)
+            new[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
             new[:, skip + width :] = values[part]
             new *= np.sqrt(weights[part, None])
             factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0]
@@ -341,27 +354,65 @@ class OuterProblem:
     def _solve(self, penalty: float | None, rcond: float | None, count: float) -> OuterFit:
         skip, width = self._skip, len(self._b)
         triangle = self._factor / np.sqrt(self._mass)
-        # Columns are affine | features | values: the affine part is eliminated first, so it is not
-        # penalised and does not enter the minimum norm.
-        features, target = triangle[skip:, skip : skip + width], triangle[skip:, skip + width :]
-        if penalty is None:
-            # What the affine part leaves of the features is rounding where it carries all samples.
-            floor = 1e-14 * float(np.linalg.norm(triangle[:, skip : skip + width]))
-            outer, penalty, largest = _cross_validated(features, target, count, skip, floor)
-            rank = width
-        elif penalty > 0:
-            outer, rank, largest = _ridge(features, target, penalty), width, 0.0
-        else:
-            cut = max(self._count, width) * np.finfo(np.float64).eps if rcond is None else rcond
-            outer, rank, largest = _minimum_norm(features, target, cut)
-        components = target.shape[1]
+        outer, part, rank, largest, penalty = _eliminate(
+            triangle, skip, width, penalty, rcond, count
+        )
+        components = outer.shape[1]
         linear, bias = np.zeros((len(self._mean), components)), np.zeros(components)
         if self._affine:
-            right = triangle[:skip, skip + width :] - triangle[:skip, skip : skip + width] @ outer
-            part = linalg.solve_triangular(triangle[:skip, :skip], right, check_finite=False)
             linear = self._basis @ part[1:]
             bias = part[0] - self._mean @ linear
         return OuterFit(outer, linear, bias, rank, largest, penalty)
+
+
+def solve_columns(
+    plain: NDArray, features: NDArray, values: NDArray, penalty: float | None
+) -> tuple[NDArray, NDArray, float]:
+    """Coefficients of ``plain`` columns, not penalised, and of ``features``, and the penalty.
+
+    Columns that come from elsewhere than neurons alone; (n, p), (n, q), (n, k), equal weights.
+    """
+    n, skip, width = len(values), plain.shape[1], features.shape[1]
+    columns = skip + width + values.shape[1]
+    fits_in_memory(
+        24.0 * n * columns, f"a least-squares problem of {n} x {columns} numbers", "use fewer"
+    )
+    with _blas_threads(columns):
+        rows = np.concatenate([plain, features, values], axis=1) / np.sqrt(n)
+        triangle = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0][:columns]
+        outer, part, _, _, used = _eliminate(triangle, skip, width, penalty, None, float(n))
+    return part, outer, used
+
+
+def _eliminate(
+    triangle: NDArray,
+    skip: int,
+    width: int,
+    penalty: float | None,
+    rcond: float | None,
+    count: float,
+) -> tuple[NDArray, NDArray, int, float, float]:
+    """Outer weights, coefficients of the first ``skip`` columns, rank, largest s, penalty.
+
+    Columns are plain | features | values: the plain ones are eliminated first, so they are not
+    penalised and do not enter the minimum norm.
+    """
+    features, target = triangle[skip:, skip : skip + width], triangle[skip:, skip + width :]
+    rank, largest = width, 0.0
+    if penalty is None:
+        # What the plain columns leave of the features is rounding where they carry all samples.
+        floor = 1e-14 * float(np.linalg.norm(triangle[:, skip : skip + width]))
+        outer, penalty, largest = _cross_validated(features, target, count, skip, floor)
+    elif penalty > 0:
+        outer = _ridge(features, target, penalty)
+    else:
+        cut = max(count, width) * np.finfo(np.float64).eps if rcond is None else rcond
+        outer, rank, largest = _minimum_norm(features, target, cut)
+    part = np.zeros((skip, target.shape[1]))
+    if skip:
+        right = triangle[:skip, skip + width :] - triangle[:skip, skip : skip + width] @ outer
+        part = linalg.solve_triangular(triangle[:skip, :skip], right, check_finite=False)
+    return outer, part, rank, largest, penalty
 
 
 def _affine_basis(points: NDArray, root: NDArray) -> tuple[NDArray, NDArray]:

@@ -61,6 +61,8 @@ class ResidualNetwork:
         Neurons of the widest stage field.
     dim : int
         Dimension m.
+    held_out_error : float or None
+        Of the field, where the network was reconstructed from samples of one.
 
     Raises
     ------
@@ -137,6 +139,7 @@ class ResidualNetwork:
             raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
         self.steps.flags.writeable = False
         self.region = region
+        self.held_out_error: float | None = None
 
     @property
     def depth(self) -> int:
