@@ -1,4 +1,4 @@
-"""Deep networks from samples of vector fields: steady and timed, orders in depth, high dimension."""
+"""Deep networks from samples of vector fields: steady, timed, orders in depth, many dimensions."""
 
 from __future__ import annotations
 
