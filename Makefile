@@ -21,10 +21,13 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-# The figure that README and docs show, from the demo itself.
+# What README and docs show and takes long: the demo, and the largest of the published experiments.
 figures: $(VENV)/installed-demo
 	$(BIN)/ridgeflow demo --out docs/_build/demo
 	cp docs/_build/demo/trajectories.png docs/_static/trajectories.png
+	$(BIN)/python examples/unbounded_activations_2d.py --full --out docs/_static > \
+		docs/_build/head.txt
+	grep -v '^figure\|^nine cells' docs/_build/head.txt > docs/_static/unbounded_activations_2d.txt
 
 $(VENV)/installed-%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -35,4 +38,4 @@ $(VENV)/installed-%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api/generated
+	rm -rf $(VENV) docs/_build docs/_examples docs/api/generated

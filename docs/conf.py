@@ -1,5 +1,12 @@
 """Sphinx settings; `make docs` builds with warnings as errors."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import run_examples
+
 import ridgeflow
 
 project = "ridgeflow"
@@ -14,7 +21,7 @@ extensions = [
     "numpydoc",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_examples"]
 html_theme = "furo"
 html_title = f"ridgeflow {release}"
 html_static_path = ["_static"]
@@ -23,3 +30,7 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+
+
+def setup(app):
+    app.connect("builder-inited", lambda app: run_examples.main())

@@ -58,9 +58,13 @@ _HOMES = {
     "radon_inverse": "transforms.radon_inverse",
     "ridgelet_transform": "transforms.ridgelet",
     "reconstruct": "transforms.ridgelet",
+    "reconstruct_gradient": "transforms.reconstruction_gradient",
+    "CorrectedDual": "transforms.corrected_dual",
+    "corrected_dual": "transforms.corrected_dual",
     "Spectrum": "transforms.spectrum",
     "ErrorBudget": "transforms.error_budget",
-    "load_spectrum": "transforms.spectrum",
+    "load_spectrum": "transforms.spectrum_storage",
+    "Provenance": "transforms.provenance",
     "IntegralRepresentation": "transforms.representation",
     "finite_reconstruct": "transforms.finite_field",
     "finite_ridgelet_transform": "transforms.finite_field",
@@ -80,6 +84,8 @@ _HOMES = {
     # networks
     "ShallowNetwork": "networks.shallow",
     "fit_outer_weights": "networks.outer_weights",
+    "RidgeletClassifier": "networks.estimator",
+    "RidgeletRegressor": "networks.estimator",
     "ResidualNetwork": "networks.residual",
     "load_network": "networks.residual",
     # transport
@@ -89,12 +95,26 @@ _HOMES = {
     "FlowResult": "transport.flow",
     "Estimate": "transport.functionals",
     "entropy": "transport.functionals",
+    "DenoisingAutoencoder": "transport.noise",
+    "PositionNoiseDAE": "transport.position_noise",
+    "StackedDAE": "transport.stacked",
+    "wasserstein2": "transport.distances",
+    "sliced_wasserstein2": "transport.distances",
+    "bures_map": "transport.distances",
     "fisher_information": "transport.functionals",
+    "potential_energy": "transport.energies",
+    "renyi_energy": "transport.energies",
+    "wasserstein_velocity": "transport.energies",
+    "JKOStep": "transport.jko",
+    "jko_step": "transport.jko",
     # double continuum
+    "FieldFit": "double_continuum.reconstruct",
+    "fit_field": "double_continuum.reconstruct",
+    "reconstruct_network": "double_continuum.reconstruct",
     "DoubleContinuum": "double_continuum.continuum",
 }
 
-_MODULES = ("closed_forms", "datasets", "double_continuum", "errors", "plotting")
+_MODULES = ("closed_forms", "constructions", "datasets", "double_continuum", "errors", "plotting")
 
 __all__ = [*sorted(_HOMES), *_MODULES, "__version__"]
 

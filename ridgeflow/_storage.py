@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,20 @@ def load_archive(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Any], 
                 )
             header = json.loads(str(archive[_HEADER]))
             arrays = {name: archive[name] for name in archive.files if name != _HEADER}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, FileFormatError):
-            raise
+            if not isinstance(header, dict):
+                raise ValueError("its header is no table of names")
+    except FileFormatError:
+        raise
+    # RuntimeError: an encrypted archive, or one packed in a way that zipfile does not know.
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise FileFormatError(
             f"{str(target)!r} is truncated or not an archive of ridgeflow: {error}"
         ) from None

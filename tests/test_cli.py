@@ -40,13 +40,8 @@ def fake_line(points, *, field=1e-4, network=0.02):
     """A finished main line with chosen errors; saving writes a marker."""
     grid = rf.ParameterGrid.polar(2, 4, np.geomspace(0.1, 10, 5), 2.0, 0.5)
     values = rng.normal(size=(grid.size, 2))
-
-    def at_scale(scale):
-        start, stop = grid.starts[scale], grid.starts[scale + 1]
-        return values[start:stop].reshape(4, -1, 2)
-
     saved = SimpleNamespace(depth=2, width=30, save=lambda path: path.write_bytes(b"saved"))
-    spectrum = SimpleNamespace(grid=grid, values=values, at_scale=at_scale)
+    spectrum = rf.Spectrum(values, grid, rf.Ridgelet(2, 2))
     path = points + np.linspace(0, 0.1, 4)[:, None, None]
     times = np.linspace(0, 0.02, 3)
     return SimpleNamespace(

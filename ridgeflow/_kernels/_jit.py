@@ -26,13 +26,14 @@ def compiled(function: Callable, **options: Any) -> Callable:
     """Compile with the house's flags, some of them overridden by ``options``."""
     global _warned
     flags: dict[str, Any] = {
+        "cache": True,
         "nogil": True,
         "error_model": "numpy",
         "fastmath": _FASTMATH,
         **options,
     }
     try:
-        return numba.njit(cache=True, **flags)(function)
+        return numba.njit(**flags)(function)
     except RuntimeError:
         if not _warned:
             _warned = True
@@ -42,7 +43,7 @@ def compiled(function: Callable, **options: Any) -> Callable:
                 CacheWarning,
                 stacklevel=3,
             )
-        return numba.njit(**flags)(function)
+        return numba.njit(**{**flags, "cache": False})(function)
 
 
 def kernel(function: Callable) -> Callable:

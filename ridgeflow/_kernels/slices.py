@@ -20,7 +20,7 @@ from ridgeflow._kernels.windows import (
     dot_row,
 )
 
-__all__ = ["line_kernels", "plane_kernels", "row_kernels", "spread_points"]
+__all__ = ["line_kernels", "plane_kernels", "row_kernels"]
 
 
 @cache
@@ -215,30 +215,3 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
                     grid[k, s, t] += grid[k, s, 2 * period_z + t]
 
     return gather_planes, scatter_planes
-
-
-@kernel
-def spread_points(start, stop, projections, values, low, per_step, table, fine):
-    """Spread weighted points onto a fine grid: fine[u, c, n] += values[i, c] phi(node - p_ui).
-
-    projections (U, N), values (N, C); node n lies at low + n / per_step; ``table`` as in
-    ``node_weights``. fine (U, C, n) starts at 0.
-    """
-    n_terms, width = table.shape
-    n_components = values.shape[1]
-    weight = table[0] * 0
-    for u in range(start, stop):
-        for i in range(projections.shape[1]):
-            place = (projections[u, i] - low) * per_step - 0.5 * width
-            at = math.floor(place)
-            x = place - at
-            for t in range(width):
-                weight[t] = table[n_terms - 1, t]
-            for term in range(n_terms - 2, -1, -1):
-                for t in range(width):
-                    weight[t] = weight[t] * x + table[term, t]
-            at += 1
-            for c in range(n_components):
-                value = values[i, c]
-                for t in range(width):
-                    fine[u, c, at + t] += weight[t] * value

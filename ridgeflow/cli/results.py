@@ -34,7 +34,7 @@ __all__ = [
 # Accuracy that the demo must reach; the time is shown with its target but depends on the machine.
 TARGETS = {"field tanh": 1e-3, "field relu": 1e-3, "flow": 2e-3, "network": 5e-2}
 SECONDS_TARGET = 60.0
-_OPTIONAL = ("matplotlib", "xarray", "h5netcdf")
+_OPTIONAL = ("matplotlib", "xarray", "h5netcdf", "h5py", "zarr")
 
 
 def save_main_line(folder: Path, line: Any, data: Columns, *, figures: bool) -> None:

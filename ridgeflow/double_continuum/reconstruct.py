@@ -45,6 +45,13 @@ class FieldFit:
         velocities; NaN where none were held out.
     ridge : float
         The penalty used.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(200, 1))
+    >>> fit = fit_field(x, -x, "tanh", width=5, rng=0)
+    >>> bool(abs(fit.at(0.0)([[1.0]])[0, 0] + 1.0) < 1e-4)
+    True
     """
 
     fields: tuple[ShallowNetwork, ...]

@@ -16,13 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from ridgeflow._validate import as_real_array, finite_number, one_of, positive, positive_int
-from ridgeflow.profiles.cylinder import (
-    ProfileTable,
-    is_hermite,
-    profile_samples,
-    profile_table,
-    profile_values,
-)
+from ridgeflow.profiles.cells import ProfileCells, profile_cells
+from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
 
 __all__ = ["Ridgelet"]
 
@@ -353,27 +348,28 @@ class Ridgelet:
         high = 4 * s - 4 * math.log(tol)
         return math.sqrt(brentq(excess, s, high, xtol=1e-13, rtol=1e-14))
 
-    def table(self) -> ProfileTable:
-        """ψ on z >= 0 as piecewise Taylor coefficients and the terms of its asymptotic series.
+    def table(self) -> ProfileCells:
+        """ψ on z >= 0 as polynomials of degree 7 on many cells, for compiled loops.
 
         Returns
         -------
-        ProfileTable
-            ``(coefficients, spacing, z_max, tail)``, multiplied by C; see :class:`ProfileTable`.
+        ProfileCells
+            ``(core, per_unit, tail)``, multiplied by C; see :class:`ProfileCells`.
 
         Notes
         -----
-        **Accuracy.** As for a call. **Cost.** A few milliseconds the first time.
+        **Accuracy.** 1e-14 of the maximum for s <= 40, 1e-13 up to s = 160; the zeros beyond the
+        last cell to 1e-17. **Cost.** A few milliseconds the first time.
 
         Examples
         --------
-        >>> table = Ridgelet(1, 1).table()
-        >>> table.spacing
-        0.125
+        >>> table = Ridgelet(2, 2).table()
+        >>> bool(table.core[0, 0] == Ridgelet(2, 2)(0.0))
+        True
         """
-        t = profile_table(self.exponent, self.parity)
-        return ProfileTable(
-            self.amplitude * t.coefficients, t.spacing, t.z_max, self.amplitude * t.tail
+        cells = profile_cells(self.exponent, self.parity)
+        return ProfileCells(
+            self.amplitude * cells.core, cells.per_unit, self.amplitude * cells.tail
         )
 
     def to_dict(self) -> dict[str, Any]:

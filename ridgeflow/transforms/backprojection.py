@@ -9,30 +9,134 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._kernels.backprojection import sum_profiles, sum_profiles_gradient
+from ridgeflow._kernels.spreading import cells_of_waves, load_offsets, scatter_waves
 from ridgeflow._parallel import parallel_for
+from ridgeflow.transforms.wave_grid import (
+    CellWaves,
+    blocks,
+    line_buffers,
+    parts,
+    series_buffers,
+    shared_work,
+    taps,
+)
 
-__all__ = ["Backprojection"]
+__all__ = ["Backprojection", "WaveSum", "total_of"]
+
+# Half a cell spans this phase at the highest wave number: 12 terms of the Chebyshev series of
+# exp(1.7it) are accurate to 2 J_12(1.7) = 6e-10, and profiles carry next to nothing there.
+_TERMS = 12
+_PHASE = 1.7
+# Of the interpolation between wave numbers, relative to the largest wave.
+_ACCURACY = 1e-12
 
 
-def _monomials_on_cells(degree: int) -> tuple[NDArray, NDArray]:
-    """Nodes t (degree + 1,) and the matrix from values at them to ascending coefficients."""
-    order = np.arange(degree + 1)
-    nodes = np.cos(np.pi * (order + 0.5) / (degree + 1))
-    to_chebyshev = np.cos(np.outer(order, np.arccos(nodes))) * (2.0 / (degree + 1))
-    to_chebyshev[0] *= 0.5
-    to_monomial = np.zeros((degree + 1, degree + 1))
-    for n in range(degree + 1):
-        unit = np.zeros(n + 1)
-        unit[n] = 1.0
-        to_monomial[: n + 1, n] = np.polynomial.chebyshev.cheb2poly(unit)
-    return nodes, to_monomial @ to_chebyshev
+class WaveSum:
+    r"""Sums of waves, :math:`g_q(p) = \mathrm{Re} \sum_k r_{qk} e^{ikp}` for many columns q.
 
+    Parameters
+    ----------
+    n_columns : int
+    radius : float
+        Profiles are wanted for :math:`|p| \le` radius.
+    band : float
+        Wave number that the profiles resolve.
+    highest : float, optional
+        Wave numbers up to here are taken in as well, the others left out: as far as 1.7 times the
+        band.
+    """
 
-_DEGREE = 14
-_NODES, _TO_COEFFICIENTS = _monomials_on_cells(_DEGREE)
-# Half a cell spans this phase at the highest wave number. Chebyshev interpolation of degree 14 of
-# exp(3it) is accurate to 2 J_15(3) = 6e-10, and profiles carry next to nothing at that wave number.
-_HALF_CELL_PHASE = 3.0
+    def __init__(
+        self, n_columns: int, radius: float, band: float, highest: float | None = None
+    ) -> None:
+        self.waves = CellWaves.for_band(radius, band, _TERMS, _PHASE, taps(_ACCURACY), highest)
+        self._span = blocks(n_columns)
+        self._grids = [np.zeros((self.waves.rows, 2 * (high - low))) for low, high in self._span]
+
+    def add(self, k: NDArray, response: NDArray) -> None:
+        """Add waves k (n_k,) with amplitudes (n_columns, n_k), complex."""
+        inside = k <= self.waves.highest
+        k, amplitudes = k[inside], parts(response[:, inside])
+        tables = self._tables(k, np.ones(len(k), complex))
+
+        def work(i: int) -> None:
+            low, high = self._span[i]
+            for table in tables:
+                scatter_waves(0, high - low, amplitudes[low:high], *table, self._grids[i])
+
+        shared_work(len(self._span), tuple, work)
+
+    def add_series(
+        self, values: NDArray, components: NDArray, n: int, k: NDArray, factor: NDArray
+    ) -> None:
+        """Add the waves k_j, j = 0, 1, ..., of the FFT over n places of series, times factor.
+
+        values (U, 2 half + 1, m): columns of the sum are direction times component, component c
+        being values[..., components[c]], and the place in the middle is 0.
+        """
+        used = int(np.searchsorted(k, self.waves.highest, side="right"))
+        tables = self._tables(k[:used], factor[:used])
+        half = values.shape[1] // 2
+
+        def work(i: int, side: NDArray, series: NDArray, transform: Callable) -> None:
+            low, high = self._span[i]
+            load_offsets(low, high, values, half, components, series)
+            transform()
+            for table in tables:
+                scatter_waves(0, high - low, side, *table, self._grids[i])
+
+        width = self._span[0][1]
+        shared_work(len(self._span), lambda: series_buffers(width, n, backward=False), work)
+
+    def _tables(self, k: NDArray, factor: NDArray) -> list[tuple[NDArray, NDArray, NDArray, int]]:
+        return [
+            (*self.waves.weights(k[piece]), parts(factor[piece]), piece.start)
+            for piece in self.waves.pieces(len(k))
+        ]
+
+    def band_above(self, share: float) -> float:
+        """Wave number beyond which no wave of the grid exceeds that share of the largest."""
+        size = np.zeros(self.waves.rows)
+        for grid in self._grids:
+            np.maximum(size, np.abs(grid).max(axis=1), out=size)
+        size = size[self.waves.margin :]
+        large = np.flatnonzero(size > share * size.max())
+        return float(self.waves.step * large[-1]) if len(large) else 0.0
+
+    def cells(self, band: float, highest: float | None = None) -> CellWaves:
+        """Cells that resolve ``band``; waves beyond it, or beyond ``highest``, are left out."""
+        waves = CellWaves.for_band(
+            self.waves.radius, band, _TERMS, _PHASE, self.waves.width, highest
+        )
+        return replace(waves, top=min(waves.top, self.waves.top))
+
+    def profiles(
+        self, cells: CellWaves, n_components: int, weights: NDArray, first: int
+    ) -> NDArray:
+        """Coefficients (U, cells, C, terms) of directions from ``first``, times weights."""
+        out = np.empty((len(weights), cells.cells, n_components, _TERMS))
+        plus, minus = cells.polynomials
+        turn = cells.turn
+        start, stop = first * n_components, (first + len(weights)) * n_components
+        span = [
+            (max(low, start), min(high, stop), low, grid)
+            for (low, high), grid in zip(self._span, self._grids, strict=True)
+            if low < stop and high > start
+        ]
+
+        def work(i: int, spectra: NDArray, lines: NDArray, transform: Callable) -> None:
+            low, high, origin, grid = span[i]
+            for begin in range(low, high, cells.lines):
+                end = min(begin + cells.lines, high)
+                some = (cells.margin, plus, minus, turn, spectra)
+                cells_of_waves(0, end - begin, grid, begin - origin, *some)
+                transform()
+                for column in range(begin, end):
+                    u, c = divmod(column - start, n_components)
+                    np.multiply(lines[column - begin, : cells.cells], weights[u], out=out[u, :, c])
+
+        shared_work(len(span), lambda: line_buffers(cells, backward=True), work)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +157,6 @@ class Backprojection:
     radius: float
     coefficients: NDArray
 
-    @staticmethod
-    def nodes(radius: float, band: float) -> NDArray:
-        """Offsets (cells * (degree + 1),) at which profiles of that band must be given."""
-        cells = max(1, int(np.ceil(radius * band / _HALF_CELL_PHASE)))
-        edge = np.linspace(-radius, radius, cells + 1)
-        middle = 0.5 * (edge[1:] + edge[:-1])
-        return (middle[:, None] + (radius / cells) * _NODES).ravel()
-
     @classmethod
     def from_waves(
         cls,
@@ -70,33 +166,19 @@ class Backprojection:
         waves: Iterable[tuple[NDArray, NDArray]],
         band: float,
     ) -> Backprojection:
-        """Profiles sum_j Re(r_j exp(i k_j p)) from pairs of k (n_k,) and r (U, n_k, C)."""
-        nodes = cls.nodes(radius, band)
-        # Nodes are symmetric about 0: cosines and sines are needed on one half of them.
-        half = len(nodes) // 2
-        positive = nodes[half:]
-        even = odd = np.zeros(())
-        shape = (len(directions), 1)
-        for k, response in waves:
-            shape = (len(directions), response.shape[2])
-            flat = np.moveaxis(response, 2, 1).reshape(-1, len(k))
-            phase = np.outer(k, positive)
-            even = even + flat.real @ np.cos(phase)
-            odd = odd + flat.imag @ np.sin(phase)
-        profiles = np.zeros((shape[0] * shape[1], len(nodes)))
-        if even.ndim:
-            profiles[:, half:] = even - odd
-            profiles[:, : len(nodes) - half] = (even + odd)[:, ::-1]
-        return cls._from_values(directions, center, radius, profiles.reshape(*shape, -1))
+        """Profiles sum_j Re(r_j exp(i k_j p)) from pairs of k (n_k,) and r (U, n_k, C).
 
-    @classmethod
-    def _from_values(
-        cls, directions: NDArray, center: NDArray, radius: float, profiles: NDArray
-    ) -> Backprojection:
-        """From profile values (U, C, n_nodes) at :meth:`nodes`."""
-        values = profiles.reshape(*profiles.shape[:2], -1, _DEGREE + 1)
-        coefficients = np.moveaxis(values @ _TO_COEFFICIENTS.T, 1, 2)
-        return cls(directions, center, radius, np.ascontiguousarray(coefficients))
+        Wave numbers beyond 1.7 times the band are left out.
+        """
+        pairs = list(waves)
+        n_components = pairs[0][1].shape[2] if pairs else 1
+        highest = max((float(k.max()) for k, _ in pairs if len(k)), default=band)
+        total = WaveSum(len(directions) * n_components, radius, band, highest)
+        for k, response in pairs:
+            total.add(k, np.moveaxis(response, 2, 1).reshape(-1, len(k)))
+        cells = total.cells(band, highest)
+        profiles = total.profiles(cells, n_components, np.ones(len(directions)), 0)
+        return cls(directions, center, radius, profiles)
 
     def with_coefficients(self, coefficients: NDArray) -> Backprojection:
         """The same geometry with other profiles (for interpolation between representations)."""
@@ -104,24 +186,23 @@ class Backprojection:
 
     def __call__(self, points: NDArray) -> NDArray:
         """Values (n, C) at points within the radius of the center."""
-        out = np.empty((len(points), self.coefficients.shape[2]))
-        self._run(sum_profiles, points, out)
-        return out
+        return total_of([self], points)
 
     def with_gradient(self, points: NDArray) -> tuple[NDArray, NDArray]:
         """Values (n, C) and gradients (n, m, C)."""
         n_components = self.coefficients.shape[2]
-        out = np.empty((len(points), n_components))
-        gradient = np.empty((len(points), points.shape[1], n_components))
-        self._run(sum_profiles_gradient, points, out, gradient)
-        return out, gradient
+        out = np.zeros((n_components, len(points)))
+        gradient = np.zeros((n_components, points.shape[1], len(points)))
+        turned = np.ascontiguousarray(points.T, dtype=np.float64)
+        self._add(sum_profiles_gradient, turned, out, gradient)
+        return np.ascontiguousarray(out.T), np.ascontiguousarray(gradient.T)
 
-    def _run(self, function: Callable, points: NDArray, *outputs: NDArray) -> None:
-        cells = self.coefficients.shape[1]
+    def _add(self, kernel_for: Callable, points: NDArray, *outputs: NDArray) -> None:
+        cells, _, terms = self.coefficients.shape[1:]
         parallel_for(
-            function,
-            len(points),
-            np.ascontiguousarray(points, dtype=np.float64),
+            kernel_for(terms),
+            points.shape[1],
+            points,
             self.directions,
             self.directions @ self.center,
             -self.radius,
@@ -130,3 +211,14 @@ class Backprojection:
             *outputs,
             grain=max(1, 20000 // len(self.directions)),
         )
+
+
+def total_of(profiles: Iterable[Backprojection], points: NDArray) -> NDArray:
+    """Sum (n, C) of backprojections, which may be made one by one."""
+    turned = np.ascontiguousarray(points.T, dtype=np.float64)
+    out = np.zeros(0)
+    for one in profiles:
+        if not out.size:
+            out = np.zeros((one.coefficients.shape[2], len(points)))
+        one._add(sum_profiles, turned, out)
+    return np.ascontiguousarray(out.T)

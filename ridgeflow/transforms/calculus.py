@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ridgeflow._fft import fast_length
 from ridgeflow._validate import as_real_array, positive
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = [
@@ -118,7 +120,8 @@ def gradient_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
     slope = _along_offsets(spectrum, lambda omega: 1j * omega, tol, "the derivative in b")
     dtype = spectrum.values.dtype
     values = (spectrum.grid.a * slope).astype(dtype, copy=False)
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
+    history = derived("gradient_spectrum", spectrum.provenance)
+    return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
 
 
 def laplacian_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
@@ -173,7 +176,8 @@ def laplacian_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
     square = (spectrum.grid.a**2).sum(axis=1)[:, None]
     values = (square * bend).reshape(spectrum.values.shape)
     values = values.astype(spectrum.values.dtype, copy=False)
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
+    history = derived("laplacian_spectrum", spectrum.provenance)
+    return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
 
 
 def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
@@ -249,7 +253,9 @@ def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
     left = weights @ (np.abs(values - a * along[:, None]) ** 2).sum(axis=1)
     whole = weights @ (np.abs(values) ** 2).sum(axis=1)
     residual = float(np.sqrt(left / whole)) if whole > 0 else 0.0
-    return DualPotential(Spectrum(potential, spectrum.grid, spectrum.ridgelet), residual)
+    history = derived("dual_potential", spectrum.provenance)
+    found = Spectrum(potential, spectrum.grid, spectrum.ridgelet, provenance=history)
+    return DualPotential(found, residual)
 
 
 def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> Spectrum:
@@ -265,7 +271,8 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
     Returns
     -------
     Spectrum
-        On that grid, without record; float32 where all values are.
+        On that grid, without record (a multiple of a single spectrum keeps its own); float32 where
+        all values are.
 
     Raises
     ------
@@ -294,8 +301,19 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
                 f"`spectra[{i}]` must have the ridgelet of the first, {first.ridgelet}, got "
                 f"{other.ridgelet}"
             )
-    values = sum(c * s.values for c, s in zip(factor.tolist(), spectra, strict=True))
-    return Spectrum(np.asarray(values), first.grid, first.ridgelet)
+    values = np.asarray(sum(c * s.values for c, s in zip(factor.tolist(), spectra, strict=True)))
+    history = derived(
+        "linear_combination",
+        *(s.provenance for s in spectra),
+        settings={"coefficients": factor.tolist()},
+    )
+    record = first.record
+    if len(spectra) > 1 or record is None:
+        return Spectrum(values, first.grid, first.ridgelet, provenance=history)
+    # All else in a record is relative to the field.
+    size = float(abs(factor[0]))
+    scaled = replace(record, energy=size**2 * record.energy, norm=size * record.norm)
+    return Spectrum(values, first.grid, first.ridgelet, scaled, history)
 
 
 def inner_product(first: Spectrum, second: Spectrum) -> float | complex:

@@ -7,23 +7,24 @@ from numpy.typing import NDArray
 
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.error_budget import FieldRecord, ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.slices import FourierSlices
+from ridgeflow.transforms.slices import FourierSlices, ball_about
+from ridgeflow.transforms.smoothed import SmoothedSamples
 
 __all__ = ["exact_profiles", "field_record", "mixture_norm_square"]
 
+# Where a field ends, for its record: below this share of its maximum.
+EDGE = 1e-4
 _TEST_POINTS = 400
 _TEST_SEED = 7  # the points at which the directions are tested are the same in every run
 
 
 def field_record(
-    field: GridField | GaussianMixture,
+    field: GridField | GaussianMixture | SmoothedSamples,
     slices: FourierSlices,
     values: NDArray,
-    ridgelet: Ridgelet,
     grid: ParameterGrid,
     tol: float,
 ) -> FieldRecord:
@@ -31,11 +32,7 @@ def field_record(
     k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
     # Parseval in polar coordinates, both signs of u.
     norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
-    top = k > 0.9 * slices.band
-    total = float(energy.sum())
-    sampling = float(np.sqrt(energy[top].sum() / total)) if total > 0 else 0.0
-    if isinstance(field, GaussianMixture):
-        sampling = 0.0
+    leaks, edges = _ends(values, grid)
     return FieldRecord(
         kind=type(field).__name__,
         tol=tol,
@@ -46,9 +43,34 @@ def field_record(
         single_frequency=backprojection_error(
             field, slices, grid, grid.scales, grid.scale_weights / grid.scales ** (grid.dim - 1)
         ),
-        sampling=sampling,
-        offsets=_offset_error(values, ridgelet, grid),
+        sampling=slices.unresolved,
+        radius=ball_about(field, grid.center, EDGE),
+        leaks=tuple((leaks / norm).tolist()) if norm > 0 else (),
+        edges=tuple((edges / norm).tolist()) if norm > 0 else (),
     )
+
+
+def _ends(values: NDArray, grid: ParameterGrid) -> tuple[NDArray, NDArray]:
+    """For each scale the sums of the spectrum beyond its first and its last offset, from the zeroth
+    and first moments of what is there, which are zero for a whole spectrum; and its size at both.
+
+    Far from their kinks neurons are polynomials of low degree, so that what is missing adds up over
+    directions with its sign.
+    """
+    columns = values.reshape(len(values), -1)
+    leaks, edges = np.zeros(len(grid.scales)), np.zeros(len(grid.scales))
+    share = grid.direction_weights / grid.direction_weights.sum()
+    means = share[:, None] * np.concatenate([np.ones((len(share), 1)), grid.directions], axis=1)
+    for s in range(len(grid.scales)):
+        part = columns[grid.starts[s] : grid.starts[s + 1]]
+        part = part.reshape(len(grid.directions), -1, columns.shape[1])
+        offsets = grid.offsets(s)
+        moments = np.stack([np.ones(len(offsets)), offsets / offsets[-1]]) * grid.step
+        missing = means.T @ np.einsum("mb,ubc->umc", moments, part).reshape(len(share), -1)
+        leaks[s] = 0.5 * np.sqrt((np.abs(missing) ** 2).sum())
+        last = np.abs(np.concatenate([part[:, :3], part[:, -3:]], axis=1)).max(axis=1)
+        edges[s] = np.sqrt(share @ (last**2).sum(axis=1))
+    return leaks, edges
 
 
 def exact_profiles(
@@ -81,7 +103,7 @@ def exact_profiles(
 
 
 def backprojection_error(
-    field: GridField | GaussianMixture,
+    field: GridField | GaussianMixture | SmoothedSamples,
     slices: FourierSlices,
     grid: ParameterGrid,
     k: NDArray | None = None,
@@ -90,38 +112,51 @@ def backprojection_error(
     """Relative L2 error of backprojection along the grid's directions (and with the wave numbers k
     alone, where they are given), measured at points where the field is known."""
     rng = np.random.default_rng(_TEST_SEED)
-    if isinstance(field, GaussianMixture):
+    if not isinstance(field, GridField):
         normal = rng.normal(size=(_TEST_POINTS, grid.dim))
         radial = rng.random((_TEST_POINTS, 1)) ** (1 / grid.dim)
         points = grid.center + grid.radius * radial * normal / np.linalg.norm(
             normal, axis=1, keepdims=True
         )
-        truth = field.pdf(points)[:, None]
         volume = ball_volume(grid.dim, grid.radius)
-        norm_square = mixture_norm_square(field)
+        if isinstance(field, GaussianMixture):
+            truth = field.pdf(points)[:, None]
+            norm_square = mixture_norm_square(field)
+        else:
+            truth = field(points)
+            energy = slices.radial_energy(grid.direction_weights, grid.dim)[1]
+            norm_square = 2 * float(energy.sum()) / (2 * np.pi) ** grid.dim
     else:
-        points, flat = _grid_sample(field, rng)
-        truth = flat
+        points, truth, volume = _grid_sample(field, grid, rng)
         cell = float(np.prod(field.spacing))
-        volume = cell * float(np.prod(field.shape))
         norm_square = cell * float((np.abs(field.values) ** 2).sum())
     if norm_square == 0:
         return 0.0
     radius = 1.0001 * float(np.linalg.norm(points - grid.center, axis=1).max())
     found = exact_profiles(slices, grid, radius, k, dk)(points)
     mean_square = float(((found - truth) ** 2).sum(axis=1).mean())
-    return float(np.sqrt(mean_square * volume / norm_square))
+    # The window at the end of the band is no fault of the directions.
+    square = mean_square * volume / norm_square - slices.blur**2
+    return float(np.sqrt(max(square, 0.0)))
 
 
-def _grid_sample(field: GridField, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    count = int(np.prod(field.shape))
-    chosen = rng.choice(count, size=min(count, _TEST_POINTS), replace=False)
+def _grid_sample(
+    field: GridField, grid: ParameterGrid, rng: np.random.Generator
+) -> tuple[NDArray, NDArray, float]:
+    """Some points of the field in the grid's ball, real components there, and the volume of all."""
+    square = np.zeros(field.shape)
+    for i, (axis, c) in enumerate(zip(field.axes, grid.center, strict=True)):
+        square = square + ((axis - c) ** 2).reshape([-1 if j == i else 1 for j in range(field.dim)])
+    inside = np.flatnonzero(square <= grid.radius**2)
+    if not len(inside):
+        inside = np.arange(square.size)
+    chosen = rng.choice(inside, size=min(len(inside), _TEST_POINTS), replace=False)
     index = np.unravel_index(chosen, field.shape)
     points = np.stack([axis[i] for axis, i in zip(field.axes, index, strict=True)], axis=1)
     values = field.values[index].reshape(len(chosen), -1)
     if np.iscomplexobj(values):
         values = np.concatenate([values.real, values.imag], axis=1)
-    return points, values
+    return points, values, float(np.prod(field.spacing)) * len(inside)
 
 
 def mixture_norm_square(law: GaussianMixture) -> float:
@@ -136,23 +171,3 @@ def mixture_norm_square(law: GaussianMixture) -> float:
             law.weights @ np.exp(-0.5 * (gap * solved).sum(axis=1) - 0.5 * log_det)
         )
     return total
-
-
-def _offset_error(values: NDArray, ridgelet: Ridgelet, grid: ParameterGrid) -> float:
-    """Share of the spectrum, in L2, beyond the last offsets of the scales, from its edge values."""
-    columns = values.reshape(len(values), -1)
-    # Beyond an edge at distance z a tail z^(-s-1) has the energy of z/(2s + 1) times its square; a
-    # Gaussian tail less than that of two steps.
-    length = 2 * grid.step
-    if ridgelet.algebraic_tail:
-        length += max(grid.margin, grid.step) / (2 * ridgelet.exponent + 1)
-    kept = cut = 0.0
-    for s in range(len(grid.scales)):
-        part = np.abs(columns[grid.starts[s] : grid.starts[s + 1]]) ** 2
-        power = part.reshape(len(grid.directions), -1, columns.shape[1]).sum(axis=2)
-        weight = grid.scale_weights[s] * grid.direction_weights
-        kept += grid.step * float(weight @ power.sum(axis=1))
-        # The largest of the last three on each side: an oscillating tail may vanish at the edge.
-        edge = power[:, :3].max(axis=1) + power[:, -3:].max(axis=1)
-        cut += length * float(weight @ edge)
-    return float(np.sqrt(cut / kept)) if kept > 0 else 0.0

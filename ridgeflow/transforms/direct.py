@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._kernels.ridge_sums import ridge_sum
+from ridgeflow._kernels.spreading import sum_samples
+from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import as_real_array
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.samples import SampleField
@@ -17,8 +22,30 @@ from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = ["direct_transform", "network_sum", "polynomial_sum"]
 
-# Blocks of about this many products stay in cache.
-_BLOCK = 1 << 18
+# Nodes are listed for about this many numbers at a time.
+_SLAB = 1 << 22
+
+
+def _nodes(grid: ParameterGrid) -> Iterator[tuple[slice, NDArray, NDArray, NDArray | None]]:
+    """Portions of the nodes: where they lie, a, b, weights; polar grids are never listed whole."""
+    if grid.kind != "polar":
+        yield slice(0, grid.size), grid.a, grid.b, grid.weights
+        return
+    for s, rho in enumerate(grid.scales):
+        offsets = grid.offsets(s)
+        rows = max(1, _SLAB // (len(offsets) * (grid.dim + 2)))
+        for low in range(0, len(grid.directions), rows):
+            u = grid.directions[low : low + rows]
+            start = int(grid.starts[s]) + low * len(offsets)
+            weight = (
+                2 * grid.step * grid.scale_weights[s] * grid.direction_weights[low : low + rows]
+            )
+            yield (
+                slice(start, start + len(u) * len(offsets)),
+                np.repeat(rho * u, len(offsets), axis=0),
+                (rho * (u @ grid.center)[:, None] + offsets).ravel(),
+                np.repeat(weight, len(offsets)),
+            )
 
 
 def direct_transform(
@@ -30,21 +57,32 @@ def direct_transform(
         columns = (
             field.values * field.weights[(...,) + (None,) * (field.values.ndim - 1)]
         ).reshape(len(points), -1)
-        single = field.points.dtype == np.float32
+        single = points.dtype == np.float32 and field.values.dtype in (np.float32, np.complex64)
     else:
         points, columns = scattered_reference(field)
-        if np.iscomplexobj(field.values):
-            half = columns.shape[1] // 2
-            columns = columns[:, :half] + 1j * columns[:, half:]
-        single = field.values.dtype == np.float32
+        single = field.values.dtype in (np.float32, np.complex64)
+    complex_values = np.iscomplexobj(field.values)
+    if np.iscomplexobj(columns):
+        columns = np.concatenate([columns.real, columns.imag], axis=1)
     keep = (columns != 0).any(axis=1)
-    points, columns = points[keep], columns[keep]
-    out = np.zeros((grid.size, columns.shape[1]), dtype=columns.dtype)
-    rows = max(1, _BLOCK // max(1, len(points)))
-    for start in range(0, grid.size if len(points) else 0, rows):
-        part = slice(start, start + rows)
-        out[part] = ridgelet(grid.a[part] @ points.T - grid.b[part, None]) @ columns
-    if single and not np.iscomplexobj(out):
+    turned = np.ascontiguousarray(points[keep].T, dtype=np.float64)
+    rows = np.ascontiguousarray(columns[keep].T, dtype=np.float64)
+    table = ridgelet.table()
+    sign = -1.0 if ridgelet.parity == "odd" else 1.0
+    out = np.empty((grid.size, len(rows)))
+    for part, a, b, _ in _nodes(grid):
+        parallel_for(
+            sum_samples,
+            len(b),
+            *(turned, rows, np.ascontiguousarray(a, dtype=np.float64), b.astype(np.float64)),
+            *(table.core, table.per_unit, table.tail, sign, out[part]),
+            grain=1 + 20000 // max(1, turned.shape[1]),
+        )
+    if complex_values:
+        half = len(rows) // 2
+        values = out[:, :half] + 1j * out[:, half:]
+        out = values.astype(np.complex64) if single else values
+    elif single:
         out = out.astype(np.float32)
     return out.reshape(-1, *field.component_shape)
 
@@ -68,10 +106,8 @@ def network_sum(
     spectrum: Spectrum, activation: Activation, points: NDArray, columns: NDArray
 ) -> NDArray:
     """The quadrature network sum_j c_j eta(a_j . x - b_j), c = values * weights / K: (n, C)."""
-    from ridgeflow._kernels.ridge_sums import ridge_sum
-
     grid = spectrum.grid
-    if grid.weights is None:
+    if grid.kind == "nodes":
         raise ValueError(
             "reconstruction needs quadrature weights, got a spectrum on plain nodes (use a polar "
             "or cartesian ParameterGrid)"
@@ -82,9 +118,11 @@ def network_sum(
             "(use method='fast')"
         )
     constant = admissibility(activation, spectrum.ridgelet)
-    c = columns * (grid.weights / constant)[:, None]
     x = as_real_array(points, "points").astype(np.float64)
-    out = ridge_sum(x, grid.a, grid.b, c, activation.code)
-    if grid.half and activation.polynomial:
-        out -= polynomial_sum(activation.polynomial, grid.a, grid.b, c, x)
+    out = np.zeros((len(x), columns.shape[1]))
+    for part, a, b, weights in _nodes(grid):
+        c = columns[part] * (weights / constant)[:, None]  # type: ignore[operator, index]
+        out += ridge_sum(x, a, b, c, activation.code)
+        if grid.half and activation.polynomial:
+            out -= polynomial_sum(activation.polynomial, a, b, c, x)
     return out

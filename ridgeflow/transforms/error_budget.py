@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow.closed_forms.radon import unit_ball_volume
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.profiles.admissibility import radial_kernel
+from ridgeflow.profiles.admissibility import admissibility, radial_kernel, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid
 
-__all__ = ["ErrorBudget", "FieldRecord", "ball_volume", "discrete_transfer", "tail_amplification"]
+if TYPE_CHECKING:
+    from ridgeflow.transforms.corrected_dual import CorrectedDual
+    from ridgeflow.transforms.spectrum import Spectrum
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "OUTSIDE",
+    "ErrorBudget",
+    "FieldRecord",
+    "ball_volume",
+    "discrete_transfer",
+    "local_norm",
+    "spectrum_budget",
+    "tail_amplification",
+]
+
+# Of the corrected dual: the amplification that is granted by default, and what may lie outside of
+# its band, in L2, at either end.
+DEFAULT_LIMIT, OUTSIDE = 10.0, 5e-4
+
+# On the Fourier side frequency 0 is left out, and with it the mean of that power over the period;
+# of what scales then add with either sign about this share remained (measured 0.01 to 0.6).
+_LEFT = 0.3
+# What is missing at both ends may add up where it is amplified (measured 0.5 to 8).
+_BOTH_ENDS = 4.0
 
 
 @dataclass(frozen=True)
 class ErrorBudget:
-    """Estimated relative L2 errors of a reconstruction, by source.
+    """Estimated errors of a reconstruction by source: L2 over the grid's ball, relative to the
+    field.
 
     Attributes
     ----------
@@ -28,7 +54,8 @@ class ErrorBudget:
     truncation : float
         Scales below the lowest and above the highest of the grid.
     quadrature : float
-        The trapezoid rule in the logarithm of the scale, and the finite range of offsets.
+        The trapezoid rule in the logarithm of the scale, the finite range of offsets and their
+        step.
     directions : float
         The finite set of directions.
     sampling : float
@@ -56,11 +83,13 @@ class FieldRecord:
     """What a spectrum remembers of the field that it was computed from.
 
     ``energy`` is :math:`k^{m-1}\\,dk \\int |\\hat f(ku)|^2 du` at ``wave_numbers``; ``norm`` the
-    L2 norm
-    of f; ``directions``, ``sampling`` and ``offsets`` the relative L2 errors that the set of
-    directions, the samples and the finite range of offsets cost, whatever the activation;
-    ``single_frequency`` the error of directions and scales together for cos and sin, which see one
-    frequency of the ridgelet.
+    L2 norm of f, and ``radius`` that of the ball about the grid's center beyond which it is below
+    1e-4 of its maximum. The rest is relative to the norm, whatever the activation: ``directions``
+    and ``sampling`` the L2 errors that the set of directions and the samples cost;
+    ``single_frequency`` that of directions and scales together for cos and sin, which see one
+    frequency of the ridgelet; ``leaks``, for each scale and as mean over directions, what is
+    missing beyond the last offsets of :math:`\\int\\gamma\\,db` and its first moment, both zero for
+    a whole spectrum, and ``edges`` the largest of the last three values, as RMS over directions.
     """
 
     kind: str
@@ -71,7 +100,9 @@ class FieldRecord:
     directions: float
     single_frequency: float
     sampling: float
-    offsets: float
+    radius: float = 0.0
+    leaks: tuple[float, ...] = field(default=(), repr=False)
+    edges: tuple[float, ...] = field(default=(), repr=False)
 
 
 def discrete_transfer(
@@ -105,3 +136,176 @@ def tail_amplification(activation: Activation, ridgelet: Ridgelet, margin: float
 def ball_volume(dim: int, radius: float) -> float:
     """Volume of a ball of R^m."""
     return unit_ball_volume(dim) * radius**dim
+
+
+def _shells(record: FieldRecord, dim: int) -> NDArray[np.float64]:
+    """k^{m-1} dk of each wave number, as in the energy."""
+    k = record.wave_numbers
+    edges = np.concatenate([[0.0], 0.5 * (k[1:] + k[:-1]), k[-1:]])
+    return k ** (dim - 1) * np.diff(edges)
+
+
+def local_norm(record: FieldRecord, grid: ParameterGrid, factor: NDArray) -> float:
+    r"""Bound of the L2 norm over the grid's ball of f filtered by a factor of k, over that of f.
+
+    Waves longer than the ball carry most of their energy outside of it. Wave numbers up to some
+    :math:`\kappa` count by the largest value that they can have together,
+    :math:`(2\pi)^{-m}\int_{|\xi|\le\kappa} |\mathrm{factor}\,\hat f|\,d\xi`, those above by
+    their energy; the best :math:`\kappa` is taken.
+    """
+    energy = record.energy
+    total = float(energy.sum())
+    if total == 0:
+        return 0.0
+    factor = np.asarray(factor, np.float64)
+    size = np.abs(factor)
+    area = float(grid.direction_weights.sum())
+    value = 2 * size * np.sqrt(area * energy * _shells(record, grid.dim)) / (2 * np.pi) ** grid.dim
+    # Over waves much longer than the ball f^ has one phase, and the factor's sign counts.
+    one_phase = record.wave_numbers <= 0.3 / grid.radius
+    signed = np.abs(np.cumsum(np.where(one_phase, np.sign(factor) * value, 0.0)))
+    value = signed + np.cumsum(np.where(one_phase, 0.0, value))
+    volume = ball_volume(grid.dim, grid.radius)
+    norm = np.sqrt(2 * total / (2 * np.pi) ** grid.dim)
+    low = np.concatenate([[0.0], value]) * np.sqrt(volume) / norm
+    share = size**2 * energy / total
+    high = np.sqrt(np.concatenate([np.cumsum(share[::-1])[::-1], [0.0]]))
+    return float((low + high).min())
+
+
+def spectrum_budget(
+    spectrum: Spectrum,
+    activation: Activation,
+    dual: CorrectedDual | None = None,
+    *,
+    kink: bool = True,
+) -> ErrorBudget:
+    """See :meth:`Spectrum.error_budget`; the spectrum has a record and a polar grid.
+
+    Without ``kink`` that part is 0, and the values of the spectrum are not visited.
+    """
+    grid, ridgelet, record = spectrum.grid, spectrum.ridgelet, spectrum.record
+    assert record is not None
+    constant = admissibility(activation, ridgelet)
+    k = record.wave_numbers
+    if record.energy.sum() == 0:
+        return ErrorBudget(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    largest = 1.0 if dual is None else dual.largest
+    if dual is not None:
+        truncation, quadrature = dual.lost, 0.0
+    else:
+        kept = transfer_function(
+            activation,
+            ridgelet,
+            k,
+            a_max=float(grid.scales[-1]),
+            # A single frequency meets the lowest wave numbers by its quadrature, not by a cut.
+            a_min=0.0 if activation.point_masses else float(grid.scales[0]),
+        )
+        truncation = local_norm(record, grid, kept / constant - 1)
+        if activation.point_masses:
+            quadrature = max(record.single_frequency - truncation - record.directions, 0.0)
+        else:
+            realised = discrete_transfer(grid, activation, ridgelet, k)
+            quadrature = local_norm(record, grid, (realised - kept) / constant)
+    quadrature += largest * _alias(grid, record, activation, ridgelet, constant)
+    quadrature += _leak(grid, record, activation, constant, dual)
+    total = truncation + quadrature + record.directions + record.sampling
+    return ErrorBudget(
+        total,
+        truncation,
+        quadrature,
+        record.directions,
+        record.sampling,
+        _kink(spectrum, activation, constant, record.norm) if kink else 0.0,
+    )
+
+
+def _leak(
+    grid: ParameterGrid,
+    record: FieldRecord,
+    activation: Activation,
+    constant: float,
+    dual: CorrectedDual | None,
+) -> float:
+    """What neurons that are missing beyond the offsets would add within the ball.
+
+    All of the ball is at least the margin away from them. Where eta decays only the first of them
+    reach it; where it does not it is a power of its argument, z^(q-1)/(2 (q-1)!) with q the order
+    of its pole, and the missing sum of gamma acts at the distance of the far side of the ball.
+    """
+    if activation.point_masses or activation.base == "dirac" or not record.leaks:
+        return 0.0
+    missing, order = np.array(record.leaks), activation.origin_order
+    if order < 1:
+        missing = np.array(record.edges)
+        height = np.abs(activation.parity_part(np.full(len(missing), grid.margin)))
+    else:
+        distance = grid.scales * grid.radius + grid.margin
+        height = _LEFT * np.abs(activation.parity_part(distance))
+        if dual is not None:
+            height = height + [
+                _amplified(activation, dual, rho, lowest)
+                for rho, lowest in zip(grid.scales, np.pi / (distance + dual.reach), strict=True)
+            ]
+    weight = 2 * grid.scale_weights * float(grid.direction_weights.sum())
+    value = float((weight * missing) @ height) / abs(constant)
+    return value * float(np.sqrt(ball_volume(grid.dim, grid.radius)))
+
+
+def _amplified(activation: Activation, dual: CorrectedDual, scale: float, lowest: float) -> float:
+    """What the dual adds to the activation's power where it amplifies the low frequencies of one
+    scale, from the lowest one of its period on."""
+    omega = np.geomspace(min(lowest, 0.5), 1.0, 64)
+    step = float(np.log(omega[1] / omega[0]))
+    excess = np.maximum(dual(scale * omega) - 1, 0.0) * np.abs(activation.fourier(omega))
+    return _BOTH_ENDS * step * float(excess @ omega) / np.pi
+
+
+def _alias(
+    grid: ParameterGrid,
+    record: FieldRecord,
+    activation: Activation,
+    ridgelet: Ridgelet,
+    constant: float,
+) -> float:
+    """What frequencies beyond pi/step cost, by being absent and by appearing below it."""
+    if activation.point_masses:
+        return 0.0
+    highest = np.pi / grid.step
+    ratio = record.wave_numbers[:, None] / grid.scales
+    beyond = ratio > highest
+    if not beyond.any():
+        return 0.0
+    log_step = grid.scale_weights / grid.scales**grid.dim
+    omega = np.where(beyond, ratio, highest)
+    # A frequency shows itself at its mirror image; none below a twentieth of the highest counts.
+    image = np.clip(2 * highest - omega, 0.05 * highest, highest)
+    seen = np.abs(activation.fourier(omega)) + np.abs(activation.fourier(image))
+    kernel = np.abs(ridgelet.fourier(omega)) * seen * omega ** (1.0 - grid.dim)
+    both = np.where(beyond, kernel, 0.0) @ log_step
+    factor = 2 * (2 * np.pi) ** (grid.dim - 1) * both / constant
+    return local_norm(record, grid, factor)
+
+
+def _kink(spectrum: Spectrum, activation: Activation, constant: float, field_norm: float) -> float:
+    # The sum over offsets b_k of gamma(b_k) eta(z - b_k) differs from the integral by images of
+    # eta at the frequencies 2 pi l/step: a term gamma(z) * sum_l eta^(2 pi l/step) e^{...}. Its
+    # phases are incoherent between directions and scales where rho * radius exceeds the step.
+    grid = spectrum.grid
+    if activation.point_masses:
+        return 0.0
+    order = np.arange(1, 200)
+    image = np.abs(activation.fourier(2 * np.pi * order / grid.step)) ** 2
+    rms = float(np.sqrt(2 * image.sum()))
+    square = 0.0
+    for s, rho in enumerate(grid.scales):
+        power = np.abs(spectrum.at_scale(s).reshape(len(grid.directions), -1)) ** 2
+        weight = 2 * grid.direction_weights * grid.scale_weights[s]
+        # Mean over the chord of each direction of |gamma|^2, times the volume of the ball.
+        mean = power.sum(axis=1) * grid.step / (2 * rho * grid.radius + 2 * grid.margin)
+        coherent = min(1.0, grid.step / (rho * grid.radius))
+        square += float((weight**2) @ mean)
+        square += coherent * float(weight @ np.sqrt(mean)) ** 2
+    volume = ball_volume(grid.dim, grid.radius)
+    return float(2 * rms * np.sqrt(square * volume) / (abs(constant) * field_norm))

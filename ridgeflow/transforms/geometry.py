@@ -27,6 +27,7 @@ from ridgeflow._validate import (
 if TYPE_CHECKING:
     from ridgeflow.fields.grid import GridField
     from ridgeflow.fields.mixture import GaussianMixture
+    from ridgeflow.fields.samples import SampleField
     from ridgeflow.profiles.activation import Activation
     from ridgeflow.profiles.ridgelet import Ridgelet
 
@@ -293,12 +294,14 @@ class ParameterGrid:
     @classmethod
     def for_field(
         cls,
-        field: GridField | GaussianMixture,
+        field: GridField | SampleField | GaussianMixture,
         activation: Activation,
         ridgelet: Ridgelet,
         tol: float = 1e-6,
         *,
         n_directions: int | None = None,
+        bandwidth: float | None = None,
+        dual: str = "plain",
     ) -> ParameterGrid:
         r"""The polar grid on which reconstruction reaches ``tol``, from the field's own spectrum.
 
@@ -310,7 +313,7 @@ class ParameterGrid:
 
         Parameters
         ----------
-        field : GridField or GaussianMixture
+        field : GridField, SampleField or GaussianMixture
             What will be transformed.
         activation : Activation
             Of the reconstruction.
@@ -320,6 +323,12 @@ class ParameterGrid:
             Relative L2 error of the reconstruction, in (0, 1).
         n_directions : int, optional
             Overrides the number of directions (advisable above three dimensions).
+        bandwidth : float, optional
+            For samples only, and required there, in the unit of x: the standard deviation of the
+            Gaussian that smooths them; to be passed to ``ridgelet_transform`` as well.
+        dual : {"plain", "corrected"}
+            Of the reconstruction. The corrected dual needs about one scale per octave, whatever
+            ``tol``, and none above the highest wave number of the field.
 
         Returns
         -------
@@ -330,11 +339,11 @@ class ParameterGrid:
         AdmissibilityError
             If the pair is not admissible.
         ValueError
-            If the dimensions differ, ``tol`` is out of range, or ``tol`` cannot be reached with
-            scales over 60 octaves (choose a ridgelet of higher order).
+            If the dimensions differ, ``tol`` is out of range or cannot be reached with scales over
+            60 octaves (choose a ridgelet of higher order), or samples come without bandwidth (point
+            masses have energy at every wave number).
         TypeError
-            If the field has no computable spectrum (scattered samples: smooth them with
-            ``kernel_density``, or build a grid by hand).
+            If the field is of another kind.
 
         See Also
         --------
@@ -351,7 +360,15 @@ class ParameterGrid:
         """
         from ridgeflow.transforms.grid_choice import polar_grid_for
 
-        return polar_grid_for(field, activation, ridgelet, tol, n_directions=n_directions)
+        return polar_grid_for(
+            field,
+            activation,
+            ridgelet,
+            tol,
+            n_directions=n_directions,
+            bandwidth=bandwidth,
+            dual=dual,
+        )
 
     @classmethod
     def cartesian(cls, a_axes: Sequence[ArrayLike], b_axis: ArrayLike) -> ParameterGrid:

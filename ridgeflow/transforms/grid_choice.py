@@ -2,55 +2,122 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import finite_number, positive_int
+from ridgeflow._validate import finite_number, one_of, positive_int
+from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.error_budget import discrete_transfer, tail_amplification
+from ridgeflow.transforms.error_budget import (
+    DEFAULT_LIMIT,
+    OUTSIDE,
+    FieldRecord,
+    discrete_transfer,
+    local_norm,
+    spectrum_budget,
+    tail_amplification,
+)
 from ridgeflow.transforms.geometry import ParameterGrid, directions
-from ridgeflow.transforms.slices import ball_about, fourier_slices
+from ridgeflow.transforms.slices import ball_about, fourier_slices, soften
+from ridgeflow.transforms.smoothed import with_energy
 
-__all__ = ["common_grid", "polar_grid_for"]
+if TYPE_CHECKING:
+    from ridgeflow.transforms.corrected_dual import CorrectedDual
+    from ridgeflow.transforms.spectrum import Spectrum
+
+__all__ = ["common_grid", "grid_for_energy", "polar_grid_for", "warn_of_lost_energy"]
 
 PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
+# Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
+_NOTICEABLE, _SUGGESTED = 0.01, 0.01
+# Amplification of the corrected dual that is granted between scales, and at the last wave number.
+_RIPPLE, _AT_TOP = 1.3, 4.0
 
 
 def polar_grid_for(
-    field: GridField | GaussianMixture,
+    field: GridField | SampleField | GaussianMixture,
     activation: Activation,
     ridgelet: Ridgelet,
     tol: float,
     *,
     n_directions: int | None = None,
+    bandwidth: float | None = None,
+    dual: str = "plain",
 ) -> ParameterGrid:
     """See :meth:`ParameterGrid.for_field`."""
     tol = finite_number(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
-    if not isinstance(field, (GridField, GaussianMixture)):
+    if not isinstance(field, (GridField, SampleField, GaussianMixture)):
         raise TypeError(
-            "`field` must be a GridField or a GaussianMixture, got "
-            f"{type(field).__name__} (smooth scattered samples with kernel_density, or build a "
-            "grid with ParameterGrid.polar)"
+            "`field` must be a GridField, a SampleField or a GaussianMixture, got "
+            f"{type(field).__name__} (sample a callable with GridField.from_function)"
         )
     if ridgelet.dim != field.dim:
         raise ValueError(
             f"`ridgelet` must have the dimension {field.dim} of the field, got {ridgelet.dim}"
         )
+    one_of(dual, "dual", ("plain", "corrected"))
+    if dual == "corrected" and activation.point_masses:
+        raise ValueError(
+            f"`dual` must be 'plain' for {activation.name!r}, which sees one frequency, got "
+            "'corrected'"
+        )
+    source = with_energy(field, bandwidth)
+    if isinstance(source, SampleField):
+        raise ValueError(
+            "`bandwidth` must be given for scattered samples, got None (point masses have energy "
+            "at every wave number: pass the standard deviation of a Gaussian that smooths them, "
+            "here and to ridgelet_transform; or take a kernel_density, or a grid of "
+            "ParameterGrid.polar)"
+        )
+    admissibility(activation, ridgelet)
+    mixture = isinstance(source, GaussianMixture)
+    center = np.asarray(source.mean if mixture else source.center, float)  # type: ignore[union-attr]
+    radius = ball_about(source, center, 1e-2 * tol)
+    pilot, area = directions(field.dim, PILOT_DIRECTIONS.get(field.dim, 200))
+    slices = fourier_slices(source, pilot, center, 1e-2 * tol)
+    k, energy = slices.radial_energy(area, field.dim)
+    if isinstance(source, GridField) and slices.blur > 1e-2 * tol:
+        radius = ball_about(soften(source)[0], center, 1e-2 * tol)
+    return grid_for_energy(
+        k,
+        energy,
+        center,
+        radius,
+        activation,
+        ridgelet,
+        tol,
+        n_directions=n_directions,
+        corrected=dual == "corrected",
+    )
+
+
+def grid_for_energy(
+    k: NDArray,
+    energy: NDArray,
+    center: NDArray,
+    radius: float,
+    activation: Activation,
+    ridgelet: Ridgelet,
+    tol: float,
+    *,
+    n_directions: int | None = None,
+    corrected: bool = False,
+) -> ParameterGrid:
+    """The polar grid for a field of this energy by wave number in this ball."""
+    dim = len(center)
     constant = admissibility(activation, ridgelet)
-    dim = field.dim
-    center = np.asarray(field.center if isinstance(field, GridField) else field.mean, float)
-    radius = ball_about(field, center, 1e-2 * tol)
-    pilot, area = directions(dim, PILOT_DIRECTIONS.get(dim, 200))
-    k, energy = fourier_slices(field, pilot, center, 1e-2 * tol).radial_energy(area, dim)
     total = float(energy.sum())
     if total == 0:
         # Nothing to represent: any grid does.
@@ -67,11 +134,15 @@ def polar_grid_for(
     weights = None
     if activation.point_masses:
         scales, weights = single_frequency_scales(top, radius)
+    elif corrected:
+        scales = _few_scales(activation, ridgelet, constant, k, energy, radius, tol)
     else:
         scales = _log_scales(activation, ridgelet, constant, k, weighted, tol)
     step = float(np.clip(np.pi / ridgelet.bandlimit(1e-2 * tol), 0.05, 0.6))
-    margin = ridgelet.decay_radius(1e-2 * tol)
-    margin = ridgelet.decay_radius(1e-2 * tol / tail_amplification(activation, ridgelet, margin))
+    # Low frequencies, which the cut of a tail leaves behind, are amplified by the corrected dual.
+    tail = (1e-3 if corrected else 1e-2) * tol
+    margin = ridgelet.decay_radius(tail)
+    margin = ridgelet.decay_radius(tail / tail_amplification(activation, ridgelet, margin))
     if n_directions is None:
         n_directions = direction_count(dim, top * radius, tol)
     else:
@@ -136,6 +207,46 @@ def _log_scales(activation, ridgelet, constant, k, weighted, tol) -> NDArray:  #
     )
 
 
+def _few_scales(  # type: ignore[no-untyped-def]
+    activation, ridgelet, constant, k, energy, radius, tol
+) -> NDArray:
+    """Scales whose discrete transfer function is nowhere small where the field is."""
+    record = FieldRecord("", tol, k, energy, 1.0, 0.0, 0.0, 0.0)
+    outside = min(0.25 * tol, 0.8 * OUTSIDE)
+    top = float(k[np.flatnonzero(np.cumsum(energy[::-1])[::-1] > outside**2)[-1]])
+
+    def amplification(scales: NDArray, at: NDArray) -> tuple[NDArray, ParameterGrid]:
+        trial = ParameterGrid.polar(ridgelet.dim, 1, scales, radius, 1.0, margin=0.0)
+        with np.errstate(divide="ignore"):
+            return constant / discrete_transfer(trial, activation, ridgelet, at), trial
+
+    for per_octave in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32):
+        ratio = 2.0 ** (1 / per_octave)
+        octave = np.geomspace(1.0, 2.0, 33)
+        wide = np.arange(-20.0 * per_octave, 20.0 * per_octave + 1)
+        if amplification(ratio**wide, octave)[0].max() < _RIPPLE:
+            break
+    # The highest scale is the least that needs no more than this at the highest wave number.
+    highest = top
+    below = ratio ** np.arange(-8.0 * per_octave, 1.0)
+    while amplification(highest * below, np.full(1, top))[0] > _AT_TOP:
+        highest *= 2.0**0.25
+    while amplification(highest * below, np.full(1, top))[0] < _AT_TOP:
+        highest *= 2.0**-0.25
+    highest *= 2.0**0.25
+    count = 4
+    while count <= _OCTAVES * per_octave:
+        scales = highest * ratio ** np.arange(-count, 1.0)
+        needed, trial = amplification(scales, k)
+        if local_norm(record, trial, (needed > DEFAULT_LIMIT) * (k < top)) <= outside:
+            return scales
+        count += 1
+    raise ValueError(
+        f"`tol` must be reachable with scales over {_OCTAVES} octaves, got {tol:g} for "
+        f"{activation.name} (take a larger tol)"
+    )
+
+
 def _first(holds, stop: int) -> int | None:  # type: ignore[no-untyped-def]
     """Least i in [-stop, stop] with holds(i), for a condition that stays true once it is."""
     low, high = -stop, stop
@@ -164,4 +275,48 @@ def common_grid(each: Sequence[ParameterGrid]) -> ParameterGrid:
         min(g.step for g in each),
         margin=max(g.margin for g in each),
         center=each[0].center,
+    )
+
+
+def warn_of_lost_energy(
+    spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None
+) -> None:
+    """Warn where a grid loses a noticeable share of its field's energy, with one that would not."""
+    record, grid = spectrum.record, spectrum.grid
+    if record is None or grid.kind != "polar" or record.energy.sum() == 0:
+        return
+    budget = spectrum_budget(spectrum, activation, dual, kink=False)
+    parts = {
+        "scales": budget.truncation,
+        "scales, offsets or step": budget.quadrature,
+        "directions": budget.directions,
+    }
+    lost = sum(parts.values()) ** 2
+    if lost <= _NOTICEABLE:
+        return
+    share = f"{100 * lost:.2g} %" if lost < 1 else "all"
+    try:
+        better = grid_for_energy(
+            record.wave_numbers,
+            record.energy,
+            grid.center,
+            max(record.radius, 1e-300),
+            activation,
+            spectrum.ridgelet,
+            _SUGGESTED,
+        )
+    except ValueError:
+        advice = "no grid reaches 1 % with this ridgelet: take admissible_ridgelet"
+    else:
+        advice = (
+            f"ParameterGrid.for_field(..., tol={_SUGGESTED:g}) would take "
+            f"{len(better.directions)} directions, {len(better.scales)} scales from "
+            f"{better.scales[0]:.3g} to {better.scales[-1]:.3g}, radius {better.radius:.3g}, step "
+            f"{better.step:.2g} and margin {better.margin:.3g}"
+        )
+    warnings.warn(
+        f"this grid loses about {share} of the field's energy, most by its "
+        f"{max(parts, key=lambda name: parts[name])} (Spectrum.error_budget tells more): {advice}",
+        AccuracyWarning,
+        stacklevel=3,
     )

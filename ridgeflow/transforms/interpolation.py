@@ -91,14 +91,6 @@ class SemicircleKernel:
         distance = place[..., None] + 0.5 * self.width - 1 - np.arange(self.width)
         return np.linalg.solve(np.vander(node, increasing=True), self(distance))
 
-    @cached_property
-    def polynomials(self) -> NDArray[np.float64]:
-        """As ``table``, with one cell only: (degree + 1, w)."""
-        degree = self.width + 5
-        place = 0.5 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
-        distance = place[:, None] + 0.5 * self.width - 1 - np.arange(self.width)
-        return np.linalg.solve(np.vander(place, increasing=True), self(distance))
-
 
 def as_tolerance(tol: float, dtype: np.dtype) -> float:
     """A tolerance that the dtype can keep."""

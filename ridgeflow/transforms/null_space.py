@@ -16,9 +16,11 @@ from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
+from ridgeflow.transforms.cartesian import lattice_dual, takes_lattice
 from ridgeflow.transforms.direct import polynomial_sum
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.projection import WaveNumbers
+from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.relatives import as_columns, ridge_network
 from ridgeflow.transforms.ridgelet import ridgelet_transform
 from ridgeflow.transforms.spectrum import Spectrum
@@ -198,10 +200,17 @@ def ghost(
     if isinstance(ridgelet, Ridgelet):
         ridgelet = NullRidgelet((ridgelet,), (1.0,))
     _require_null(eta, ridgelet)
-    parts = [ridgelet_transform(field, rho, grid, tol=tol).values for rho in ridgelet.ridgelets]
+    spectra = [ridgelet_transform(field, rho, grid, tol=tol) for rho in ridgelet.ridgelets]
+    parts = [spectrum.values for spectrum in spectra]
     values = sum(c * part for c, part in zip(ridgelet.coefficients, parts, strict=True))
     values = np.asarray(values).astype(parts[0].dtype, copy=False)
-    return Spectrum(values, grid, ridgelet.ridgelets[0])
+    settings = {
+        "activation": eta.name,
+        "ridgelets": ridgelet.ridgelets,
+        "coefficients": ridgelet.coefficients,
+    }
+    history = derived("ghost", spectra[0].provenance, settings=settings)
+    return Spectrum(values, grid, ridgelet.ridgelets[0], provenance=history)
 
 
 def _require_null(eta: Activation, rho: NullRidgelet) -> None:
@@ -237,8 +246,10 @@ def dual_transform(
     points : array_like, shape (n, m)
     method : {"auto", "fast", "direct"}
         "fast" (polar grids): scales and offsets on the Fourier side, at wave numbers common to all
-        scales, so that what cancels between them does so before anything else is done. "direct":
-        the sum over all nodes. "auto": fast where it applies.
+        scales, so that what cancels between them does so before anything else is done; on cartesian
+        grids with m <= 3 the sum over all nodes as :func:`reconstruct` does it. "direct": the sum
+        over all nodes. "auto": fast where it applies; on cartesian grids, where it takes fewer
+        operations.
 
     Returns
     -------
@@ -248,7 +259,7 @@ def dual_transform(
     ------
     ValueError
         If the nodes carry no weights, the activation has no values to sum directly, or "fast" is
-        asked for on a grid that is not polar or with an activation whose transform is no function,
+        asked for on plain nodes, on a polar grid with an activation whose transform is no function,
         or grows faster than 1/omega at the origin (ReLU, softplus).
 
     Notes
@@ -290,12 +301,16 @@ def dual_transform(
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
     # A transform growing like 1/omega^2 would turn the rounding of the lowest moments into output.
     has_slices = not eta.point_masses and eta.parity is not None and eta.origin_order <= 1
-    if method == "fast" and not (grid.kind == "polar" and has_slices):
+    values = as_columns(spectrum.values, 1)
+    if takes_lattice(grid, eta, x, values.shape[1], spectrum.ridgelet, method):
+        columns = lattice_dual(grid, eta, values, x, spectrum.ridgelet)
+    elif method == "fast" and not (grid.kind == "polar" and has_slices):
         raise ValueError(
             "method 'fast' needs a polar grid and an activation whose transform grows at most like "
-            f"1/|omega| at the origin, got {grid.kind} nodes and {eta.name!r} (use 'direct')"
+            "1/|omega| at the origin, or a cartesian grid in at most three variables, got "
+            f"{grid.kind} nodes in {grid.dim} and {eta.name!r} (use 'direct')"
         )
-    if method == "fast" or (method == "auto" and grid.kind == "polar" and has_slices):
+    elif method == "fast" or (method == "auto" and grid.kind == "polar" and has_slices):
         columns = _fast_dual(spectrum, eta, x)
     else:
         columns = _direct_dual(spectrum, eta, x, weights)
@@ -331,7 +346,7 @@ def _direct_dual(spectrum: Spectrum, eta: Activation, x: NDArray, weights: NDArr
     c = as_columns(spectrum.values, 1) * weights[:, None]
     seen = not grid.half or spectrum.ridgelet.parity == eta.parity
     columns = np.zeros((len(x), c.shape[1]))
-    if seen and eta.parity is not None:
+    if seen and (eta.parity is not None or not grid.half):
         columns = ridge_network(eta, grid.a, grid.b, c, x)
     if grid.half and eta.polynomial:
         # eta = p + (a part of one parity): p z^i has the parity of i.

@@ -18,6 +18,7 @@ from ridgeflow.errors import AccuracyWarning, AdmissibilityError
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.relatives import as_columns
 from ridgeflow.transforms.spectrum import Spectrum
 
@@ -136,7 +137,9 @@ def project_range(
         values = np.zeros_like(spectrum.values)
     else:
         values = _projected(spectrum, eta, tol)
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
+    settings = {"activation": eta.name, "truncated": truncated}
+    history = derived("project_range", spectrum.provenance, settings=settings)
+    return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
 
 
 def project_null(
@@ -194,7 +197,9 @@ def project_null(
     """
     visible = project_range(spectrum, activation, truncated=truncated, tol=tol)
     values = spectrum.values - visible.values
-    return Spectrum(values, spectrum.grid, spectrum.ridgelet)
+    settings = {"activation": _activation(activation).name, "truncated": truncated}
+    history = derived("project_null", spectrum.provenance, settings=settings)
+    return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
 
 
 def minimum_norm(

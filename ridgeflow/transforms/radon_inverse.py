@@ -121,21 +121,22 @@ def dual_radon(
     if np.iscomplexobj(columns):
         columns = np.concatenate([columns.real, columns.imag], axis=2)
     coefficients = _local_polynomials(columns.astype(np.float64)) * area[:, None, None, None]
-    out = np.zeros((len(x), columns.shape[2]))
+    sums = np.zeros((columns.shape[2], len(x)))
     # Beyond the offsets the profile is zero, as in two cells of zeros on both sides.
     pad = [(0, 0), (1, 1), (0, 0), (0, 0)]
     parallel_for(
-        sum_profiles,
+        sum_profiles(coefficients.shape[3]),
         len(x),
-        x.astype(np.float64),
+        np.ascontiguousarray(x.T, dtype=np.float64),
         u,
         np.zeros(len(u)),
         float(p[0]) - spacing,
         spacing,
         np.ascontiguousarray(np.pad(coefficients, pad)),
-        out,
+        sums,
         grain=max(1, 20000 // len(u)),
     )
+    out = np.ascontiguousarray(sums.T)
     if np.iscomplexobj(given):
         half = out.shape[1] // 2
         out = out[:, :half] + 1j * out[:, half:]

@@ -22,6 +22,7 @@ from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.error_budget import ErrorBudget, ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.ridgelet import backproject, ridgelet_transform
 
 __all__ = ["IntegralRepresentation", "localise", "sample_localised"]
@@ -241,7 +242,15 @@ class IntegralRepresentation:
             )
 
         parts = list(representations)
-        blended.spectrum = replace(first.spectrum, values=mix([r.spectrum.values for r in parts]))
+        blended.spectrum = replace(
+            first.spectrum,
+            values=mix([r.spectrum.values for r in parts]),
+            provenance=derived(
+                "blend",
+                *(r.spectrum.provenance for r in parts),
+                settings={"weights": [float(w) for w in weights]},
+            ),
+        )
         blended.affine = AffinePart(
             mix([r.affine.matrix for r in parts]), mix([r.affine.offset for r in parts])
         )

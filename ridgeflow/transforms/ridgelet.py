@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
-from ridgeflow.closed_forms import ridgelet_gaussian_mixture
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -18,19 +16,30 @@ from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.backprojection import Backprojection
+from ridgeflow.transforms.backprojection import Backprojection, total_of
+from ridgeflow.transforms.cartesian import (
+    has_lattice,
+    lattice_dual,
+    lattice_transform,
+    takes_lattice,
+    transform_pays,
+)
+from ridgeflow.transforms.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.transforms.diagnostics import field_record
 from ridgeflow.transforms.direct import direct_transform, network_sum
+from ridgeflow.transforms.exact import exact_transform
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.slices import FourierSlices, fourier_slices, scattered_slices
+from ridgeflow.transforms.grid_choice import warn_of_lost_energy
+from ridgeflow.transforms.provenance import transformed
+from ridgeflow.transforms.scattered import sample_spectrum
+from ridgeflow.transforms.slices import FourierSlices, fourier_slices
+from ridgeflow.transforms.smoothed import SmoothedSamples, with_energy
 from ridgeflow.transforms.spectrum import Spectrum
+from ridgeflow.transforms.spectrum_profiles import spectrum_profiles
 
-__all__ = ["backproject", "reconstruct", "ridgelet_transform"]
+__all__ = ["backproject", "prepared", "reconstruct", "ridgelet_transform", "shaped", "within"]
 
 Field = GridField | SampleField | GaussianMixture
-
-# Contributions to a profile below this share of the largest are rounding noise.
-_NOISE = 1e-14
 
 
 def ridgelet_transform(
@@ -40,6 +49,7 @@ def ridgelet_transform(
     *,
     method: str = "auto",
     tol: float = 1e-8,
+    bandwidth: float | None = None,
 ) -> Spectrum:
     r"""Ridgelet transform :math:`R[f;\psi](a,b) = \int f(x)\,\overline{\psi(a\cdot x - b)}\,dx`.
 
@@ -47,7 +57,9 @@ def ridgelet_transform(
     ----------
     field : GridField, SampleField or GaussianMixture
         f. A mixture stands for its density; samples for the measure
-        :math:`\sum_i w_i f(x_i)\delta_{x_i}`.
+        :math:`\sum_i w_i f(x_i)\delta_{x_i}`, smoothed where a bandwidth is given. A measure has
+        energy at every wave number: what is reconstructed of it follows the scales of the grid, and
+        has no error budget.
     ridgelet : Ridgelet
         :math:`\psi`, of the field's dimension.
     grid : ParameterGrid or (a, b)
@@ -56,10 +68,15 @@ def ridgelet_transform(
         "exact": the closed form of Gaussian mixtures. "slice": for gridded fields and samples on
         polar grids, :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
         \overline{\hat\psi(\omega)}\,e^{i\omega b}\,d\omega`, one Fourier series in b per scale,
-        whose period exceeds the extent of field and ridgelet at that scale. "direct": the sum over
-        samples, the reference for all others. "auto" takes the first that applies.
+        whose period exceeds the extent of field and ridgelet at that scale; on cartesian grids with
+        m <= 3 the same for all nodes at once, equal to the direct sum. "direct": the sum over
+        samples, the reference for all others. "auto" takes the first that applies; on cartesian
+        grids, what takes fewer operations.
     tol : float
         Error of the values relative to their maximum.
+    bandwidth : float, optional
+        For samples only, in the unit of x: f is the measure smoothed by a Gaussian of this standard
+        deviation, as for :func:`radon`, a function with an error budget.
 
     Returns
     -------
@@ -71,7 +88,8 @@ def ridgelet_transform(
     TypeError
         If the field is of another kind.
     ValueError
-        If the ridgelet has another dimension than the field, or the method does not apply.
+        If the ridgelet has another dimension than the field, the method does not apply, or a
+        bandwidth comes with another field than samples.
     MemoryBudgetError
         If the spectrum does not fit the memory budget.
 
@@ -88,7 +106,9 @@ def ridgelet_transform(
     :func:`admissible_ridgelet`). "direct": rounding, for the measure that the samples are.
 
     **Cost.** "exact": O(P K). "slice": one product of a (U, n) by an (n, n_k) matrix per scale, and
-    an FFT per direction and scale. "direct": O(P N).
+    an FFT per direction and scale (scattered samples: O(N U m) and O(P log P)); on cartesian grids
+    O(L P) and a transform of the samples for each of about L = max :math:`|a\cdot x - b|` waves.
+    "direct": O(P N).
 
     See Also
     --------
@@ -129,60 +149,68 @@ def ridgelet_transform(
             )
     positive(tol, "tol")
     one_of(method, "method", ("auto", "exact", "slice", "direct"))
-    by_slices = isinstance(field, (GridField, SampleField)) and grid.kind == "polar"
-    if method == "auto":
-        exact = isinstance(field, GaussianMixture)
-        method = "exact" if exact else "slice" if by_slices else "direct"
-    if method == "exact" and not isinstance(field, GaussianMixture):
+    source = with_energy(field, bandwidth)
+    closed = isinstance(source, (GaussianMixture, SmoothedSamples))
+    by_slices = not isinstance(field, GaussianMixture) and (
+        grid.kind == "polar" or (has_lattice(grid) and not closed)
+    )
+    if method == "auto" and closed and not by_slices:
+        method = "exact"
+    elif method == "auto":
+        pays = by_slices and (
+            grid.kind == "polar" or transform_pays(field, ridgelet, grid, tol)  # type: ignore[arg-type]
+        )
+        method = "slice" if pays else "direct"
+    if method == "exact" and not closed:
         raise ValueError(
-            f"method 'exact' needs a GaussianMixture, got {type(field).__name__} "
-            "(use 'slice' or 'direct')"
+            "method 'exact' needs a GaussianMixture, or samples with a bandwidth, got "
+            f"{type(field).__name__} (use 'slice' or 'direct')"
         )
     if method == "slice" and not by_slices:
         raise ValueError(
-            "method 'slice' needs a GridField or a SampleField on a polar grid, got "
-            f"{type(field).__name__} on {grid.kind} nodes (use 'auto')"
+            "method 'slice' needs a GridField or a SampleField on a polar grid, or on a cartesian "
+            f"one in at most three variables, got {type(field).__name__} on {grid.kind} nodes in "
+            f"{grid.dim} (use 'auto')"
         )
-    if method == "direct" and isinstance(field, GaussianMixture):
+    if method == "direct" and closed:
+        what = "a bandwidth" if bandwidth is not None else "a GaussianMixture"
         raise ValueError(
-            "method 'direct' needs samples, got a GaussianMixture (use 'exact', or sample its "
-            "density with GridField.from_function(law.pdf, axes))"
+            f"method 'direct' needs samples as they are, got {what} (use 'exact', or sample the "
+            "density of a law with GridField.from_function(law.pdf, axes))"
         )
     components = int(np.prod(field.component_shape))
+    if not isinstance(field, GaussianMixture) and np.iscomplexobj(field.values):
+        components *= 2
+    # Polar grids are walked by direction, scale and offset; on others methods list their nodes.
+    listed = grid.kind != "polar" and method != "slice"
+    listed = listed or (method == "exact" and bandwidth is not None)
     fits_in_memory(
-        8.0 * grid.size * (components + (0 if method == "slice" else field.dim + 2)),
+        8.0 * grid.size * (components + (field.dim + 2 if listed else 0)),
         f"a spectrum of {grid.size} nodes",
         "take fewer directions, scales or offsets, or raise memory_budget",
     )
-    if isinstance(field, GaussianMixture):
-        values = ridgelet_gaussian_mixture(
-            grid.a,
-            grid.b,
-            ridgelet,
-            field.weights,
-            field.means,
-            field.covariances,
-        )
-        slices = (
-            fourier_slices(field, grid.directions, grid.center, tol)
-            if grid.kind == "polar"
-            else None
-        )
-    elif method == "direct":
-        values, slices = direct_transform(field, ridgelet, grid), None
-    elif isinstance(field, SampleField):
+    slices = None
+    if isinstance(source, (GaussianMixture, SmoothedSamples)) and method == "exact":
+        values = exact_transform(source, ridgelet, grid)
+        if grid.kind == "polar":
+            slices = fourier_slices(source, grid.directions, grid.center, tol)
+    elif isinstance(source, (GridField, SampleField)) and method == "direct":
+        values = direct_transform(source, ridgelet, grid)
+    elif isinstance(source, (GridField, SampleField)) and grid.kind == "cartesian":
+        values = _as_field(lattice_transform(source, ridgelet, grid, tol), source)
+    elif isinstance(source, SampleField):
         # Point masses have no decay of their own to tell the accuracy of a reconstruction from.
-        band = float(grid.scales[-1]) * ridgelet.bandlimit(1e-2 * tol)
-        sampled = scattered_slices(field, grid.directions, grid.center, 0.1 * tol, band)
-        values = _as_field(_from_slices(sampled, ridgelet, grid, tol), field)
-        slices = None
+        values = sample_spectrum(source, ridgelet, grid, tol)
     else:
-        slices = fourier_slices(field, grid.directions, grid.center, tol)
+        slices = fourier_slices(source, grid.directions, grid.center, tol)
         values = _from_slices(slices, ridgelet, grid, tol)
-        values = _as_field(values, field)
+    if isinstance(source, SmoothedSamples):
+        values = _as_field(values, source.samples)
+    elif isinstance(source, GridField) and slices is not None:
+        values = _as_field(values, source)
     record = None
-    if slices is not None:
-        record = field_record(field, slices, values, ridgelet, grid, tol)  # type: ignore[arg-type]
+    if slices is not None and not isinstance(source, SampleField):
+        record = field_record(source, slices, values, grid, tol)
         if record.sampling > max(tol, 1e-6):
             warnings.warn(
                 f"the samples of the field leave a relative L2 error of {record.sampling:.1e}: its "
@@ -191,7 +219,7 @@ def ridgelet_transform(
                 AccuracyWarning,
                 stacklevel=2,
             )
-    return Spectrum(values, grid, ridgelet, record)
+    return Spectrum(values, grid, ridgelet, record, transformed(field, method, tol, bandwidth))
 
 
 def _as_field(columns: NDArray, field: GridField | SampleField) -> NDArray:
@@ -233,23 +261,13 @@ def _from_slices(
     return values
 
 
-@lru_cache(maxsize=64)
-def _response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
-    """Radius beyond which the correlation of ridgelet and activation is below 1e-12 of its maximum.
-
-    At most 200: the slowly decaying correlations of non-smooth pairs are cut there.
-    """
-    step, n = 0.2, 4096
-    omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * step)
-    response = np.zeros(n // 2 + 1, complex)
-    response[1:] = np.conj(ridgelet.fourier(omega)) * activation.fourier(omega)
-    profile = np.abs(np.fft.irfft(response, n=n)[: n // 2])
-    large = np.flatnonzero(profile > 1e-12 * profile.max())
-    return min(200.0, step * float(large[-1] + 1))
-
-
 def backproject(
-    spectrum: Spectrum, activation: Activation, radius: float, *, band: float | None = None
+    spectrum: Spectrum,
+    activation: Activation,
+    radius: float,
+    *,
+    band: float | None = None,
+    dual: str | CorrectedDual = "plain",
 ) -> Backprojection:
     r"""The reconstruction as one profile for each direction, valid within ``radius`` of the center.
 
@@ -267,6 +285,8 @@ def backproject(
         Where the profiles are needed.
     band : float, optional
         Wave number that the profiles resolve; by default the highest that the spectrum carries.
+    dual : {"plain", "corrected"} or CorrectedDual
+        Divide by K, or by the grid's own transfer function (see :func:`corrected_dual`).
 
     Returns
     -------
@@ -277,67 +297,22 @@ def backproject(
     ------
     AdmissibilityError
         If the pair is not admissible.
+    ValueError
+        If the corrected dual is out of reach of the grid's scales.
 
     Notes
     -----
     **Accuracy.** The integral over b is exact for spectra that decay within their offsets; profiles
-    are piecewise polynomials of degree 14, accurate to 1e-12 of their maximum.
+    are piecewise polynomials of degree 11, accurate to 1e-12 of their maximum for waves up to half
+    the band, to 6e-10 at the band.
 
-    **Cost.** An FFT per direction and scale, and one matrix product per scale.
+    **Cost.** O(P log P): an FFT per direction and scale, and six per direction.
     """
-    grid = spectrum.grid
-    constant = admissibility(activation, spectrum.ridgelet)
-    columns = _columns(spectrum.values)
-    n_directions, components = len(grid.directions), columns.shape[1]
-    limit = min(np.pi / grid.step, spectrum.ridgelet.bandlimit(1e-17))
-    extra = 0.0 if activation.point_masses else _response_radius(activation, spectrum.ridgelet)
-    parts: list[tuple[NDArray, NDArray]] = []
-    for s, rho in enumerate(grid.scales):
-        start, stop = grid.starts[s], grid.starts[s + 1]
-        gamma = columns[start:stop].reshape(n_directions, -1, components)
-        if activation.point_masses:
-            omega, response = _point_mass(gamma, grid.offsets(s), activation, grid.step)
-        else:
-            reach = rho * max(radius, grid.radius) + extra
-            half = gamma.shape[1] // 2
-            n = fast_length(2 * half + 1 + int(np.ceil(reach / grid.step)))
-            omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * grid.step)
-            omega = omega[omega <= limit]
-            plan = RowFFT(n_directions * components, n)
-            side = plan.real.reshape(n_directions, components, n)
-            side[:, :, np.arange(-half, half + 1)] = np.moveaxis(gamma, 2, 1)
-            transform = plan.forward()[:, 1 : len(omega) + 1]
-            transform = np.moveaxis(transform.reshape(n_directions, components, -1), 1, 2)
-            # (1/2 pi) * step * d omega, and twice the real part for the two signs of omega.
-            response = transform * (activation.fourier(omega) * 2 / n)[None, :, None]
-        response = response * (2 * grid.scale_weights[s] / constant)
-        parts.append((omega, response * grid.direction_weights[:, None, None]))
-    # Beyond the band of the field, and below what its values are accurate to, there is only noise.
-    record = spectrum.record
-    noise = _NOISE if record is None else max(_NOISE, 1e-3 * record.tol)
-    edge = np.inf if record is None else 1.001 * float(record.wave_numbers[-1])
-    sizes = [np.abs(response).max(axis=(0, 2)) for _, response in parts]
-    floor = noise * max((float(size.max()) for size in sizes if size.size), default=0.0)
-    waves = []
-    for rho, size, (omega, response) in zip(grid.scales, sizes, parts, strict=True):
-        large = np.flatnonzero((size > floor) & (rho * omega <= edge))
-        if len(large):
-            n = int(large[-1]) + 1
-            waves.append((rho * omega[:n], response[:, :n]))
-    highest = max((float(k[-1]) for k, _ in waves), default=1.0 / radius)
-    return Backprojection.from_waves(
-        grid.directions, grid.center, radius, waves, highest if band is None else band
+    corrected = as_dual(dual, spectrum, activation)
+    (profiles,) = spectrum_profiles(
+        spectrum, activation, radius, band=band, corrected=corrected, whole=True
     )
-
-
-def _point_mass(
-    gamma: NDArray, offsets: NDArray, activation: Activation, step: float
-) -> tuple[NDArray, NDArray]:
-    """cos and sin see one frequency: Re, resp. Im, of gamma^(1) e^{iz}."""
-    transform = step * np.einsum("b,ubc->uc", np.exp(-1j * offsets), gamma)
-    if activation.parity == "odd":
-        transform = -1j * transform
-    return np.ones(1), transform[:, None, :]
+    return profiles
 
 
 def _columns(values: NDArray) -> NDArray[np.float64]:
@@ -348,7 +323,12 @@ def _columns(values: NDArray) -> NDArray[np.float64]:
 
 
 def reconstruct(
-    spectrum: Spectrum, activation: Activation, points: ArrayLike, *, method: str = "auto"
+    spectrum: Spectrum,
+    activation: Activation,
+    points: ArrayLike,
+    *,
+    method: str = "auto",
+    dual: str | CorrectedDual = "plain",
 ) -> NDArray:
     r"""Reconstruction :math:`f(x) = \frac1K \int \gamma(a,b)\,\eta(a\cdot x - b)\,da\,db`.
 
@@ -362,9 +342,14 @@ def reconstruct(
         Where to evaluate.
     method : {"auto", "fast", "direct"}
         "fast" (polar grids): sums scales and offsets on the Fourier side into one profile for each
-        direction, the integral over b exactly. "direct": the network sum over all nodes, with the
-        kink term of non-smooth activations (see :class:`ErrorBudget`). "auto": fast where it
-        applies.
+        direction, the integral over b exactly; on cartesian grids with m <= 3 it equals the direct
+        sum to 1e-12 of :math:`\sum_j |c_j| \max|\eta|`. "direct": the network sum over all nodes,
+        with the kink term of non-smooth activations (see :class:`ErrorBudget`). "auto": fast where
+        it applies; on cartesian grids, where it takes fewer operations.
+    dual : {"plain", "corrected"} or CorrectedDual
+        "plain" divides by K; "corrected" by the discrete transfer function of the grid's scales,
+        which makes few of them exact on the field's band ("fast" alone). See
+        :func:`corrected_dual` for its options and for the amplification that it needs.
 
     Returns
     -------
@@ -375,7 +360,14 @@ def reconstruct(
     AdmissibilityError
         If K diverges or is zero.
     ValueError
-        If the nodes carry no weights, or "fast" is asked for on a grid that is not polar.
+        If the nodes carry no weights, "fast" is asked for where it does not apply, or the
+        scales do not cover the wave numbers that the corrected dual has to.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the grid loses more than 1 % of the energy of the field that was transformed; the message
+        names a grid that does not.
 
     Notes
     -----
@@ -384,11 +376,13 @@ def reconstruct(
 
     **Accuracy.** :meth:`Spectrum.error_budget`.
 
-    **Cost.** "fast": O(n U) after O(P log P); "direct": O(n P).
+    **Cost.** "fast": O(n U) after O(P log P); on cartesian grids O(L P) for about
+    :math:`L = \max|a\cdot x - b|` waves, or, for activations with a kink, :math:`O(n^{1-1/m} P)`
+    on a grid of points. "direct": O(n P).
 
     See Also
     --------
-    ridgelet_transform, ShallowNetwork.from_spectrum
+    ridgelet_transform, reconstruct_gradient, corrected_dual, ShallowNetwork.from_spectrum
 
     References
     ----------
@@ -405,24 +399,57 @@ def reconstruct(
     >>> bool(abs(error[0]) < 1e-4)
     True
     """
+    grid, psi, values = spectrum.grid, spectrum.ridgelet, _columns(spectrum.values)
+    x = as_points(points, "points", spectrum.dim)
+    if dual == "plain" and takes_lattice(grid, activation, x, values.shape[1], psi, method):
+        one_of(method, "method", ("auto", "fast", "direct"))
+        constant = admissibility(activation, psi)
+        return shaped(lattice_dual(grid, activation, values, x, psi) / constant, spectrum, x)
+    x, fast = prepared(spectrum, points, method, dual)
+    corrected = as_dual(dual, spectrum, activation)
+    warn_of_lost_energy(spectrum, activation, corrected)
+    if fast:
+        slabs = spectrum_profiles(spectrum, activation, within(spectrum, x), corrected=corrected)
+        columns = total_of(slabs, x)
+    else:
+        columns = network_sum(spectrum, activation, x, values)
+    return shaped(columns, spectrum, x)
+
+
+def prepared(
+    spectrum: Spectrum, points: ArrayLike, method: str, dual: str | CorrectedDual
+) -> tuple[NDArray, bool]:
+    """Points (n, m), and whether the fast way is taken."""
     one_of(method, "method", ("auto", "fast", "direct"))
     x = as_points(points, "points", spectrum.dim)
     polar = spectrum.grid.kind == "polar"
-    if method == "auto":
-        method = "fast" if polar else "direct"
     if method == "fast" and not polar:
         raise ValueError(
-            f"method 'fast' needs a polar grid, got {spectrum.grid.kind} nodes (use 'direct')"
+            "method 'fast' needs a polar grid (reconstruct: or a cartesian one in at most three "
+            f"variables), got {spectrum.grid.kind} nodes (use 'direct')"
         )
-    if method == "fast":
-        reach = float(np.linalg.norm(x - spectrum.grid.center, axis=1).max())
-        radius = 1.0001 * max(reach, 1e-3 * spectrum.grid.radius)
-        columns = backproject(spectrum, activation, radius)(x)
-    else:
-        columns = network_sum(spectrum, activation, x, _columns(spectrum.values))
+    if isinstance(dual, str):
+        one_of(dual, "dual", ("plain", "corrected"))
+    fast = polar and method != "direct"
+    if not (fast or (isinstance(dual, str) and dual == "plain")):
+        raise ValueError(
+            f"the corrected dual needs method 'fast' on a polar grid, got {method!r} on "
+            f"{spectrum.grid.kind} nodes (a direct sum has no wave numbers to correct)"
+        )
+    return x, fast
+
+
+def within(spectrum: Spectrum, x: NDArray) -> float:
+    """Radius about the center within which profiles are needed."""
+    farthest = float(np.linalg.norm(x - spectrum.grid.center, axis=1).max())
+    return 1.0001 * max(farthest, 1e-3 * spectrum.grid.radius)
+
+
+def shaped(columns: NDArray, spectrum: Spectrum, x: NDArray) -> NDArray:
+    """Real columns (n, C) as values (n,) or (n, k) of the spectrum's own type."""
     if np.iscomplexobj(spectrum.values):
         half = columns.shape[1] // 2
         columns = columns[:, :half] + 1j * columns[:, half:]
     elif spectrum.values.dtype == np.float32 and x.dtype == np.float32:
         columns = columns.astype(np.float32)
-    return columns.reshape(len(x), *spectrum.component_shape)
+    return columns.reshape(len(columns), *spectrum.component_shape)

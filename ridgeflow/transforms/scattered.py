@@ -1,63 +1,188 @@
-"""Projections of scattered, weighted samples: project, spread onto fine offsets, transform."""
+"""Sums over scattered, weighted samples along directions: their waves, spectra and projections."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._config import get_config
-from ridgeflow._fft import RowFFT
-from ridgeflow._kernels.slices import spread_points
-from ridgeflow._parallel import parallel_for
+from ridgeflow._fft import fast_length
+from ridgeflow._kernels.spreading import add_moments, gather_waves, store_offsets, waves_of_cells
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.interpolation import SemicircleKernel
 from ridgeflow.transforms.slice_stages import RadialStage
+from ridgeflow.transforms.wave_grid import (
+    CellWaves,
+    best_cells,
+    blocks,
+    line_buffers,
+    parts,
+    series_buffers,
+    shared_work,
+    taps,
+)
 
-__all__ = ["sample_slices", "smoothed_projections"]
+__all__ = [
+    "point_waves",
+    "sample_slices",
+    "sample_spectrum",
+    "smoothed_projections",
+    "spectrum_of_waves",
+]
 
 # Directions are taken in slabs of about this many projected samples.
 _SLAB = 1 << 23
+# Share of the tolerance for moments of cells, for interpolation between waves and for tails of the
+# ridgelet; and where its transform is cut, relative to tolerance and maximum.
+_SHARE = 0.25
+_CUT = 0.1
+
+
+def point_waves(
+    points: NDArray, columns: NDArray, directions: NDArray, waves: CellWaves
+) -> list[NDArray]:
+    r"""Waves :math:`\sum_i y_i e^{-i k_l u\cdot x_i}` on the grid, one array for each block.
+
+    points (m, N) with norms up to ``waves.radius``, columns y (C, N), directions (U, m); arrays
+    (rows, 2 columns) for ``blocks(U C)``. O(N U) and an FFT of each direction.
+    """
+    # Points come four at a time.
+    pad = [(0, 0), (0, -points.shape[1] % 4)]
+    points, columns = np.pad(points, pad), np.pad(columns, pad)
+    span = blocks(len(directions) * len(columns))
+    grids = [np.empty((waves.rows, 2 * (high - low))) for low, high in span]
+    plus, minus = waves.polynomials
+    turn = waves.turn
+    scaled = directions * (0.5 * waves.cells / waves.radius)
+    add = add_moments(waves.terms)
+
+    def work(i: int, moments: NDArray, transformed: NDArray, transform: Callable) -> None:
+        low, high = span[i]
+        for first in range(low, high, waves.lines):
+            last = min(first + waves.lines, high)
+            # Rounding may carry a point beyond the last cell.
+            shape = (0.5 * waves.cells, waves.cells + 1)
+            add(first, last, points, columns, scaled, *shape, moments)
+            transform()
+            some = (transformed, plus, minus, turn, waves.margin, first - low, grids[i])
+            waves_of_cells(0, last - first, *some)
+
+    shared_work(len(span), lambda: line_buffers(waves, backward=False), work)
+    return grids
+
+
+def spectrum_of_waves(
+    grids: list[NDArray],
+    waves: CellWaves,
+    reach: float,
+    ridgelet: Ridgelet,
+    grid: ParameterGrid,
+    scale: int,
+    tol: float,
+    components: NDArray,
+    values: NDArray,
+) -> None:
+    r"""One scale :math:`\frac1{2\pi}\int \hat f(\omega\rho u)\,\overline{\hat\psi(\omega)}
+    e^{i\omega b} d\omega` from the waves of a field about the grid's center.
+
+    ``reach``: radius of the field; values (U, 2 half + 1, k) are written, component c of the field
+    into column components[c].
+    """
+    rho, half, step = float(grid.scales[scale]), int(grid.half_counts[scale]), grid.step
+    # The period holds what offsets see of the field and of the ridgelet's tail.
+    outer = half + int(np.ceil((rho * reach + ridgelet.decay_radius(_SHARE * tol)) / step)) + 1
+    n = fast_length(max(2 * half + 1, outer))
+    spacing = 2 * np.pi / (n * step)
+    highest = min(ridgelet.bandlimit(_CUT * tol), waves.highest / rho)
+    omega = spacing * np.arange(int(highest / spacing) + 1)
+    factor = parts(np.conj(ridgelet.fourier(omega)) / (n * step))
+    tables = [(piece, *waves.weights(rho * omega[piece])) for piece in waves.pieces(len(omega))]
+    span = blocks(len(values) * len(components))
+
+    def work(i: int, side: NDArray, series: NDArray, transform: Callable) -> None:
+        low, high = span[i]
+        for piece, first, weights in tables:
+            lowest = (factor[piece], piece.start, n, side)
+            gather_waves(0, high - low, grids[i], first, weights, *lowest)
+        transform()
+        store_offsets(low, high, series, half, components, values)
+
+    width = span[0][1]
+    shared_work(len(span), lambda: series_buffers(width, n, backward=True), work)
+
+
+def sample_spectrum(
+    field: SampleField, ridgelet: Ridgelet, grid: ParameterGrid, tol: float
+) -> NDArray:
+    """Ridgelet transform of point masses on a polar grid: (P,) or (P, k).
+
+    The error is about ``tol`` relative to the maximum. Directions are taken in slabs, whose waves
+    take at most an eighth of the memory budget.
+    """
+    values, columns = field.values, field.weights * field.values.T
+    complex_values = np.iscomplexobj(values)
+    single = field.points.dtype == np.float32 and values.dtype in (np.float32, np.complex64)
+    real = np.float32 if single else np.float64
+    columns = columns.reshape(-1, len(values))
+    n_values = len(columns)
+    if complex_values:
+        columns = np.concatenate([columns.real, columns.imag])
+    columns = np.ascontiguousarray(columns, dtype=np.float64)
+    # Real and imaginary part of a component lie side by side in the result.
+    order = np.arange(2 * n_values).reshape(-1, 2).T.ravel() if complex_values else None
+    components = np.arange(n_values) if order is None else order
+    points = np.ascontiguousarray(field.points.T, dtype=np.float64) - grid.center[:, None]
+    reach = float(np.sqrt(np.einsum("di,di->i", points, points).max()))
+    band = float(grid.scales[-1]) * ridgelet.bandlimit(_CUT * tol)
+    error = max(_SHARE * tol, 1e-15)
+    size = np.abs(ridgelet.fourier(np.linspace(0, 1, 64) * band / grid.scales[-1]))
+    terms, phase = best_cells(error, len(values), reach * band, size / size.max())
+    radius = max(reach * (1 + 1e-12), 1 / band)
+    waves = CellWaves.for_band(radius, band, terms, phase, taps(error))
+    out = np.empty((grid.size, len(columns)), dtype=real)
+    per_direction = 16 * waves.rows * len(columns)
+    slab = max(1, get_config().memory_budget // (8 * per_direction))
+    for start in range(0, len(grid.directions), slab):
+        u = grid.directions[start : start + slab]
+        grids = point_waves(points, columns, u, waves)
+        for s in range(len(grid.scales)):
+            part = out[grid.starts[s] : grid.starts[s + 1]]
+            part = part.reshape(len(grid.directions), -1, len(columns))[start : start + slab]
+            spectrum_of_waves(grids, waves, reach, ridgelet, grid, s, tol, components, part)
+    if complex_values:
+        out = out.view(np.complex64 if single else np.complex128)
+    return out.reshape(-1, *field.component_shape)
 
 
 def sample_slices(
-    points: NDArray,
-    columns: NDArray,
-    directions: NDArray,
-    step: float,
-    n: int,
-    tol: float,
+    points: NDArray, columns: NDArray, directions: NDArray, step: float, n: int, tol: float
 ) -> NDArray:
     r"""Slices :math:`\sum_i y_i e^{-i k_l u\cdot x_i}`, :math:`k_l = l\,\text{step}`, l = 0..n.
 
-    points (N, m) with :math:`|u\cdot x_i| < \pi/\text{step}`, columns y (N, C), directions (U, m);
-    returns (U, C, n + 1) complex, relative error about ``tol``. O(U (N w + n log n)).
+    points (N, m) with norms up to :math:`\pi/\text{step}`, columns y (N, C), directions (U, m);
+    returns (U, C, n + 1) complex, relative error about ``tol``. O(U (N + n log n)).
     """
-    kernel = SemicircleKernel.for_tolerance(tol)
-    length = kernel.length(2 * n + kernel.width)
-    components = columns.shape[1]
-    factor = 1 / kernel.transform(np.arange(n + 1) / length)
-    # Points fill one period about 0; a margin of the kernel's width on both sides catches its ends.
-    margin = kernel.width
-    per_step = step * length / (2 * np.pi)
-    low = -(length // 2 + margin) / per_step
-    out = np.empty((len(directions), components, n + 1), complex)
-    rows = max(1, min(len(directions), _SLAB // max(1, len(points))))
-    phase = np.exp(1j * np.pi * (2 * (length // 2) / length) * np.arange(n + 1)) * factor
-    for start in range(0, len(directions), rows):
-        u = directions[start : start + rows]
-        fine = np.zeros((len(u), components, length + 2 * margin))
-        projected = np.ascontiguousarray(u @ points.T)
-        parallel_for(
-            spread_points, len(u), projected, columns, low, per_step, kernel.polynomials, fine
+    radius = np.pi / step
+    farthest = float(np.sqrt(np.einsum("id,id->i", points, points).max()))
+    if farthest > radius:
+        raise ValueError(
+            f"`points` must lie within half the period, {radius:.6g}, got one at {farthest:.6g} "
+            "(take a smaller step)"
         )
-        plan = RowFFT(len(u) * components, length)
-        real = plan.real.reshape(len(u), components, length)
-        real[:] = fine[..., margin:-margin]
-        real[..., -margin:] += fine[..., :margin]
-        real[..., :margin] += fine[..., -margin:]
-        spectrum = plan.forward().reshape(len(u), components, -1)
-        out[start : start + rows] = spectrum[..., : n + 1] * phase
-    return out
+    terms, phase = best_cells(tol, len(points), radius * n * step)
+    # The grid of waves is twice as fine as the period of the slices asks for.
+    waves = CellWaves.for_band(radius, n * step, terms, phase, 0)
+    turned = np.ascontiguousarray(points.T, dtype=np.float64)
+    grids = point_waves(turned, np.ascontiguousarray(columns.T), directions, waves)
+    out = np.empty((len(directions) * columns.shape[1], n + 1), complex)
+    rows = waves.margin + 2 * np.arange(n + 1)
+    for (low, high), grid in zip(blocks(len(out)), grids, strict=True):
+        out[low:high] = grid.view(np.complex128)[rows].T
+    return out.reshape(len(directions), columns.shape[1], n + 1)
 
 
 def smoothed_projections(

@@ -17,22 +17,24 @@ from scipy import fft as sp_fft
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.fields.region import Region
-from ridgeflow.fields.samples import SampleField
-from ridgeflow.transforms.scattered import sample_slices
 from ridgeflow.transforms.slice_plan import SlicePlan
+from ridgeflow.transforms.smoothed import SmoothedSamples
 
 __all__ = [
     "FourierSlices",
     "ball_about",
     "fourier_slices",
     "scattered_reference",
-    "scattered_slices",
+    "soften",
 ]
 
 # Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
 # below has fallen to 1e-18.
 _LOW_OCTAVES = 60
+# The window at the end of the band of samples: where it starts to fall, and the shape parameter of
+# its Kaiser window, whose transform has sidelobes of 1e-6 beyond this many samples. A field that it
+# changes by less than the last number needs none.
+_EDGE_START, _EDGE_BETA, _FRINGE, _NO_BLUR = 0.6, 12.0, 20, 1e-12
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,19 @@ class FourierSlices:
         Highest wave number that the projections carry.
     radius : float
         Radius of the ball about c that holds the field.
+    unresolved : float
+        Relative L2 error of the samples as such: what they do not resolve, and what the window that
+        takes the band to its end costs.
+    blur : float
+        That of the window alone.
     """
 
     projections: NDArray
     offsets: NDArray
     band: float
     radius: float
+    unresolved: float = 0.0
+    blur: float = 0.0
 
     @property
     def spacing(self) -> float:
@@ -87,8 +96,12 @@ class FourierSlices:
         return k, k ** (dim - 1) * np.diff(edges) * np.einsum("u,uk->k", weights, power)
 
 
-def ball_about(field: GridField | GaussianMixture, center: NDArray, tol: float) -> float:
+def ball_about(
+    field: GridField | GaussianMixture | SmoothedSamples, center: NDArray, tol: float
+) -> float:
     """Radius of a ball about ``center`` outside of which the field is zero or below ``tol``."""
+    if isinstance(field, SmoothedSamples):
+        return field.radius(center, tol)
     if isinstance(field, GridField):
         size = np.abs(field.values).reshape(*field.shape, -1).max(axis=-1)
         square = np.zeros(field.shape)
@@ -128,6 +141,7 @@ def fourier_slices(
 
 @fourier_slices.register
 def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    field, unresolved, blur = soften(field)
     radius = ball_about(field, center, 1e-3 * tol)
     # Highest wave number of any direction: samples closer than this cannot alias.
     cell = np.abs(directions) * field.spacing
@@ -141,7 +155,68 @@ def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> Fou
         [plan.forward(np.ascontiguousarray(values[..., c])) for c in range(values.shape[-1])],
         axis=2,
     )
-    return FourierSlices(projections, offsets, band, radius)
+    return FourierSlices(projections, offsets, band, radius, unresolved, blur)
+
+
+def soften(field: GridField) -> tuple[GridField, float, float]:
+    """The field with a smooth end to its band, and the relative L2 errors of sampling as such and
+    of this window.
+
+    Samples that carry energy up to the end of their band, as those of a jump do, would ring all
+    over space; a reconstruction would carry the cut of the offsets through the ringing back into
+    the ball. A field that does not is returned as it is.
+    """
+    axes = tuple(range(field.dim))
+    values = field.values.astype(complex if np.iscomplexobj(field.values) else float)
+    shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
+    spectrum = sp_fft.fftn(values, shape, axes)
+    place, window = np.zeros(1), np.ones(1)
+    for axis, n in enumerate(shape):
+        share = np.abs(2 * np.fft.fftfreq(n)).reshape([-1 if i == axis else 1 for i in axes])
+        place = np.maximum(place, share)
+        window = window * _edge_window(share)
+    power = (np.abs(spectrum) ** 2).reshape(*shape, -1).sum(axis=-1)
+    total = float(power.sum())
+    if total == 0:
+        return field, 0.0, 0.0
+    blur = float(np.sqrt((power * (1 - window) ** 2).sum() / total))
+    error = float(np.hypot(_beyond(power, place), blur))
+    if blur < _NO_BLUR:
+        return field, error, blur
+    spectrum *= window.reshape(*shape, *(1,) * len(field.component_shape))
+    soft = sp_fft.ifftn(spectrum, axes=axes)
+    for axis, n in enumerate(shape):
+        if n > 1:
+            soft = np.roll(soft, _FRINGE, axis)
+    wider = [
+        x if len(x) == 1 else x[0] + h * (np.arange(n) - _FRINGE)
+        for x, h, n in zip(field.axes, field.spacing, shape, strict=True)
+    ]
+    return GridField(soft if np.iscomplexobj(values) else soft.real, wider), error, blur
+
+
+def _edge_window(place: NDArray) -> NDArray[np.float64]:
+    """1 up to a share of the band, falling to 0 at its end like the integral of a Kaiser window."""
+    node = np.linspace(_EDGE_START, 1.0, 2001)
+    fall = np.cumsum(np.kaiser(2001, _EDGE_BETA))
+    return np.interp(place, node, 1 - (fall - fall[0]) / (fall[-1] - fall[0]))
+
+
+def _beyond(power: NDArray, place: NDArray) -> float:
+    """Relative L2 norm of what lies beyond the band, and up to twice as much, where its images
+    meet, that was folded into it.
+
+    A power of k is continued from the energy in the last two tenths of the band.
+    """
+    total = float(power.sum())
+    last = float(power[place > 0.9].sum())
+    before = float(power[(place > 0.8) & (place <= 0.9)].sum())
+    if last <= 0:
+        return 0.0
+    # Images with jumps have the power 2; with less there is no finite energy beyond.
+    decay = max(2.0, float(np.log(max(before / last, 1.0)) / np.log(0.95 / 0.85)))
+    beyond = last * 0.95**decay / (0.1 * (decay - 1))
+    return float(np.sqrt(min(1.0, 3 * max(beyond, 0.05 * last) / total)))
 
 
 @fourier_slices.register
@@ -158,26 +233,13 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
     return _from_wave_numbers(slices.reshape(len(directions), n + 1, 1), step, radius)
 
 
-def scattered_slices(
-    field: SampleField, directions: NDArray, center: NDArray, tol: float, band: float
-) -> FourierSlices:
-    """Slices of a measure of point masses, exact for wave numbers up to ``band``.
-
-    Point masses have no band of their own: beyond ``band`` their transform is taken smoothly to 0,
-    so that the projections are smooth and fall off fast around each point.
-    """
-    points = field.points.astype(np.float64) - center
-    columns = field.values * field.weights.reshape(-1, *(1,) * (field.values.ndim - 1))
-    columns = _real_components(columns.reshape(len(points), *field.values.shape[1:]), 1)
-    radius = float(np.linalg.norm(points, axis=1).max()) + 1e-9
-    window = Region([0.0], band, 0.5 * band)
-    # The window's own transform has fallen below 1e-12 at this many of its widths.
-    period = 2 * radius + 300.0 / band
-    n = int(np.ceil(1.5 * band * period / (2 * np.pi))) + 1
-    step = 2 * np.pi / period
-    slices = sample_slices(points, columns, directions, step, n, tol)
-    slices *= window(step * np.arange(n + 1)[:, None])
-    return _from_wave_numbers(np.moveaxis(slices, 1, 2), step, radius)
+@fourier_slices.register
+def _(field: SmoothedSamples, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    radius = ball_about(field, center, 1e-3 * tol)
+    band = float(np.sqrt(2 * np.log(1e3 / tol))) / field.bandwidth
+    n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
+    slices = field.slices(directions, center, band / n, n, max(0.1 * tol, 1e-14))
+    return _from_wave_numbers(slices, band / n, radius)
 
 
 def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:

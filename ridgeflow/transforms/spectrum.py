@@ -1,38 +1,33 @@
-"""The Spectrum: a ridgelet transform on its nodes, with norm, error budget and storage."""
+"""The Spectrum: a ridgelet transform on its nodes, with norm, arithmetic and error budget."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._storage import load_archive, save_archive
 from ridgeflow._validate import as_real_array
-from ridgeflow.errors import MissingDependencyError
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.error_budget import (
-    ErrorBudget,
-    FieldRecord,
-    ball_volume,
-    discrete_transfer,
-    tail_amplification,
-)
+from ridgeflow.transforms.error_budget import ErrorBudget, FieldRecord, spectrum_budget
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.provenance import Provenance
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-__all__ = ["Spectrum", "load_spectrum"]
+    from ridgeflow.transforms.corrected_dual import CorrectedDual
+
+__all__ = ["Spectrum"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spectrum:
     r"""Ridgelet transform :math:`R[f;\psi](a_j, b_j)` on the nodes of a parameter grid.
 
@@ -46,6 +41,8 @@ class Spectrum:
         The analysing function.
     record : FieldRecord, optional
         What is known of the field; needed by :meth:`error_budget`.
+    provenance : Provenance, optional
+        Which field it is of, how it was computed, and what was done with it since.
 
     Raises
     ------
@@ -54,7 +51,12 @@ class Spectrum:
 
     See Also
     --------
-    ridgelet_transform, reconstruct
+    ridgelet_transform, reconstruct, linear_combination, inner_product
+
+    Notes
+    -----
+    Spectra on one grid with one ridgelet form a linear space: ``s + t``, ``s - t``, ``-s``,
+    ``c * s`` and ``s / c`` are spectra, of the same combination of fields.
 
     References
     ----------
@@ -68,12 +70,24 @@ class Spectrum:
     >>> s = rf.ridgelet_transform(law, rf.Ridgelet(2, 2), (np.ones((3, 2)), np.zeros(3)))
     >>> s.values.shape
     (3,)
+    >>> print(2 * s)
+    <Spectrum: 3 nodes, float64
+      grid      plain nodes, m = 2
+      ridgelet  Ridgelet(dim=2, order=2)
+      field     GaussianMixture, m = 2, 1 component (...)
+      steps     ridgelet_transform(method='exact', tol=1e-08)
+                linear_combination(coefficients=[2])
+      version   ...>
     """
 
     values: NDArray
     grid: ParameterGrid
     ridgelet: Ridgelet
     record: FieldRecord | None = None
+    provenance: Provenance | None = None
+
+    # NumPy scalars would otherwise take a spectrum for an array of objects.
+    __array_ufunc__ = None
 
     def __post_init__(self) -> None:
         values = as_real_array(self.values, "values", ndim=(1, 2), allow_complex=True)
@@ -167,20 +181,26 @@ class Spectrum:
         power = np.abs(self.values.reshape(len(weights), -1)) ** 2
         return float(np.sqrt(weights @ power.sum(axis=1)))
 
-    def error_budget(self, activation: Activation) -> ErrorBudget:
-        r"""Estimate the relative L2 error of ``reconstruct`` with this activation, by source.
+    def error_budget(
+        self, activation: Activation, *, dual: str | CorrectedDual = "plain"
+    ) -> ErrorBudget:
+        r"""Estimate the error of ``reconstruct`` with this activation, by source.
 
-        The discrete transfer function T of the grid's scales is known exactly, so that truncation
-        and quadrature are :math:`\|(K_A/K - 1)\hat f\|/\|\hat f\|` and
-        :math:`\|(T - K_A)\hat f\|/(K\|\hat f\|)`, to which the tails cut off at the ends of the
-        offsets are added. The error of the directions was measured when the spectrum was computed,
+        In L2 over the ball that the grid covers, relative to the field. The discrete transfer
+        function T of the grid's scales is known exactly, so that truncation and quadrature are the
+        norms of :math:`(K_A/K - 1)\hat f` and :math:`(T - K_A)\hat f/K`, to which are added what is
+        cut off at the ends of the offsets, as far as the activation carries it, and what their step
+        does not resolve. The error of the directions was measured when the spectrum was computed,
         by backprojecting the exact profiles at points where the field is known; that of sampling
-        from the energy near the highest wave number of the samples.
+        is extrapolated from the energy near the highest wave number of the samples.
 
         Parameters
         ----------
         activation : Activation
             Of the reconstruction.
+        dual : {"plain", "corrected"} or CorrectedDual
+            Of the reconstruction. The corrected dual has no error of scales on its band; its
+            ``largest`` amplification multiplies the errors of the offsets.
 
         Returns
         -------
@@ -191,91 +211,77 @@ class Spectrum:
         AdmissibilityError
             If the pair is not admissible.
         ValueError
-            If the grid is not polar, or the spectrum was not computed from a field.
+            If the grid is not polar, the spectrum was not computed from a field that has an energy
+            (a measure of point masses has none), or the corrected dual is out of reach.
 
         Notes
         -----
-        **Cost.** One evaluation of the kernel for each wave number and scale.
+        **Accuracy.** Measured over a bank of fields, activations and dimensions: never below a
+        third of the true error, and above ten times it in less than one case of a hundred.
+
+        **Cost.** One evaluation of the kernel for each wave number and scale, and one pass over the
+        values.
         """
+        from ridgeflow.transforms.corrected_dual import as_dual
+
         self._need_polar("error_budget")
-        record = self.record
-        if record is None:
+        if self.record is None:
             raise ValueError(
                 "the error budget needs the energy of the field, got a spectrum without record "
-                "(compute it with ridgelet_transform from a GridField or a GaussianMixture)"
+                "(compute it with ridgelet_transform from a GridField or a GaussianMixture, or "
+                "from samples with a bandwidth)"
             )
-        constant = admissibility(activation, self.ridgelet)
-        k, energy = record.wave_numbers, record.energy
-        total_energy = float(energy.sum())
-        if total_energy == 0:
-            return ErrorBudget(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        kept = transfer_function(
-            activation,
-            self.ridgelet,
-            k,
-            a_max=float(self.grid.scales[-1]),
-            # A single frequency meets the lowest wave numbers by its quadrature, not by a cut.
-            a_min=0.0 if activation.point_masses else float(self.grid.scales[0]),
-        )
+        return spectrum_budget(self, activation, as_dual(dual, self, activation))
 
-        def weighted(factor: NDArray) -> float:
-            return float(np.sqrt((factor**2 @ energy) / total_energy))
-
-        truncation = weighted(kept / constant - 1)
-        if activation.point_masses:
-            quadrature = max(record.single_frequency - truncation - record.directions, 0.0)
-        else:
-            realised = discrete_transfer(self.grid, activation, self.ridgelet, k)
-            quadrature = weighted((realised - kept) / constant)
-        quadrature += record.offsets * tail_amplification(
-            activation, self.ridgelet, self.grid.margin
-        )
-        total = truncation + quadrature + record.directions + record.sampling
-        return ErrorBudget(
-            total,
-            truncation,
-            quadrature,
-            record.directions,
-            record.sampling,
-            self._kink(activation, constant, record.norm),
-        )
-
-    def _kink(self, activation: Activation, constant: float, field_norm: float) -> float:
-        # The sum over offsets b_k of gamma(b_k) eta(z - b_k) differs from the integral by images of
-        # eta at the frequencies 2 pi l/step: a term gamma(z) * sum_l eta^(2 pi l/step) e^{...}. Its
-        # phases are incoherent between directions and scales where rho * radius exceeds the step.
+    def __repr__(self) -> str:
         grid = self.grid
-        if activation.point_masses:
-            return 0.0
-        order = np.arange(1, 200)
-        image = np.abs(activation.fourier(2 * np.pi * order / grid.step)) ** 2
-        rms = float(np.sqrt(2 * image.sum()))
-        square = 0.0
-        for s, rho in enumerate(grid.scales):
-            power = np.abs(self.at_scale(s).reshape(len(grid.directions), -1)) ** 2
-            weight = 2 * grid.direction_weights * grid.scale_weights[s]
-            # Mean over the chord of each direction of |gamma|^2, times the volume of the ball.
-            mean = power.sum(axis=1) * grid.step / (2 * rho * grid.radius + 2 * grid.margin)
-            coherent = min(1.0, grid.step / (rho * grid.radius))
-            square += float((weight**2) @ mean)
-            square += coherent * float(weight @ np.sqrt(mean)) ** 2
-        volume = ball_volume(grid.dim, grid.radius)
-        return float(2 * rms * np.sqrt(square * volume) / (abs(constant) * field_norm))
+        rows = [("grid", _grid_words(grid)), ("ridgelet", str(self.ridgelet))]
+        history = self.provenance
+        if history is None:
+            rows.append(("field", "not recorded"))
+        else:
+            for origin in history.fields[:4]:
+                rows.append(("field", f"{origin.describe()} ({origin.digest[:8]})"))
+            if len(history.fields) > 4:
+                rows.append(("", f"and {len(history.fields) - 4} more"))
+            steps = history.steps
+            if len(steps) > 6:
+                steps = (*steps[:2], f"... {len(steps) - 5} more ...", *steps[-3:])
+            rows += [("steps" if i == 0 else "", step) for i, step in enumerate(steps)]
+            rows.append(("version", history.version))
+        components = f" x {self.values.shape[1]} components" if self.component_shape else ""
+        head = f"<Spectrum: {grid.size} nodes{components}, {self.values.dtype}"
+        return "\n".join([head, *(f"  {name:8s}  {text}" for name, text in rows)]) + ">"
 
-    @cached_property
-    def _records(self) -> dict[str, Any]:
-        record = self.record
-        if record is None:
-            return {}
-        return {
-            "field": record.kind,
-            "tol": record.tol,
-            "norm": record.norm,
-            "directions": record.directions,
-            "single_frequency": record.single_frequency,
-            "sampling": record.sampling,
-            "offsets": record.offsets,
-        }
+    def __add__(self, other: Spectrum) -> Spectrum:
+        return self._combined(1.0, 1.0, other) if isinstance(other, Spectrum) else NotImplemented
+
+    def __sub__(self, other: Spectrum) -> Spectrum:
+        return self._combined(1.0, -1.0, other) if isinstance(other, Spectrum) else NotImplemented
+
+    def __neg__(self) -> Spectrum:
+        return self._combined(-1.0)
+
+    def __mul__(self, factor: complex) -> Spectrum:
+        return self._combined(factor) if _is_number(factor) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: complex) -> Spectrum:
+        if not _is_number(divisor):
+            return NotImplemented
+        if divisor == 0:
+            raise ZeroDivisionError("a spectrum must be divided by a number other than 0, got 0")
+        return self._combined(1 / divisor)
+
+    def _combined(
+        self, factor: complex, other_factor: complex = 0.0, other: Spectrum | None = None
+    ) -> Spectrum:
+        from ridgeflow.transforms.calculus import linear_combination
+
+        if other is None:
+            return linear_combination([self], [factor])
+        return linear_combination([self, other], [factor, other_factor])
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the spectrum to a ``.npz`` file; an interrupted save leaves an old file whole.
@@ -294,59 +300,102 @@ class Spectrum:
         --------
         load_spectrum
         """
-        grid = self.grid
-        arrays: dict[str, NDArray] = {"values": self.values}
-        header: dict[str, Any] = {"grid": grid.kind, "ridgelet": self.ridgelet.to_dict()}
-        if grid.kind == "polar":
-            header |= {"radius": grid.radius, "step": grid.step, "margin": grid.margin}
-            for name in ("directions", "direction_weights", "scales", "scale_weights", "center"):
-                arrays[name] = getattr(grid, name)
-        elif grid.kind == "cartesian":
-            arrays |= {f"axis{i}": axis for i, axis in enumerate(grid.axes)}
-        else:
-            arrays |= {"a": grid.a, "b": grid.b}
-        if self.record is not None:
-            header["record"] = self._records
-            arrays["wave_numbers"] = self.record.wave_numbers
-            arrays["energy"] = self.record.energy
-        save_archive(path, "spectrum", header, arrays)
+        from ridgeflow.transforms.spectrum_storage import save_spectrum
 
-    def to_xarray(self) -> xarray.Dataset:
-        """The spectrum as a labelled dataset: values over nodes, with a, b and weights.
+        save_spectrum(self, path)
+
+    def to_xarray(self, *, layout: str = "auto", split_complex: bool = True) -> xarray.Dataset:
+        """The spectrum as a labelled dataset, which netCDF and Zarr can hold.
+
+        Parameters
+        ----------
+        layout : {"auto", "padded", "ragged"}
+            Of polar grids, whose higher scales have more offsets. "padded": dimensions direction,
+            scale and offset, NaN beyond the last offset of a scale. "ragged": one dimension, node,
+            with the numbers of direction and scale of each. "auto": ragged, unless all scales have
+            as many offsets.
+        split_complex : bool
+            Whether complex values become ``values_real`` and ``values_imag``, which all formats of
+            files can hold.
 
         Returns
         -------
         xarray.Dataset
-            Variables ``values`` (node[, component]), ``a`` (node, axis), ``b`` (node) and, where
-            the
-            nodes have them, ``weights`` (node); the ridgelet is kept in the attributes.
+            ``values`` over (direction, scale, offset), over node, over (a1, ..., am, b) on a
+            cartesian grid, and over component for a vector field; quadrature weights; coordinates:
+            ``u`` and ``angle`` (degrees, m = 2) of the directions, ``scale``, ``offset`` = b - a.c
+            (c the center), or ``b`` and the number of direction and scale of each node, or the axes
+            ``a1``, ..., ``b`` of a cartesian grid, or ``a``, ``b`` of plain nodes. Attributes are
+            scalars and strings: psi, tolerance, field and its digest, method, history, versions.
 
         Raises
         ------
         MissingDependencyError
             If xarray is not installed.
-        """
-        try:
-            import xarray
-        except ImportError:
-            raise MissingDependencyError(
-                "to_xarray needs xarray: pip install 'ridgeflow[io]'"
-            ) from None
-        names = ("node", "component")[: self.values.ndim]
-        variables: dict[str, Any] = {
-            "values": (names, self.values),
-            "a": (("node", "axis"), self.grid.a),
-            "b": (("node",), self.grid.b),
-        }
-        if self.grid.weights is not None:
-            variables["weights"] = (("node",), self.grid.weights)
-        attributes = {
-            f"ridgelet_{k}": v for k, v in self.ridgelet.to_dict().items() if v is not None
-        }
-        return xarray.Dataset(variables, attrs={"grid": self.grid.kind, **attributes})
+        ValueError
+            If the layout is unknown or the grid has no choice of one.
+        MemoryBudgetError
+            If the dataset exceeds the memory budget.
 
-    def plot(self) -> matplotlib.figure.Figure:
-        """Draw the spectrum (see :func:`ridgeflow.plotting.spectrum_map`).
+        See Also
+        --------
+        Spectrum.from_xarray
+
+        Examples
+        --------
+        >>> import ridgeflow as rf
+        >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
+        >>> grid = rf.ParameterGrid.polar(1, 1, [0.5, 1.0, 2.0], 2.0, 0.5)
+        >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 2), grid)
+        >>> dict(s.to_xarray(layout="padded").sizes)["offset"]
+        49
+        """
+        from ridgeflow.transforms.spectrum_storage import to_dataset
+
+        return to_dataset(self, layout, split_complex)
+
+    @classmethod
+    def from_xarray(cls, dataset: xarray.Dataset) -> Spectrum:
+        """The spectrum that :meth:`to_xarray` described, bit by bit.
+
+        Parameters
+        ----------
+        dataset : xarray.Dataset
+            Of any layout, also read from a file. Directions, scales or a component may have been
+            selected from a padded dataset; the result is the spectrum on what is left.
+
+        Returns
+        -------
+        Spectrum
+
+        Raises
+        ------
+        ValueError
+            If it is no such dataset, lacks a part, or does not fit its grid.
+
+        Examples
+        --------
+        >>> import ridgeflow as rf
+        >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
+        >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 2), ([[1.0]], [0.5]))
+        >>> bool((rf.Spectrum.from_xarray(s.to_xarray()).values == s.values).all())
+        True
+        """
+        from ridgeflow.transforms.spectrum_storage import from_dataset
+
+        return from_dataset(dataset)
+
+    def plot(
+        self, *, component: int | None = None, directions: Sequence[int] | None = None
+    ) -> matplotlib.figure.Figure:
+        """Draw the spectrum: :func:`ridgeflow.plotting.spectrum_map` says what is drawn.
+
+        Parameters
+        ----------
+        component : int, optional
+            Component of a vector field to show.
+        directions : sequence of int, optional
+            m = 2, polar grids: numbers of the directions to show over scale and offset.
 
         Returns
         -------
@@ -356,10 +405,12 @@ class Spectrum:
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If there is no such component or direction.
         """
         from ridgeflow.plotting import spectrum_map
 
-        return spectrum_map(self)
+        return spectrum_map(self, component=component, directions=directions)
 
     def _need_polar(self, what: str) -> None:
         if self.grid.kind != "polar":
@@ -369,66 +420,18 @@ class Spectrum:
             )
 
 
-def load_spectrum(path: str | os.PathLike) -> Spectrum:
-    """Read a spectrum that :meth:`Spectrum.save` wrote.
+def _is_number(value: object) -> bool:
+    return np.ndim(value) == 0 and isinstance(value, (int, float, complex, np.number))  # type: ignore[arg-type]
 
-    Parameters
-    ----------
-    path : path-like
 
-    Returns
-    -------
-    Spectrum
-        Equal to the saved one bit by bit.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    FileFormatError
-        If the file is truncated, malformed, or holds something else.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 2), (np.ones((3, 1)), np.zeros(3)))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "s.npz")
-    ...     s.save(path)
-    ...     bool(np.array_equal(load_spectrum(path).values, s.values))
-    True
-    """
-    header, arrays = load_archive(path, "spectrum")
-    ridgelet = Ridgelet.from_dict(header["ridgelet"])
-    kind = header["grid"]
-    if kind == "cartesian":
-        axes = [arrays[f"axis{i}"] for i in range(ridgelet.dim + 1)]
-        grid = ParameterGrid.cartesian(axes[:-1], axes[-1])
-    elif kind == "nodes":
-        grid = ParameterGrid.nodes(arrays["a"], arrays["b"])
-    else:
-        grid = ParameterGrid(
-            kind="polar",
-            dim=ridgelet.dim,
-            size=len(arrays["values"]),
-            radius=header["radius"],
-            step=header["step"],
-            margin=header["margin"],
-            directions=arrays["directions"],
-            direction_weights=arrays["direction_weights"],
-            scales=arrays["scales"],
-            scale_weights=arrays["scale_weights"],
-            center=arrays["center"],
-        )
-    record = None
-    if "record" in header:
-        kept = header["record"]
-        record = FieldRecord(
-            kind=kept["field"],
-            wave_numbers=arrays["wave_numbers"],
-            energy=arrays["energy"],
-            **{k: v for k, v in kept.items() if k != "field"},
-        )
-    return Spectrum(arrays["values"], grid, ridgelet, record)
+def _grid_words(grid: ParameterGrid) -> str:
+    if grid.kind == "nodes":
+        return f"plain nodes, m = {grid.dim}"
+    if grid.kind == "cartesian":
+        sizes = " x ".join(str(len(axis)) for axis in grid.axes)
+        return f"cartesian, m = {grid.dim}: {sizes}"
+    low, high = grid.scales[0], grid.scales[-1]
+    return (
+        f"polar, m = {grid.dim}: {len(grid.directions)} directions x {len(grid.scales)} scales "
+        f"from {low:.3g} to {high:.3g}, offsets in steps of {grid.step:.3g}"
+    )
