@@ -282,6 +282,21 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         values = self._evaluate(X)
         return values[:, 0] if self._single else values
 
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination, 1 at best; the mean over outputs.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,) or (n, k)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, y, sample_weight))
+
 
 class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     r"""Classification by a shallow network: least squares onto class labels of ±1.
@@ -425,3 +440,18 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         values = self.decision_function(X)
         chosen = (values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)
         return self.classes_[chosen]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of the samples that are given their class.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, y, sample_weight))

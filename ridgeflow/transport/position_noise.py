@@ -48,7 +48,7 @@ class PositionNoiseDAE:
     :math:`\sqrt{tD}` is small against the lengths over which μ and D change. Derivatives of D in
     :meth:`velocity` and :meth:`law_rate` are central differences of order 4 (1e-9 relative).
 
-    **Cost.** ``nodes``^m densities for each point.
+    **Cost.** One density for each point and node, of which there are ``nodes`` to the power m.
 
     See Also
     --------
