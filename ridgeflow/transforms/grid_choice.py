@@ -217,7 +217,7 @@ def _few_scales(  # type: ignore[no-untyped-def]
 
     def amplification(scales: NDArray, at: NDArray) -> tuple[NDArray, ParameterGrid]:
         trial = ParameterGrid.polar(ridgelet.dim, 1, scales, radius, 1.0, margin=0.0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return constant / discrete_transfer(trial, activation, ridgelet, at), trial
 
     for per_octave in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32):
