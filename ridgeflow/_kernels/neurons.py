@@ -43,6 +43,8 @@ __all__ = [
 # Rows that share a load of the lanes, and rows that share a tile.
 _ROWS = 4
 _CHUNK = 256
+# The same where there are many sums per row: their features stay in the second-level cache.
+_MANY = 64
 # Numbers of a row of a tile, and bytes of a tile, at most: the row stays in the first-level cache,
 # the tile in the second.
 _TILE = 512
@@ -177,14 +179,17 @@ def _add_few(h, width, weights, low, sums, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_many(h, width, panel, part, sums, at):  # type: ignore[no-untyped-def]
-    """As ``_add_few`` with the weights of the tile packed as blocks, ``part`` for their results."""
-    for r in range(_ROWS):
-        h[r, width:] = 0
-    _meet(h, 0, _ROWS - 1, panel, 0, panel.shape[0], part)
-    for r in range(_ROWS):
-        for k in range(sums.shape[1]):
-            sums[at + r, k] += part[r, k]
+def _add_many(h, count, wide, panel, part, sums):  # type: ignore[no-untyped-def]
+    """Add ``count`` rows of h times a panel of weights to ``sums``, block by block of the panel."""
+    h[:, wide:] = 0
+    width = panel.shape[2]
+    for block in range(panel.shape[0]):
+        used = min(width, sums.shape[1] - block * width)
+        for first in range(0, count, _ROWS):
+            _products(h, first, len(h) - 1, panel, block, part, 0)
+            for r in range(_ROWS):
+                for k in range(used):
+                    sums[first + r, block * width + k] += part[r, k]
 
 
 @cache
@@ -227,10 +232,11 @@ def neuron_sums(code: int, source: int = SOURCE) -> Callable:
 
     def loop(start, stop, step, rows, blocks, far, weights, panels, out):  # type: ignore[no-untyped-def]
         width = blocks.shape[2]
+        many = panels.shape[0] > 0
+        group = (_MANY if many else _CHUNK) + source * 0
         z = np.empty((_ROWS, step * width), rows.dtype)
-        h = np.empty((_ROWS, step * width), rows.dtype)
-        part = np.empty((_ROWS, panels.shape[1] * width), rows.dtype)
-        group = max(_ROWS, min(_CHUNK, 2**16 // out.shape[1] // _ROWS * _ROWS)) + source * 0
+        h = np.empty((group if many else _ROWS, step * width), rows.dtype)
+        part = np.empty((_ROWS, width), rows.dtype)
         sums = np.empty((group, out.shape[1]))
         for chunk in range(start, stop, group):
             end = min(chunk + group, stop)
@@ -239,14 +245,16 @@ def neuron_sums(code: int, source: int = SOURCE) -> Callable:
                 high = min(low + step, blocks.shape[0])
                 wide = (high - low) * width
                 for first in range(chunk, end, _ROWS):
+                    at = first - chunk
+                    features = h[at : at + _ROWS] if many else h
                     _meet(rows, first, end - 1, blocks, low, high, z)
-                    _activate(code, z, h, wide)
+                    _activate(code, z, features, wide)
                     if far > 0.0:
-                        _repair(code, z, h, wide, far)
-                    if panels.shape[0] > 0:
-                        _add_many(h, wide, panels[low // step], part, sums, first - chunk)
-                    else:
-                        _add_few(h, wide, weights, low * width, sums, first - chunk)
+                        _repair(code, z, features, wide, far)
+                    if not many:
+                        _add_few(features, wide, weights, low * width, sums, at)
+                if many:
+                    _add_many(h, end - chunk, wide, panels[low // step], part, sums)
             for i in range(chunk, end):
                 for k in range(out.shape[1]):
                     out[i, k] += sums[i - chunk, k]

@@ -25,6 +25,7 @@ __all__ = ["CorrectedDual", "as_dual", "corrected_dual"]
 
 # The fade 1 - exp(-(c t)^2) of a wave number with T = t K is 1 to 1.4e-11 from c t = 5 on.
 _FADE = 5.0
+_LEAST = 1.5
 _CHUNK = 1 << 16
 # Factors are smooth functions of log k; reconstructions from one scale per octave changed by less
 # than 1e-9 when this grew to 600.
@@ -38,21 +39,21 @@ class CorrectedDual:
     Reconstruction on a grid filters :math:`\hat f(\xi)` by :math:`T(|\xi|)/K`, T the discrete
     transfer function of its scales. This dual multiplies it by
 
-    .. math:: F(k) = \frac{K}{T(k)}\Bigl(1 - e^{-(5 L T(k)/K)^2}\Bigr),
+    .. math:: F(k) = \frac{K}{T(k)}\Bigl(1 - e^{-(5 A T(k)/K)^2}\Bigr),
 
-    which is K/T, to 1.4e-11, where that is at most the limit L, and nowhere exceeds 3.2 L.
+    which is K/T, to 1.4e-11, where that is at most A, and nowhere exceeds 3.2 A. A is the largest
+    K/T on the band, or 3/2 where that is less: beyond the band there are errors to amplify, and
+    nothing else.
 
     Attributes
     ----------
-    limit : float
-        L.
     band : (float, float)
         Wave numbers on which the reconstruction is exact.
     largest : float
         The largest amplification K/T on the band: errors of the spectrum's values grow by this.
     lost : float
-        What wave numbers that would need more than the limit leave out, in L2 over the grid's ball
-        relative to the field; 0 where nothing is known of the field.
+        What wave numbers that would need more than A leave out, in L2 over the grid's ball relative
+        to the field; 0 where nothing is known of the field.
     wave_numbers, amplification : ndarray, shape (n,)
         K/T over the range of the scales, and of the field where it is known.
 
@@ -69,7 +70,6 @@ class CorrectedDual:
 
     activation: Activation
     ridgelet: Ridgelet
-    limit: float
     band: tuple[float, float]
     largest: float
     lost: float
@@ -99,7 +99,7 @@ class CorrectedDual:
         **Cost.** One value of the radial kernel for each wave number and scale.
         """
         share = _share(self._grid, self.activation, self.ridgelet, np.asarray(k, np.float64))
-        return _factor(share, self.limit)
+        return _factor(share, max(self.largest, _LEAST))
 
     def fits(self, spectrum: Spectrum, activation: Activation) -> bool:
         """Whether it was made for these scales, this ridgelet and this activation."""
@@ -138,8 +138,8 @@ def _share(
     return np.concatenate([np.zeros(0), *parts]) / constant
 
 
-def _factor(share: NDArray, limit: float) -> NDArray[np.float64]:
-    scaled = _FADE * limit * share
+def _factor(share: NDArray, largest: float) -> NDArray[np.float64]:
+    scaled = _FADE * largest * share
     safe = np.where(scaled > 0, share, 1.0)
     return np.where(scaled > 0, -np.expm1(-(scaled**2)) / safe, 0.0)
 
@@ -167,8 +167,7 @@ def corrected_dual(
     activation : Activation
         Of the reconstruction, admissible with the spectrum's ridgelet.
     limit : float
-        Largest amplification K/T that is granted, at least 1. What is amplified of wave numbers
-        that the field hardly has are errors of the values alone.
+        Largest amplification K/T that is granted on the band, at least 1.
     band : (float, float), optional
         Wave numbers that must be exact, in 1/length. By default those of the field: what is below
         and what is above counts 5e-4 of it each, in L2 over the grid's ball. Where nothing is known
@@ -251,22 +250,22 @@ def corrected_dual(
         # The wave number that needs least is always there, if not within the limit.
         inside = np.append(k[share * limit >= 1], k[int(np.argmax(share))])
         low, high = float(inside.min()), float(inside.max())
-    lost = 0.0
-    if record is not None:
-        missing = _share(grid, activation, ridgelet, record.wave_numbers)
-        lost = local_norm(record, grid, np.exp(-((_FADE * limit * missing) ** 2)))
     tried = np.geomspace(low, max(high, low * (1 + 1e-12)), 400)
     on_band = _share(grid, activation, ridgelet, tried)
     _require_cover(tried, on_band, limit, peak)
+    largest = float(1 / on_band.min())
+    lost = 0.0
+    if record is not None:
+        missing = _share(grid, activation, ridgelet, record.wave_numbers)
+        lost = local_norm(record, grid, np.exp(-((_FADE * max(largest, _LEAST) * missing) ** 2)))
     k = np.unique(np.concatenate([k, tried]))
     with np.errstate(divide="ignore"):
         amplification = 1 / _share(grid, activation, ridgelet, k)
     return CorrectedDual(
         activation,
         ridgelet,
-        limit,
         (low, high),
-        float(1 / on_band.min()),
+        largest,
         lost,
         k,
         amplification,

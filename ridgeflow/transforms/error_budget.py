@@ -38,7 +38,7 @@ DEFAULT_LIMIT, OUTSIDE = 10.0, 5e-4
 # of what scales then add with either sign about this share remained (measured 0.01 to 0.6).
 _LEFT = 0.3
 # What is missing at both ends may add up where it is amplified (measured 0.5 to 8).
-_BOTH_ENDS = 4.0
+_BOTH_ENDS = 2.5
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import (
-    DEFAULT_LIMIT,
     OUTSIDE,
     FieldRecord,
     discrete_transfer,
@@ -40,8 +39,9 @@ PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
 # Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
 _NOTICEABLE, _SUGGESTED = 0.01, 0.01
-# Amplification of the corrected dual that is granted between scales, and at the last wave number.
-_RIPPLE, _AT_TOP = 1.3, 4.0
+# Amplification of the corrected dual that is granted between scales, at the last wave number, and
+# at the first.
+_RIPPLE, _AT_TOP, _BELOW = 1.3, 4.0, 1.5
 
 
 def polar_grid_for(
@@ -238,7 +238,7 @@ def _few_scales(  # type: ignore[no-untyped-def]
     while count <= _OCTAVES * per_octave:
         scales = highest * ratio ** np.arange(-count, 1.0)
         needed, trial = amplification(scales, k)
-        if local_norm(record, trial, (needed > DEFAULT_LIMIT) * (k < top)) <= outside:
+        if local_norm(record, trial, (needed > _BELOW) * (k < top)) <= outside:
             return scales
         count += 1
     raise ValueError(
