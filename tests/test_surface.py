@@ -63,6 +63,8 @@ def test_unknown_names_are_refused():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_import_and_export_what_they_say(name):
+    if name.endswith("torch_modules"):
+        pytest.importorskip("torch")
     module = importlib.import_module(name)
     assert module.__doc__, "every module says in a paragraph what it is"
     for public in getattr(module, "__all__", ()):

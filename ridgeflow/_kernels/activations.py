@@ -245,7 +245,8 @@ def _silu(z):  # type: ignore[no-untyped-def]
     v = choose(below, -at_most(z, 750.0, 120.0) * s, z)
     top = v * y
     h = top + fma(top, rho, fma(v, y, -top))
-    return choose(below, h * DROP, h)
+    # Beyond these the value is z or 0 to rounding, infinity included.
+    return choose(below, choose(z < -760.0, 0.0, h * DROP), choose(z > 100.0, z, h))
 
 
 @inlined
