@@ -34,11 +34,8 @@ __all__ = [
 # its band, in L2, at either end.
 DEFAULT_LIMIT, OUTSIDE = 10.0, 5e-4
 
-# On the Fourier side frequency 0 is left out, and with it the mean of that power over the period;
-# of what scales then add with either sign about this share remained (measured 0.01 to 0.6).
-_LEFT = 0.3
-# What is missing at both ends may add up where it is amplified (measured 0.5 to 8).
-_BOTH_ENDS = 2.5
+# Places in the ball at which the response of far neurons is taken.
+_PLACES = 12
 
 
 @dataclass(frozen=True)
@@ -209,7 +206,7 @@ def spectrum_budget(
             realised = discrete_transfer(grid, activation, ridgelet, k)
             quadrature = local_norm(record, grid, (realised - kept) / constant)
     quadrature += largest * _alias(grid, record, activation, ridgelet, constant)
-    quadrature += _leak(grid, record, activation, constant, dual)
+    quadrature += _leak(grid, record, activation, ridgelet, constant, dual)
     total = truncation + quadrature + record.directions + record.sampling
     return ErrorBudget(
         total,
@@ -225,41 +222,49 @@ def _leak(
     grid: ParameterGrid,
     record: FieldRecord,
     activation: Activation,
+    ridgelet: Ridgelet,
     constant: float,
     dual: CorrectedDual | None,
 ) -> float:
     """What neurons that are missing beyond the offsets would add within the ball.
 
     All of the ball is at least the margin away from them. Where eta decays only the first of them
-    reach it; where it does not it is a power of its argument, z^(q-1)/(2 (q-1)!) with q the order
-    of its pole, and the missing sum of gamma acts at the distance of the far side of the ball.
+    reach it; where it does not, all do, with their sum.
     """
-    if activation.point_masses or activation.base == "dirac" or not record.leaks:
+    if activation.point_masses or not record.leaks:
         return 0.0
-    missing, order = np.array(record.leaks), activation.origin_order
-    if order < 1:
-        missing = np.array(record.edges)
-        height = np.abs(activation.parity_part(np.full(len(missing), grid.margin)))
-    else:
-        distance = grid.scales * grid.radius + grid.margin
-        height = _LEFT * np.abs(activation.parity_part(distance))
-        if dual is not None:
-            height = height + [
-                _amplified(activation, dual, rho, lowest)
-                for rho, lowest in zip(grid.scales, np.pi / (distance + dual.reach), strict=True)
-            ]
     weight = 2 * grid.scale_weights * float(grid.direction_weights.sum())
-    value = float((weight * missing) @ height) / abs(constant)
-    return value * float(np.sqrt(ball_volume(grid.dim, grid.radius)))
+    value = 0.0
+    if activation.origin_order < 1 and activation.base != "dirac":
+        nearest = abs(float(activation.parity_part(grid.margin)))
+        value = float(weight @ np.array(record.edges)) * nearest
+    if activation.origin_order >= 1 or dual is not None:
+        height = _far_responses(grid, activation, ridgelet, dual)
+        value += float((weight * record.leaks) @ height)
+    return value / abs(constant) * float(np.sqrt(ball_volume(grid.dim, grid.radius)))
 
 
-def _amplified(activation: Activation, dual: CorrectedDual, scale: float, lowest: float) -> float:
-    """What the dual adds to the activation's power where it amplifies the low frequencies of one
-    scale, from the lowest one of its period on."""
-    omega = np.geomspace(min(lowest, 0.5), 1.0, 64)
-    step = float(np.log(omega[1] / omega[0]))
-    excess = np.maximum(dual(scale * omega) - 1, 0.0) * np.abs(activation.fourier(omega))
-    return _BOTH_ENDS * step * float(excess @ omega) / np.pi
+def _far_responses(
+    grid: ParameterGrid, activation: Activation, ridgelet: Ridgelet, dual: CorrectedDual | None
+) -> NDArray[np.float64]:
+    """For each scale the RMS over the ball of a neuron just beyond the offsets, as reconstruction
+    on the Fourier side sees it: periodic, and without frequency 0."""
+    from ridgeflow.transforms.spectrum_profiles import response_radius
+
+    extra = response_radius(activation, ridgelet) + (0.0 if dual is None else dual.reach)
+    highest = min(np.pi / grid.step, ridgelet.bandlimit(1e-17))
+    heights = np.empty(len(grid.scales))
+    for s, rho in enumerate(grid.scales):
+        reach = float(rho) * grid.radius
+        step = 2 * np.pi / (3 * reach + 2 * grid.margin + extra)
+        omega = step * np.arange(1, int(highest / step) + 1)
+        response = activation.fourier(omega) * (step / np.pi)
+        if dual is not None:
+            response = response * dual(rho * omega)
+        z = grid.margin + 2 * reach * (np.arange(_PLACES) + 0.5) / _PLACES
+        seen = (np.exp(1j * np.outer(z, omega)) @ response).real
+        heights[s] = np.sqrt((seen**2).mean())
+    return heights
 
 
 def _alias(

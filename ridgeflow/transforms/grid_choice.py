@@ -238,7 +238,9 @@ def _few_scales(  # type: ignore[no-untyped-def]
     while count <= _OCTAVES * per_octave:
         scales = highest * ratio ** np.arange(-count, 1.0)
         needed, trial = amplification(scales, k)
-        if local_norm(record, trial, (needed > _BELOW) * (k < top)) <= outside:
+        covered = np.append(needed <= _BELOW, True)
+        uncovered = np.arange(len(k)) < int(np.argmax(covered))
+        if local_norm(record, trial, uncovered) <= outside:
             return scales
         count += 1
     raise ValueError(

@@ -21,7 +21,7 @@ from ridgeflow.transforms.spectrum import Spectrum
 if TYPE_CHECKING:
     from ridgeflow.transforms.corrected_dual import CorrectedDual
 
-__all__ = ["spectrum_profiles"]
+__all__ = ["response_radius", "spectrum_profiles"]
 
 # Waves below this share of the largest are rounding noise.
 _NOISE = 1e-14
@@ -30,7 +30,7 @@ _PORTION = 1 << 24
 
 
 @lru_cache(maxsize=64)
-def _response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
+def response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
     """Radius beyond which the correlation of ridgelet and activation is below 1e-12 of its maximum.
 
     At most 200: the slowly decaying correlations of non-smooth pairs are cut there.
@@ -88,7 +88,7 @@ def spectrum_profiles(
                 factor = 1.0 if corrected is None else corrected(np.full(1, rho))
                 total.add(np.full(1, rho), amplitude[:, None] * (grid.step * factor))
                 continue
-            reach = rho * max(radius, grid.radius) + _response_radius(activation, spectrum.ridgelet)
+            reach = rho * max(radius, grid.radius) + response_radius(activation, spectrum.ridgelet)
             reach += 0.0 if corrected is None else corrected.reach
             n = fast_length(part.shape[1] + int(np.ceil(reach / grid.step)))
             omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * grid.step)
