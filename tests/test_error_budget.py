@@ -181,8 +181,6 @@ def test_budgets_in_three_dimensions():
     ("dim", "tol"), [(1, 1e-2), (1, 1e-4), (1, 1e-6), (2, 1e-2), (2, 1e-4), (3, 3e-2)]
 )
 def test_the_whole_bank(dim, tol, dual):
-    if dim == 3 and dual == "corrected":
-        pytest.xfail("the transform warns of lost energy on the few scales that this dual needs")
     names = [name for name in BANK if dim > 1 or name != "anisotropic"]
     activations = SEEN if dim < 3 else ["relu", "tanh", "gaussian", "softplus", "relu2"]
     found = ratios(dim, names, activations, tol, dual, largest=8e6)
@@ -447,3 +445,19 @@ def test_grids_for_the_corrected_dual_are_small(dim):
     error = true_error(law.pdf, law, spectrum, eta, "corrected")
     assert error < 1e-6  # measured 1.7e-7, 8.6e-8
     assert rf.corrected_dual(spectrum, eta).largest < 4  # measured 1.7, 2.1
+
+
+@SAMPLING
+def test_a_kink_between_two_samples_is_seen():
+    # Its images cancel at the end of the band, whose energy alone would tell a sixth of the error.
+    field, function, _, _ = field_of("discs", 1)
+    axis, points = field.axes[0], np.linspace(-2.19, 2.19, 20001)[:, None]
+    step = axis[1] - axis[0]
+    assert abs((-0.5 - axis[0]) / step % 1 - 0.5) < 0.1
+    found = np.sinc((points - axis) / step) @ field.values
+    error = np.linalg.norm(found - function(points)) / np.linalg.norm(function(points))
+    eta = rf.activation("tanh")
+    psi = rf.admissible_ridgelet(eta, 1)
+    grid = rf.ParameterGrid.for_field(field, eta, psi, 1e-4)
+    sampling = rf.ridgelet_transform(field, psi, grid).error_budget(eta).sampling
+    assert 1 / 3 < sampling / error < 3  # measured 0.48 of 1.0e-5

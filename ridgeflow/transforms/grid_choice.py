@@ -84,12 +84,14 @@ def polar_grid_for(
     admissibility(activation, ridgelet)
     mixture = isinstance(source, GaussianMixture)
     center = np.asarray(source.mean if mixture else source.center, float)  # type: ignore[union-attr]
-    radius = ball_about(source, center, 1e-2 * tol)
+    # The corrected dual amplifies what the end of the offsets cuts off.
+    edge = (1e-3 if dual == "corrected" else 1e-2) * tol
+    radius = ball_about(source, center, edge)
     pilot, area = directions(field.dim, PILOT_DIRECTIONS.get(field.dim, 200))
     slices = fourier_slices(source, pilot, center, 1e-2 * tol)
     k, energy = slices.radial_energy(area, field.dim)
-    if isinstance(source, GridField) and slices.blur > 1e-2 * tol:
-        radius = ball_about(soften(source)[0], center, 1e-2 * tol)
+    if isinstance(source, GridField) and slices.blur > edge:
+        radius = ball_about(soften(source)[0], center, edge)
     return grid_for_energy(
         k,
         energy,

@@ -35,6 +35,8 @@ _LOW_OCTAVES = 60
 # its Kaiser window, whose transform has sidelobes of 1e-6 beyond this many samples. A field that it
 # changes by less than the last number needs none.
 _EDGE_START, _EDGE_BETA, _FRINGE, _NO_BLUR = 0.6, 12.0, 20, 1e-12
+# Decays in energy, as a power of k, that count as slow at the end of a band.
+_SLOW = 16.0
 
 
 @dataclass(frozen=True)
@@ -206,13 +208,31 @@ def _beyond(power: NDArray, place: NDArray) -> float:
     """Relative L2 norm of what lies beyond the band, and up to twice as much, where its images
     meet, that was folded into it.
 
-    A power of k is continued from the energy in the last two tenths of the band.
+    A power of k is continued from the energy at the end of the band. Images of a kink that lies
+    between two samples cancel there, so that what the middle of the band lets expect counts too.
     """
     total = float(power.sum())
-    last = float(power[place > 0.9].sum())
-    before = float(power[(place > 0.8) & (place <= 0.9)].sum())
+
+    def energy(low: float, high: float) -> float:
+        return float(power[(place > low) & (place <= high)].sum())
+
+    last, before = energy(0.9, 1.0), energy(0.8, 0.9)
     if last <= 0:
         return 0.0
+    middle = np.array([0.375, 0.525, 0.675])
+    inner = [energy(k - 0.075, k + 0.075) / 1.5 for k in middle]
+    if min(inner) > 0:
+        # A parabola in log-log, never convex.
+        x, y = np.log(middle), np.log(inner)
+        slopes = np.diff(y) / np.diff(x)
+        bend = min(0.0, 2 * float(slopes[1] - slopes[0]) / float(x[2] - x[0]))
+        ahead = float(np.log(0.95) - x[2])
+        slope = min(0.0, float(slopes[1]) + 0.5 * bend * float(x[2] - x[1]))
+        expected = float(np.exp(y[2] + ahead * (slope + 0.5 * bend * ahead)))
+        final = slope + bend * ahead
+        # Only images of slow decays are large enough to cancel.
+        if expected > last and final > -_SLOW:
+            last, before = expected, expected * (0.95 / 0.85) ** -final
     # Images with jumps have the power 2; with less there is no finite energy beyond.
     decay = max(2.0, float(np.log(max(before / last, 1.0)) / np.log(0.95 / 0.85)))
     beyond = last * 0.95**decay / (0.1 * (decay - 1))
