@@ -38,4 +38,4 @@ $(VENV)/installed-%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) docs/_build docs/_examples docs/api/generated
+	rm -rf $(VENV) docs/_build docs/_examples docs/theorems docs/api/generated

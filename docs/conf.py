@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import run_examples
+import theorem_pages
 
 import ridgeflow
 
@@ -34,3 +35,4 @@ numpydoc_xref_param_type = False
 
 def setup(app):
     app.connect("builder-inited", lambda app: run_examples.main())
+    app.connect("builder-inited", lambda app: theorem_pages.main())

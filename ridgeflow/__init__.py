@@ -31,6 +31,7 @@ _HOMES = {
     "RegionError": "errors",
     "RegionWarning": "errors",
     "SingularTimeError": "errors",
+    "cite": "bibliography",
     # profiles
     "Activation": "profiles.activation",
     "activation": "profiles.activation",
@@ -112,9 +113,23 @@ _HOMES = {
     "fit_field": "double_continuum.reconstruct",
     "reconstruct_network": "double_continuum.reconstruct",
     "DoubleContinuum": "double_continuum.continuum",
+    "ContinuumBudget": "double_continuum.budget",
+    "LimitStudy": "double_continuum.limit_study",
+    "double_limit_study": "double_continuum.limit_study",
+    "InverseResult": "networks.residual_calculus",
+    # theorems
+    "validate": "theorems.runner",
 }
 
-_MODULES = ("closed_forms", "constructions", "datasets", "double_continuum", "errors", "plotting")
+_MODULES = (
+    "closed_forms",
+    "constructions",
+    "datasets",
+    "double_continuum",
+    "errors",
+    "plotting",
+    "theorems",
+)
 
 __all__ = [*sorted(_HOMES), *_MODULES, "__version__"]
 

@@ -36,22 +36,24 @@ def out(tmp_path):
     return tmp_path / "results"
 
 
-def fake_line(points, *, field=1e-4, network=0.02):
+def fake_line(points, *, field=1e-6, network=2e-3):
     """A finished main line with chosen errors; saving writes a marker."""
     grid = rf.ParameterGrid.polar(2, 4, np.geomspace(0.1, 10, 5), 2.0, 0.5)
     values = rng.normal(size=(grid.size, 2))
-    saved = SimpleNamespace(depth=2, width=30, save=lambda path: path.write_bytes(b"saved"))
+    saved = SimpleNamespace(
+        depth=2, width=30, scheme="midpoint", save=lambda path: path.write_bytes(b"saved")
+    )
     spectrum = rf.Spectrum(values, grid, rf.Ridgelet(2, 2))
     path = points + np.linspace(0, 0.1, 4)[:, None, None]
     times = np.linspace(0, 0.02, 3)
     return SimpleNamespace(
         t_end=0.02,
-        field={"tanh": field, "relu": 2e-4},
+        field={"tanh": field, "relu": 2e-6},
         shallow={"network": 0.01, "representation": 1e-4},
-        flow=1e-3,
+        flow=1e-5,
         network_error=network,
         identity_error=1.0,
-        euler_error=0.05,
+        steps_error=0.05,
         displacement=0.04,
         depth_errors={1: 0.3, 2: 0.1},
         width_errors={10: 0.2, 30: 0.02},
@@ -100,8 +102,8 @@ def test_demo_writes_everything(quick, out, capsys):
         "entropy.png",
     }
     report = json.loads((out / "report.json").read_text())
-    assert report["field"] == {"tanh": 1e-4, "relu": 2e-4}
-    assert (report["flow"], report["network"], report["displacement"]) == (1e-3, 0.02, 0.04)
+    assert report["field"] == {"tanh": 1e-6, "relu": 2e-6}
+    assert (report["flow"], report["network"], report["displacement"]) == (1e-5, 2e-3, 0.04)
     assert report["seconds"] > 0 and report["missed"] == []
     assert report["data"]["columns"] == ["petal_length", "petal_width"]
     assert report["data"]["licence"] == "CC BY 4.0"
@@ -109,12 +111,13 @@ def test_demo_writes_everything(quick, out, capsys):
     np.testing.assert_allclose(points.std(0, ddof=1), 1, rtol=1e-12)
     assert points.shape == (150, 2)
     shown = capsys.readouterr()
-    assert "network (2 layers of 30 units, tanh)" in shown.out and "<= 0.05  met" in shown.out
+    assert "network (2 midpoint layers of 30 units, tanh)" in shown.out
+    assert "<= 0.005  met" in shown.out
     assert "MISSED" not in shown.out
     assert shown.err == ""
 
 
-@pytest.mark.parametrize("errors", [{"network": 0.06}, {"field": 2e-3}, {"field": float("nan")}])
+@pytest.mark.parametrize("errors", [{"network": 0.06}, {"field": 2e-5}, {"field": float("nan")}])
 def test_demo_says_which_target_was_missed(quick, out, capsys, errors):
     quick(**errors)
     assert _run(["demo", "--no-figures", "--out", str(out)]) == 1
@@ -148,7 +151,14 @@ def test_flow_standardises_and_reports_in_both_units(quick, table, out, capsys):
     assert "targets" not in report
     points, options = calls[0]
     np.testing.assert_allclose(points, ((x - x.mean(0)) / x.std(0, ddof=1))[:, ::-1], atol=1e-12)
-    assert options == {"activation": "tanh", "depth": 2, "width": 30, "rng": 7, "tol": 0.01}
+    assert options == {
+        "activation": "tanh",
+        "depth": 2,
+        "width": 30,
+        "layers": "midpoint",
+        "rng": 7,
+        "tol": 0.01,
+    }
     moved = rf.datasets.read_table(out / "points.csv")
     assert moved.names == ("v", "u", "v_flow", "u_flow", "v_network", "u_network")
     np.testing.assert_allclose(moved.data[:, :2], x[:, ::-1], rtol=1e-9)
@@ -168,7 +178,7 @@ def test_a_file_without_names_gives_a_readable_table(quick, tmp_path, out):
 def test_flow_for_real(table, out, capsys):
     arguments = ["--depth", "2", "--width", "20", "--tol", "0.03", "--no-figures"]
     assert _run(["flow", str(table), *arguments, "--out", str(out)]) == 0
-    assert "network (2 layers of 20 units, tanh)" in capsys.readouterr().out
+    assert "network (2 midpoint layers of 20 units, tanh)" in capsys.readouterr().out
     network = rf.load_network(out / "network.npz")
     data = read_columns(table, None, None)
     moved = rf.datasets.read_table(out / "points.csv").data[:, 4:]
@@ -205,7 +215,8 @@ def test_info(capsys):
 def test_help_and_version(capsys):
     assert _run(["--version"]) == 0
     assert capsys.readouterr().out == f"ridgeflow {rf.__version__}\n"
-    for command in ([], ["demo"], ["flow"], ["spectrum"], ["info"]):
+    commands = ["demo"], ["flow"], ["spectrum"], ["reconstruct"], ["study"], ["info"]
+    for command in ([], *commands):
         assert _run([*command, "--help"]) == 0
         assert "Usage: ridgeflow" in capsys.readouterr().out
     assert _run([]) == 2

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ridgeflow.theorems import statements, validate
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted((DOCS / "transforms").glob("*.rst"))
+GUIDES = [
+    DOCS / f"{name}.rst" for name in ("double_continuum", "gotchas", "how_to_choose", "theorems")
+]
 
 
 def blocks(page):
@@ -17,7 +22,7 @@ def blocks(page):
     return [textwrap.dedent(block) for block in found]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda p: p.stem)
 def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -66,3 +71,22 @@ def test_examples_run_again_when_they_change(tmp_path, monkeypatch):
         runner.run("one")
     with pytest.raises(RuntimeError, match="a page shows _examples/two/, but there is no"):
         runner.run("two")
+
+
+def test_theorem_pages_are_written_from_the_registry(tmp_path):
+    spec = importlib.util.spec_from_file_location("theorem_pages", DOCS / "theorem_pages.py")
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    subjects = list(dict.fromkeys(s.subject for s in statements().values()))
+    assert list(writer.TITLES) == subjects
+    listed = re.findall(r"^   theorems/(\w+)$", (DOCS / "theorems.rst").read_text("utf-8"), re.M)
+    assert listed == subjects
+    report = validate(["finite_field", "truncation_cones"])
+    writer.write(report, tmp_path / "pages")
+    names = {path.name for path in (tmp_path / "pages").iterdir()}
+    assert names == {"finite_field.rst", "truncation.rst", "figures", "summary.txt"}
+    page = (tmp_path / "pages" / "truncation.rst").read_text("utf-8")
+    assert report["truncation_cones"].statement.title in page
+    assert "figures/truncation_cones.svg" in page
+    # Formulas hold characters that the markup would take for its own.
+    assert writer.formula("|a|^(1/2) K_A f*") == "\\|a\\|\\ :sup:`1/2`\\  K\\ :sub:`A`\\  f\\*"

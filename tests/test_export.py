@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.networks import export
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -51,11 +55,11 @@ X = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
 def test_onnx_gives_the_same_outputs_and_reads_back(tmp_path, name, outputs, affine):
     net = network(name, outputs=outputs, affine=affine)
     path = tmp_path / "net.onnx"
-    export.shallow_to_onnx(net, path)
+    net.to_onnx(path)
     y = run_onnx(path, X)
     assert y.shape == net(X).shape
     assert np.abs(y - net(X)).max() < 1e-6 * np.abs(y).max()  # measured up to 3e-7
-    back = export.shallow_from_onnx(path)
+    back = rf.ShallowNetwork.from_onnx(path)
     assert back.activation == net.activation
     np.testing.assert_array_equal(back.a, net.a)
     np.testing.assert_array_equal(back.b, net.b)
@@ -94,7 +98,7 @@ def test_models_of_others_are_read(tmp_path):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 10
     onnx.save(model, str(tmp_path / "m.onnx"))
-    net = export.shallow_from_onnx(tmp_path / "m.onnx")
+    net = rf.ShallowNetwork.from_onnx(tmp_path / "m.onnx")
     truth = np.maximum(X @ a + b, 0) @ c
     assert np.abs(net(X) - truth).max() < 1e-5  # measured 1e-6
     nodes.append(helper.make_node("MatMul", ["out", "d"], ["deeper"]))
@@ -112,17 +116,83 @@ def test_models_of_others_are_read(tmp_path):
     model.ir_version = 10
     onnx.save(model, str(tmp_path / "deep.onnx"))
     with pytest.raises(ValueError, match="must be one hidden layer"):
-        export.shallow_from_onnx(tmp_path / "deep.onnx")
+        rf.ShallowNetwork.from_onnx(tmp_path / "deep.onnx")
 
 
-def test_bad_input(tmp_path):
+def save_model(path, nodes, held, width=3):
+    """An ONNX model from ``in`` (n, width) to ``out``."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("in", kind, ["n", width])],
+        [helper.make_tensor_value_info("out", kind, ["n", "k"])],
+        [onnx.numpy_helper.from_array(v.astype("f4"), n) for n, v in held.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    model.ir_version = 10
+    onnx.save(model, str(path))
+
+
+@pytest.mark.parametrize(
+    ("operator", "options", "match"),
+    [
+        ("Elu", {}, "got Elu where one of .*Tanh is known in the nodes Gemm, Elu, Gemm"),
+        ("Gelu", {"approximate": "tanh"}, "got the approximate Gelu"),
+        ("Softmax", {}, "got Softmax where one of"),
+    ],
+)
+def test_other_activations_in_onnx_are_named(tmp_path, operator, options, match):
+    node = onnx.helper.make_node
+    nodes = [
+        node("Gemm", ["in", "a", "b"], ["z"]),
+        node(operator, ["z"], ["h"], **options),
+        node("Gemm", ["h", "c"], ["out"]),
+    ]
+    held = {"a": np.ones((3, 4)), "b": np.ones(4), "c": np.ones((4, 1))}
+    save_model(tmp_path / "m.onnx", nodes, held)
+    with pytest.raises(ValueError, match=match):
+        rf.ShallowNetwork.from_onnx(tmp_path / "m.onnx")
+    save_model(tmp_path / "one.onnx", [node("Gemm", ["in", "a"], ["out"])], {"a": held["a"]})
+    with pytest.raises(ValueError, match=r"one hidden layer .*got .* in the nodes Gemm"):
+        rf.ShallowNetwork.from_onnx(tmp_path / "one.onnx")
+
+
+def test_activations_that_formats_lack_are_refused(tmp_path):
     net = network("tanh")
     primed = rf.ShallowNetwork(net.a, net.b, net.c, net.activation.derivative())
-    with pytest.raises(ValueError, match=r"to be exported, got \"?'?tanh'"):
-        export.shallow_to_onnx(primed, tmp_path / "x.onnx")
+    with pytest.raises(ValueError, match=r"one of arctan, cos, .* to be exported, got .tanh'"):
+        primed.to_onnx(tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+    with pytest.raises(ValueError, match=r"to be exported, got .tanh'"):
+        primed.to_torch()
+    # A factor of the activation goes into the weights.
+    steep = rf.ShallowNetwork(net.a, net.b, net.c, rf.activation("softplus").derivative())
+    steep.to_onnx(tmp_path / "s.onnx")
+    assert np.abs(run_onnx(tmp_path / "s.onnx", X) - steep(X)).max() < 1e-6  # measured 6e-8
+
+
+def test_files_that_are_no_models_are_refused(tmp_path):
     (tmp_path / "no.onnx").write_bytes(b"not a model")
     with pytest.raises(rf.FileFormatError, match="is not an ONNX model"):
-        export.shallow_from_onnx(tmp_path / "no.onnx")
+        rf.ShallowNetwork.from_onnx(tmp_path / "no.onnx")
+    with pytest.raises(FileNotFoundError):
+        rf.ShallowNetwork.from_onnx(tmp_path / "none.onnx")
+
+
+def test_missing_packages_are_named_with_the_line_that_installs_them(tmp_path, monkeypatch):
+    net = network("tanh")
+    for package in ("torch", "onnx"):
+        monkeypatch.setitem(sys.modules, package, None)
+    for call, package in (
+        (net.to_torch, "torch"),
+        (lambda: rf.ShallowNetwork.from_torch(None), "torch"),
+        (lambda: net.to_onnx(tmp_path / "x.onnx"), "onnx"),
+        (lambda: rf.ShallowNetwork.from_onnx(tmp_path / "x.onnx"), "onnx"),
+    ):
+        line = rf"this needs the package {package}: pip install \"ridgeflow\[{package}\]\""
+        with pytest.raises(rf.MissingDependencyError, match=line):
+            call()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,11 +200,11 @@ def test_bad_input(tmp_path):
 def test_torch_gives_the_same_outputs_and_reads_back(name, outputs, affine):
     torch = pytest.importorskip("torch")
     net = network(name, outputs=outputs, affine=affine)
-    module = export.shallow_to_torch(net)
+    module = net.to_torch()
     y = module(torch.tensor(X)).detach().numpy()
     assert y.shape == net(X).shape
     assert np.abs(y - net(X)).max() < 1e-6 * np.abs(y).max()  # measured up to 3e-7
-    back = export.shallow_from_torch(module)
+    back = rf.ShallowNetwork.from_torch(module)
     assert back.activation == net.activation
     np.testing.assert_array_equal(back(X), net(X))
     if name not in ("step", "linear"):
@@ -163,10 +233,63 @@ def test_modules_of_others_are_read():
     torch = pytest.importorskip("torch")
     nn = torch.nn
     module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(), nn.GELU(), nn.Linear(8, 2))
-    net = export.shallow_from_torch(module)
+    net = rf.ShallowNetwork.from_torch(module)
     truth = module.eval()(torch.tensor(X)).detach().numpy()
     assert np.abs(net(X) - truth).max() < 1e-6  # measured 1e-7
-    with pytest.raises(ValueError, match="Linear, activation, Linear, got the layers Linear, ReLU"):
-        export.shallow_from_torch(nn.Sequential(nn.Linear(3, 8), nn.ReLU()))
-    with pytest.raises(ValueError, match="activation that is known here, got the layer LeakyReLU"):
-        export.shallow_from_torch(nn.Sequential(nn.Linear(3, 8), nn.LeakyReLU(), nn.Linear(8, 2)))
+
+
+def test_other_modules_are_refused_by_the_name_of_their_layer():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    read = rf.ShallowNetwork.from_torch
+    row = [nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2)]
+    for layers, match in (
+        (row[:2], "Linear, activation, Linear, got the layers Linear, ReLU "),
+        ([*row, nn.ReLU()], r"layers Linear, ReLU, Linear, ReLU; '3' is ReLU \(read deeper"),
+        ([nn.Conv1d(1, 1, 1), *row[1:]], "'0' is Conv1d"),
+        ([row[0], nn.BatchNorm1d(8), *row[1:]], "'2' is ReLU"),
+        ([row[0], nn.LeakyReLU(), row[2]], "activation that is known here, got the layer LeakyR"),
+        ([row[0], nn.GELU("tanh"), row[2]], "got the layer GELU.*exact GELU"),
+        ([row[0], nn.Softplus(beta=2), row[2]], "got the layer Softplus.*with beta 1"),
+        ([], "'the module' is Sequential"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            read(nn.Sequential(*layers))
+    with pytest.raises(TypeError, match=r"`module` must be a torch\.nn\.Module, got list"):
+        read(row)
+
+
+def test_modules_that_do_something_else_are_refused():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.eta, self.last = nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return x + self.last(self.eta(self.first(x)))
+
+    module = Skip().train()
+    with pytest.raises(ValueError, match="got other outputs from Skip"):
+        rf.ShallowNetwork.from_torch(module)
+    assert module.training and module.first.training
+
+
+def test_code_of_the_page_on_networks_runs(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    page = Path(__file__).parents[1] / "docs" / "networks.rst"
+    found = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", page.read_text("utf-8"))
+    names = {}
+    monkeypatch.chdir(tmp_path)
+    for block in found:
+        exec(compile(textwrap.dedent(block), page.name, "exec"), names)
+    assert names["net"].width == 400
+    assert (tmp_path / "digits.onnx").stat().st_size > 1000
+    # The operator that the page defines solves a problem.
+    a, b, x = np.random.default_rng(0).normal(size=(3, 20))
+    operator = names["features"](a[:, None], b, x[:, None])
+    c = names["lsqr"](operator, np.sin(x), atol=1e-12, btol=1e-12)[0]
+    assert np.abs(operator @ c - np.sin(x)).max() < 1e-3

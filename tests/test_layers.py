@@ -16,6 +16,7 @@ FLOORS = {
     "_storage": 3,
     "_kernels": 3,
     "_fft": 3,
+    "bibliography": 4,
     "datasets": 4,
     "profiles": 4,
     "closed_forms": 5,

@@ -115,7 +115,8 @@ def test_values_are_within_two_units_in_the_last_place(name, real):
     z = arguments(real)
     got = kernel_values(CODES[name], z)
     assert got.dtype == real
-    # measured 1.9 (gelu), 1.8 (arctan, cos, sin, tanh), 1.5 (softplus), 1.2 and below elsewhere
+    # measured 1.9 (gelu), 1.8 (arctan, cos, sin, tanh), 1.7 (erf), 1.5 (softplus, sigmoid), 1.2 and
+    # below elsewhere
     assert worst(got, [EXACT[name](mp.mpf(at)) for at in z.tolist()], real) <= 2.0
 
 

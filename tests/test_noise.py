@@ -62,6 +62,32 @@ def test_normal_noise_three_ways():
     assert np.abs(rf.DenoisingAutoencoder(atoms, normal)(X2) - truth).max() < 1e-13
 
 
+def test_jacobian_is_the_covariance_with_the_score_of_the_noise():
+    normal = rf.GaussianMixture([1.0], [[0.0, 0.0]], 0.3)
+    truth = rf.GaussianDAE(PLANE, 0.3).jacobian(X2)
+    found = rf.DenoisingAutoencoder(PLANE, normal).jacobian(X2)
+    np.testing.assert_allclose(found, truth, atol=1e-9)  # measured 3e-11
+    product = rf.DenoisingAutoencoder(PLANE, stats.norm(scale=np.sqrt(0.3)))
+    np.testing.assert_allclose(product.jacobian(X2), truth, atol=1e-9)  # measured 3e-11
+    atoms = rf.SampleField(PLANE.sample(100, 1))
+    kernel = rf.CallableField(lambda d: np.exp(-(d**2).sum(axis=1) / 0.6), 2)
+    found = rf.DenoisingAutoencoder(atoms, kernel).jacobian(X2)
+    np.testing.assert_allclose(found, rf.GaussianDAE(atoms, 0.3).jacobian(X2), atol=1e-5)
+    # Logistic noise: -log q has the slope tanh(d / 2s) / s.
+    s = 0.3
+    slope = rf.DenoisingAutoencoder(LAW, stats.logistic(scale=s)).jacobian(X1)[:, 0, 0]
+    clean = np.linspace(-5, 5, 8001)
+    for x, one in zip(X1[:, 0], slope, strict=True):
+        weight = LAW.pdf(clean[:, None]) * stats.logistic(scale=s).pdf(x - clean)
+        weight /= weight.sum()
+        steep = -np.tanh((x - clean) / (2 * s)) / s
+        expected = weight @ (clean * steep) - (weight @ clean) * (weight @ steep)
+        assert abs(one - expected) < 1e-6  # measured 1e-8
+    drawn = rf.DenoisingAutoencoder(PLANE, normal, method="sampling", rng=0)
+    with pytest.raises(ValueError, match="`method` must not be 'sampling' for a Jacobian"):
+        drawn.jacobian(X2)
+
+
 def test_mixed_noise_and_noise_samples():
     noise = rf.GaussianMixture([0.3, 0.7], [[-0.7], [0.3]], [0.05, 0.2])
     dae = rf.DenoisingAutoencoder(LAW, noise)

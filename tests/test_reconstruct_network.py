@@ -111,3 +111,23 @@ def test_bad_input(options, match):
 def test_velocities_of_another_shape():
     with pytest.raises(ValueError, match=r"`velocities` must have shape \(5, 2\)"):
         rf.reconstruct_network(np.eye(5, 2), np.ones((5, 3)), "tanh", depth=1, width=2)
+
+
+def test_samples_that_no_lipschitz_field_has():
+    x = RNG.normal(size=(60, 2))
+    x[30:] = x[:30]
+    v = -x.copy()
+    v[30] = 10.0
+    match = r"2 different ones at the place of sample \d+ \(samples \[0, 30\]"
+    with pytest.raises(ValueError, match=match):
+        rf.reconstruct_network(x, v, "tanh", depth=2, width=5, rng=0)
+    # At different times they are no contradiction, and repeated samples are none either.
+    t = np.repeat([0.0, 1.0], 30)
+    assert rf.reconstruct_network(x, v, "tanh", depth=2, width=5, times=t, rng=0).depth == 2
+    v[30] = v[0]
+    assert rf.reconstruct_network(x, v, "tanh", depth=2, width=5, rng=0).held_out_error < 1e-3
+    with (
+        rf.config(memory_budget=2**20),
+        pytest.raises(rf.MemoryBudgetError, match="fitting 5000 neurons to 60 samples"),
+    ):
+        rf.reconstruct_network(x, v, "tanh", depth=2, width=5000)

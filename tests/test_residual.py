@@ -11,6 +11,7 @@ import ridgeflow as rf
 
 RNG = np.random.default_rng(8)
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 3}
+KINDS = ("tanh", "relu", "gelu")
 
 
 def affine_field(matrix, offset=(0.0, 0.0)):
@@ -193,3 +194,96 @@ def test_scalar_networks_and_escaping_points_are_refused():
         pytest.raises(rf.MemoryBudgetError, match="a trajectory of 50000 points through 1 layers"),
     ):
         net.trajectory(np.zeros((50_000, 2)))
+
+
+def some_net(scheme, *, activation="tanh", real=np.float64, size=0.2, depth=3):
+    def field():
+        parts = (RNG.normal(size=s).astype(real) for s in ((6, 2), (6,), (6, 2)))
+        linear = RNG.normal(size=(2, 2)).astype(real)
+        return rf.ShallowNetwork(*parts, activation, linear=linear)
+
+    layers = [tuple(field() for _ in range(STAGES[scheme])) for _ in range(depth)]
+    return rf.ResidualNetwork(layers, np.full(depth, size), scheme=scheme)
+
+
+@pytest.mark.parametrize("scheme", STAGES)
+@pytest.mark.parametrize("activation", KINDS)
+def test_jacobian_is_the_derivative(scheme, activation):
+    net = some_net(scheme, activation=activation)
+    x = RNG.normal(size=(5, 2))
+    found = net.jacobian(x)
+    step = 1e-6
+    for d in range(2):
+        shift = step * np.eye(2)[d]
+        slope = (net(x + shift) - net(x - shift)) / (2 * step)
+        np.testing.assert_allclose(found[:, :, d], slope, atol=1e-7)  # measured 2e-9
+    np.testing.assert_allclose(
+        net.log_det(x), np.log(np.abs(np.linalg.det(found))), atol=1e-12
+    )  # measured 2e-15
+
+
+def test_jacobians_keep_the_precision_and_the_orientation():
+    net = some_net("euler", real=np.float32)
+    x = RNG.normal(size=(4, 2)).astype(np.float32)
+    assert net.jacobian(x).dtype == net.log_det(x).dtype == np.float32
+    shear = rf.ResidualNetwork([affine_field([[0.0, 1.0], [0.0, 0.0]])], [1.0])
+    # y_1 = x_1 + x_0: row of the component, column of the coordinate.
+    np.testing.assert_array_equal(shear.jacobian(np.zeros((1, 2)))[0], [[1, 0], [1, 1]])
+    flat = rf.ResidualNetwork([affine_field(-np.eye(2))], [1.0])
+    assert flat.log_det(np.ones((1, 2)))[0] == -np.inf
+
+
+@pytest.mark.parametrize("scheme", STAGES)
+@pytest.mark.parametrize("activation", KINDS)
+def test_inverse_gives_back_the_points(scheme, activation):
+    net = some_net(scheme, activation=activation, size=0.03)
+    x = RNG.normal(size=(200, 2))
+    found = net.inverse(net(x))
+    assert found.residual.max() < 1e-10  # measured 9e-12
+    # Where every layer is a contraction beside the identity there is one preimage.
+    assert found.unique and (found.lipschitz < 1).all()
+    np.testing.assert_allclose(found.points, x, atol=1e-10)  # measured 9e-12
+
+
+def test_bounds_of_layers_hold():
+    for scheme in STAGES:
+        net = some_net(scheme, depth=1)
+        bound = net.inverse(net(np.zeros((1, 2)))).lipschitz[0]
+        x, y = RNG.normal(size=(2, 500, 2))
+        gap = np.linalg.norm((net(x) - x) - (net(y) - y), axis=1) / np.linalg.norm(x - y, axis=1)
+        assert 0.02 * bound < gap.max() < bound  # measured 0.08 to 0.4 of it
+    # Of a linear field the bound is the spectral norm.
+    shear = rf.ResidualNetwork([affine_field([[0.0, 0.3], [0.0, 0.4]])], [1.0])
+    assert shear.inverse([[0.0, 0.0]]).lipschitz[0] == pytest.approx(0.5, rel=1e-12)
+
+
+def test_inverse_beyond_contractions_and_where_there_is_none():
+    # x + 3 tanh x grows everywhere, though its increment is no contraction.
+    steep = rf.ShallowNetwork([[1.0]], [0.0], [[3.0]], "tanh")
+    net = rf.ResidualNetwork([steep], [1.0])
+    x = np.linspace(-5, 5, 41)[:, None]
+    found = net.inverse(net(x))
+    assert not found.unique and found.lipschitz[0] == pytest.approx(3, rel=1e-5)
+    np.testing.assert_allclose(found.points, x, atol=1e-10)
+    # |x| + 1 misses everything below 1.
+    fold = rf.ShallowNetwork([[1.0]], [0.0], [[-2.0]], "relu", bias=[1.0])
+    calm = rf.ShallowNetwork([[1.0]], [0.0], [[0.0]], "relu")
+    net = rf.ResidualNetwork([calm, fold], [1.0, 1.0])
+    with pytest.raises(rf.ConvergenceError, match=r"layer 2 of 2 .* stuck at 2 of 3"):
+        net.inverse([[0.0], [4.0], [3.0]])
+    jump = rf.ShallowNetwork([[1.0]], [0.0], [[0.1]], "step")
+    found = rf.ResidualNetwork([jump], [1.0]).inverse([[5.0]])
+    assert found.lipschitz[0] == np.inf and not found.unique
+    with pytest.raises(ValueError, match="`tol` must be positive"):
+        net.inverse([[0.0]], tol=0.0)
+    with pytest.raises(ValueError, match="`max_iterations` must be at least 1"):
+        net.inverse([[0.0]], max_iterations=0)
+
+
+def test_density_carried_by_a_network_integrates_to_one():
+    net = some_net("midpoint", size=0.05)
+    axis = np.linspace(-8, 8, 161)
+    y = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    x = net.inverse(y).points
+    density = np.exp(-0.5 * (x**2).sum(1) - net.log_det(x)) / (2 * np.pi)
+    assert density.sum() * 0.01 == pytest.approx(1, abs=1e-8)  # measured 1e-12

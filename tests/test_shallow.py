@@ -123,3 +123,94 @@ def test_evaluation_refuses_what_does_not_fit():
         pytest.raises(rf.MemoryBudgetError, match="the result at 100000 points needs"),
     ):
         net.gradient(np.zeros((100_000, 2)))
+
+
+NAMES = [name for name in rf.activation_names() if name != "dirac"]
+
+
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+@pytest.mark.parametrize("name", NAMES)
+def test_correlations_are_the_transpose_of_the_sum(name, real):
+    rng = np.random.default_rng(4)
+    shapes = ((40, 3), (40,), (40, 5), (33, 3), (33, 5))
+    a, b, c, x, r = (rng.normal(size=shape).astype(real) for shape in shapes)
+    net = rf.ShallowNetwork(a, b, c, name)
+    values, correlations = net(x), net.correlate(x, r)
+    assert values.dtype == correlations.dtype == real
+    features = rf.activation(name)(x.astype(np.float64) @ a.T.astype(np.float64) - b)
+    eps = float(np.finfo(real).eps)
+    size = np.abs(features).T @ np.abs(r) + 1
+    # measured 0.5 of the rounding unit in float64 (arctan), 1.1 in float32 (relu2)
+    assert (np.abs(correlations - features.T @ r) / size).max() < 4 * eps
+    one, other = np.vdot(values.astype(np.float64), r), np.vdot(correlations.astype(np.float64), c)
+    # measured 0.3 rounding units of the norms (softplus, float32)
+    assert abs(one - other) < 2 * eps * np.linalg.norm(values) * np.linalg.norm(r)
+    single = net.correlate(x, r[:, 0])
+    assert single.shape == (40,)
+    assert (np.abs(single - correlations[:, 0]) / size[:, 0]).max() < 4 * eps
+
+
+def test_correlations_are_gradients_of_least_squares():
+    c = RNG.normal(size=(7, 2))
+    y = RNG.normal(size=(11, 2))
+    net = rf.ShallowNetwork(A, B, c, "tanh", linear=np.ones((2, 2)), bias=[1.0, 2.0])
+    gradient = net.correlate(X, net(X) - y)
+
+    def loss(weights):
+        other = rf.ShallowNetwork(A, B, weights, "tanh", linear=net.linear, bias=net.bias)
+        return 0.5 * np.sum((other(X) - y) ** 2)
+
+    step = np.zeros_like(c)
+    step[3, 1] = 1e-5
+    slope = (loss(c + step) - loss(c - step)) / 2e-5
+    assert abs(slope - gradient[3, 1]) < 1e-8  # measured 3e-11
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_results_go_into_given_arrays(name):
+    c = RNG.normal(size=(7, 2))
+    net = rf.ShallowNetwork(A, B, c, name, linear=np.ones((2, 2)), bias=[1.0, 2.0])
+    r = RNG.normal(size=(11, 3))
+    for call, shape in (
+        (net, (11, 2)),
+        (net.gradient, (11, 2, 2)),
+        (lambda x, out=None: net.correlate(x, r, out=out), (7, 3)),
+    ):
+        expected = call(X)
+        for out in (np.full(shape, np.nan), np.full((*shape, 2), np.nan)[..., 0]):
+            assert call(X, out=out) is out
+            assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "match"),
+    [
+        ([0.0], TypeError, "`out` must be an array, got list"),
+        (np.empty(11), ValueError, r"`out` must have shape \(11, 2\) and dtype float64, got \(11,"),
+        (np.empty((11, 2), np.float32), ValueError, r"dtype float64, got \(11, 2\) and float32"),
+        (np.broadcast_to(0.0, (11, 2)), ValueError, "must be writeable, got a read-only array"),
+    ],
+)
+def test_arrays_that_cannot_hold_the_result_are_refused(out, error, match):
+    net = rf.ShallowNetwork(A, B, np.ones((7, 2)), "relu")
+    with pytest.raises(error, match=match):
+        net(X, out=out)
+    with pytest.raises(error):
+        net.gradient(X, out=out)
+    with pytest.raises(error):
+        net.correlate(X, np.ones((11, 2)), out=out)
+
+
+def test_correlations_refuse_what_does_not_fit():
+    net = rf.ShallowNetwork(A, B, np.ones(7), "relu")
+    with pytest.raises(ValueError, match=r"`x` \(11, 2\), `residuals` \(3,\)"):
+        net.correlate(X, np.ones(3))
+    with pytest.raises(ValueError, match="`residuals` must have 1 or 2 dimension"):
+        net.correlate(X, np.ones((11, 1, 1)))
+    with pytest.raises(ValueError, match="`residuals` must be finite"):
+        net.correlate(X, np.full(11, np.nan))
+    with (
+        rf.config(memory_budget=2**20),
+        pytest.raises(rf.MemoryBudgetError, match=r"correlations of .* with 7 neurons"),
+    ):
+        net.correlate(X, np.ones((11, 30_000)))

@@ -17,7 +17,6 @@ from ridgeflow._kernels import elementary, vectors
 from ridgeflow._kernels.elementary import (
     ATAN,
     DROP,
-    ERF,
     LN2,
     LN2_32,
     LOG,
@@ -85,9 +84,9 @@ def _logistic(z):  # type: ignore[no-untyped-def]
     q, s = reduced(-at_most(z, 750.0, 120.0))
     scale = s * DROP
     e = fma(q, scale, scale)
-    d = 1.0 + e
-    y = 1.0 / d
-    return q, s, y, fma((d - 1.0) - e, y, fma(-d, y, 1.0))
+    y = 1.0 / (1.0 + e)
+    # 1 - y is exact.
+    return q, s, y, fma(-e, y, 1.0 - y)
 
 
 @inlined
@@ -96,7 +95,7 @@ def _sigmoid(z):  # type: ignore[no-untyped-def]
     below = z < 0.0
     q = choose(below, q, 0.0)
     y = y * choose(below, s, 2.0**64)
-    return fma(y, fma(rho, q, rho) + q, y) * DROP
+    return fma(y, rho + q, y) * DROP
 
 
 @inlined
@@ -134,9 +133,8 @@ def _tanh(z):  # type: ignore[no-untyped-def]
     # (1 − e)/(1 + e) with e = (1 + q + low) s.
     q, s = series(t, r)
     e = fma(q, s, s)
-    d = 1.0 + e
-    y = 1.0 / d
-    rho = fma((d - 1.0) - e, y, fma(-d, y, 1.0))
+    y = 1.0 / (1.0 + e)
+    rho = fma(-e, y, 1.0 - y)
     top = fma(-q, s, 1.0 - s)
     return copy_sign(fma(top, y, y * fma(top, rho, -s * low)), z)
 
@@ -176,11 +174,16 @@ def _gaussian_slope(z):  # type: ignore[no-untyped-def]
 
 @inlined
 def _erf(z):  # type: ignore[no-untyped-def]
-    u = at_most(z, 6.0, 4.0)
-    q, s = reduced(polynomial(u, LOG_ERFC, 0, 0))
-    s = s * DROP
-    near = fma(u, polynomial(u * u, ERF, 0, 0), u)
-    return copy_sign(choose(u < 0.85, near, fma(-q, s, 1.0 - s)), z)
+    u = at_most(z, 5.93, 3.95)
+    # −erf = e^x − 1, x = log erfc(u), which is as accurate near 0 as x is relative to itself.
+    w = fma(
+        u, polynomial(u, LOG_ERFC, 1, 0), constant(z, 8.560699289955665e-18, 5.401869218609375e-08)
+    )
+    x = fma(u, polynomial(z, LOG_ERFC, 0, 1), u * w)
+    magic = constant(z, MAGIC + 1023.0, MAGIC_32 + 127.0)
+    t = fma(x, 1.4426950408889634, magic)
+    q, s = series(t, fma(magic - t, constant(z, LN2, LN2_32), x))
+    return copy_sign(fma(-q, s, 1.0 - s), z)
 
 
 @inlined

@@ -14,7 +14,7 @@ import numpy as np
 from ridgeflow._kernels._jit import kernel
 from ridgeflow._kernels.mixtures import HALF_LOG2E, exp2_double
 
-__all__ = ["BLOCK", "flow_particles", "mixture_drift"]
+__all__ = ["BLOCK", "flow_particles", "isotropic_drift", "mixture_drift"]
 
 BLOCK = 32
 
@@ -100,12 +100,90 @@ def mixture_drift(
 
 
 @kernel
+def isotropic_drift(x, t, weights, means, variances, square, s, exponent, lane, slope, stage):
+    """As ``mixture_drift`` for variances (1, K), the same on all axes, or (1, 1), shared by all.
+
+    Work space square, exponent (K, BLOCK), s (K or more, BLOCK), lane (3, BLOCK).
+    """
+    m, n = means.shape
+    width = len(t)
+    shared = variances.shape[1] == 1
+    for k in range(variances.shape[1]):
+        variance = variances[0, k]
+        for p in range(width):
+            s[k, p] = 1.0 / (variance - 2.0 * t[p])
+    for k in range(n):
+        own = 0 if shared else k
+        for p in range(width):
+            square[k, p] = 0.0
+        for i in range(m):
+            mean = means[i, k]
+            for p in range(width):
+                square[k, p] += (x[i, p] - mean) * (x[i, p] - mean)
+        for p in range(width):
+            exponent[k, p] = -HALF_LOG2E * square[k, p] * s[own, p]
+    for p in range(width):
+        lane[0, p] = exponent[0, p]
+    for k in range(1, n):
+        for p in range(width):
+            lane[0, p] = max(lane[0, p], exponent[k, p])
+    for k in range(n):
+        for p in range(width):
+            exponent[k, p] -= lane[0, p]
+    exp2_double(exponent.reshape(-1), n * width, 0.0)
+    for p in range(width):
+        lane[1, p] = 0.0
+        lane[2, p] = 0.0
+    for j in range(m):
+        for p in range(width):
+            slope[stage, j, p] = 0.0
+    for k in range(n):
+        weight = weights[k]
+        own = 0 if shared else k
+        if not shared:
+            for _ in range(m // 2):
+                for p in range(width):
+                    exponent[k, p] *= s[k, p]
+            if m % 2 == 1:
+                for p in range(width):
+                    exponent[k, p] *= math.sqrt(s[k, p])
+        for p in range(width):
+            share = weight * exponent[k, p]
+            lane[1, p] += share
+            share *= s[own, p]
+            exponent[k, p] = share
+            lane[2, p] += share * (square[k, p] * s[own, p] - m)
+        for j in range(m):
+            mean = means[j, k]
+            for p in range(width):
+                slope[stage, j, p] -= exponent[k, p] * (x[j, p] - mean)
+    for p in range(width):
+        lane[1, p] = 1.0 / lane[1, p]
+        slope[stage, m, p] = lane[2, p] * lane[1, p]
+    for j in range(m):
+        for p in range(width):
+            slope[stage, j, p] *= lane[1, p]
+            slope[stage, m, p] -= slope[stage, j, p] * slope[stage, j, p]
+
+
+@kernel
+def _drift(x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage):
+    if variances.shape[0] < means.shape[0] or variances.shape[1] < means.shape[1]:
+        isotropic_drift(x, t, weights, means, variances, z[0], s[0], exponent, lane, slope, stage)
+    else:
+        mixture_drift(
+            x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage
+        )
+
+
+@kernel
 def flow_particles(
     start, stop, states, steps, counts, weights, means, turns, variances, t0, t1, rtol, atol,
     rows, nodes, errors,
 ):  # fmt: skip
     """Carry states (n, m + 1), points and log-volumes, from t0 to t1.
 
+    variances (m, K), or (1, K) where axes have the same, or (1, 1) where components have too.
     steps (n,): first step of each particle, and the last one after; 0 marks a particle that got
     stuck, with the time it reached in counts[:, 1]. counts (n, 2) gains evaluations. rows (S, S),
     nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the first of the next step.
@@ -139,7 +217,7 @@ def flow_particles(
         if active == 0:
             return
         if fresh:
-            mixture_drift(
+            _drift(
                 y, time, weights, means, turns, variances, z, s, exponent, amplitude, lane, first, 0
             )
             for i in range(size):
@@ -161,7 +239,7 @@ def flow_particles(
                     trial[i, p] = y[i, p] + step[p] * trial[i, p]
             for p in range(BLOCK):
                 now[p] = time[p] + nodes[stage] * step[p]
-            mixture_drift(
+            _drift(
                 trial, now, weights, means, turns, variances, z, s, exponent, amplitude, lane,
                 slope, stage,
             )  # fmt: skip

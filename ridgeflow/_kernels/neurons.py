@@ -3,8 +3,10 @@
 Rows p (n, depth) meet lanes q, packed as (blocks, depth, :func:`block_width`): a network has rows
 (1, x_i) and lanes (−b_j, a_j), its transpose rows (−b_j, a_j) and lanes (1, x_i). The number of
 blocks is even; the padding is zero, where weights are zero too. A few rows at a time meet a tile of
-lanes that stays in cache, and whatever is added over tiles is added in float64. Kernels are made
-for an activation when they are first asked for. Nothing is checked.
+lanes that stays in cache, and whatever is added over tiles is added in float64. The loops know no
+activation: each is a small function of its own, compiled when it is first asked for and passed to
+them by its address, so that fifteen activations do not compile every loop fifteen times. Nothing is
+checked.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, cfunc, config, types
 from numba.extending import overload
 
 from ridgeflow._kernels._jit import kernel
@@ -37,14 +39,15 @@ from ridgeflow._kernels.vectors import (
 )
 
 __all__ = [
-    *("block_width", "neuron_sums", "neuron_values", "plane_sums", "single_sums", "tile_blocks"),
+    *("activate", "activate_and_add", "block_width", "neuron_sums", "neuron_values", "plane_sums"),
+    "tile_blocks",
 ]
 
 # Rows that share a load of the lanes, and rows that share a tile.
-_ROWS = 4
-_CHUNK = 256
+_ROWS = 6
+_CHUNK = 252
 # The same where there are many sums per row: their features stay in the second-level cache.
-_MANY = 64
+_MANY = 60
 # Numbers of a row of a tile, and bytes of a tile, at most: the row stays in the first-level cache,
 # the tile in the second.
 _TILE = 512
@@ -141,41 +144,151 @@ def _meet(rows, first, last, blocks, low, high, z):  # type: ignore[no-untyped-d
         _products(rows, first, last, blocks, block, z, (block - low) * blocks.shape[2])
 
 
-@inlined
-def _activate(code, z, h, width):  # type: ignore[no-untyped-def]
-    """h = η(z) for the rows of a tile."""
-    for r in range(_ROWS):
-        source, target = z[r], h[r]
-        for j in range(0, width, lanes(z)):
-            store(target, j, eta(code, load(source, j)))
+@cache
+def activate(code: int, dtype: Any, source: int = SOURCE) -> Any:
+    """What overwrites numbers by η of them: its address, or a function where it is interpreted.
+
+    Their count is a multiple of the lanes of a vector.
+    """
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return lambda z: eta(code, z)
+
+    def loop(pointer, count):  # type: ignore[no-untyped-def]
+        z = carray(pointer, (count + source * 0,))
+        for j in range(0, count, lanes(z)):
+            store(z, j, eta(code, load(z, j)))
+
+    real = _real(dtype)
+    return _address(loop, types.void(types.CPointer(real), types.intp))
+
+
+@cache
+def activate_and_add(code: int, dtype: Any, source: int = SOURCE) -> Any:
+    """As :func:`activate`, what returns the sum of weights times η of numbers."""
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return lambda z, weights: (weights * eta(code, z)).sum()
+
+    def loop(pointer, others, count):  # type: ignore[no-untyped-def]
+        z, weights = carray(pointer, (count + source * 0,)), carray(others, (count,))
+        s = full(z, z.dtype.type(0))
+        for j in range(0, count, lanes(z)):
+            s = fma(load(weights, j), eta(code, load(z, j)), s)
+        return total(s)
+
+    real = _real(dtype)
+    pointer = types.CPointer(real)
+    return _address(loop, real(pointer, pointer, types.intp))
+
+
+def _real(dtype: Any) -> Any:
+    return types.float32 if dtype == np.float32 else types.float64
+
+
+# Compiled code lives as long as its object.
+_held: list[Any] = []
+
+
+def _address(loop: Callable, signature: Any) -> int:
+    options: Any = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+    try:
+        compiled = cfunc(signature, cache=True, **options)(loop)
+    except RuntimeError:
+        # No folder to write to: the kernels have said so.
+        compiled = cfunc(signature, **options)(loop)
+    _held.append(compiled)
+    address: Any = compiled.address
+    return int(address)
+
+
+def _apply(function, z, row, count):  # type: ignore[no-untyped-def]
+    """z[row, :count] = η of it."""
+    z[row, :count] = function(z[row, :count])
+
+
+def _added(function, z, row, weights, low, count):  # type: ignore[no-untyped-def]
+    """Σ weights[0, low:low + count] η(z[row, :count])."""
+    return function(z[row, :count], weights[0, low : low + count])
+
+
+def _row(context: Any, builder: Any, array: Any, value: Any, row: Any) -> Any:
+    """Pointer to a row of a contiguous array."""
+    held = context.make_array(array)(context, builder, value)
+    return builder.gep(held.data, [builder.mul(row, builder.extract_value(held.shape, 1))])
+
+
+def _call(builder: Any, function: Any, result: Any, arguments: list[Any]) -> Any:
+    kind = ir.FunctionType(result, [each.type for each in arguments])
+    return builder.call(builder.inttoptr(function, kind.as_pointer()), arguments)
+
+
+@intrinsic
+def _apply_compiled(typing_context, function, z, row, count):  # type: ignore[no-untyped-def]
+    def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        start = _row(context, builder, z, arguments[1], arguments[2])
+        _call(builder, arguments[0], ir.VoidType(), [start, arguments[3]])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, z, types.intp, types.intp), emit
+
+
+@overload(_apply, jit_options=INLINED)
+def _apply_overload(function, z, row, count):  # type: ignore[no-untyped-def]
+    return lambda function, z, row, count: _apply_compiled(function, z, row, count)
+
+
+@intrinsic
+def _added_compiled(typing_context, function, z, row, weights, low, count):  # type: ignore[no-untyped-def]
+    def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        start = _row(context, builder, z, arguments[1], arguments[2])
+        held = context.make_array(weights)(context, builder, arguments[3])
+        factor = builder.gep(held.data, [arguments[4]])
+        kind = context.get_value_type(z.dtype)
+        return _call(builder, arguments[0], kind, [start, factor, arguments[5]])
+
+    n = types.intp
+    return z.dtype(n, z, n, weights, n, n), emit
+
+
+@overload(_added, jit_options=INLINED)
+def _added_overload(function, z, row, weights, low, count):  # type: ignore[no-untyped-def]
+    return lambda function, z, row, weights, low, count: _added_compiled(
+        function, z, row, weights, low, count
+    )
 
 
 @kernel
-def _repair(code, z, h, width, far):  # type: ignore[no-untyped-def]
-    """Values of cos and sin whose arguments are too far out for ``eta``."""
+def _values(code, function, far, z, spare, width):  # type: ignore[no-untyped-def]
+    """η in place for the rows of a tile; of arguments beyond ``far`` > 0, cos or sin (``code``)."""
+    if far > 0.0:
+        for r in range(_ROWS):
+            for j in range(width):
+                spare[r, j] = z[r, j]
     for r in range(_ROWS):
-        for j in range(width):
-            if not abs(z[r, j]) <= far:
-                x = np.float64(z[r, j])
-                h[r, j] = math.cos(x) if code == PERIODIC[0] else math.sin(x)
+        _apply(function, z, r, width)
+    if far > 0.0:
+        for r in range(_ROWS):
+            for j in range(width):
+                if not abs(spare[r, j]) <= far:
+                    x = np.float64(spare[r, j])
+                    z[r, j] = math.cos(x) if code == PERIODIC[0] else math.sin(x)
 
 
 @kernel
 def _add_few(h, width, weights, low, sums, at):  # type: ignore[no-untyped-def]
     """Add h times weights[:, low:] to ``sums`` from row ``at`` on, one sum at a time."""
-    h0, h1, h2, h3 = h[0], h[1], h[2], h[3]
     zero = h.dtype.type(0)
     for k in range(weights.shape[0]):
         weight = weights[k][low : low + width]
-        s0, s1, s2, s3 = full(h, zero), full(h, zero), full(h, zero), full(h, zero)
-        for j in range(0, width, lanes(h)):
-            w = load(weight, j)
-            s0, s1 = fma(w, load(h0, j), s0), fma(w, load(h1, j), s1)
-            s2, s3 = fma(w, load(h2, j), s2), fma(w, load(h3, j), s3)
-        sums[at, k] += total(s0)
-        sums[at + 1, k] += total(s1)
-        sums[at + 2, k] += total(s2)
-        sums[at + 3, k] += total(s3)
+        for r in range(0, _ROWS, 3):
+            h0, h1, h2 = h[r], h[r + 1], h[r + 2]
+            s0, s1, s2 = full(h, zero), full(h, zero), full(h, zero)
+            for j in range(0, width, lanes(h)):
+                w = load(weight, j)
+                s0, s1 = fma(w, load(h0, j), s0), fma(w, load(h1, j), s1)
+                s2 = fma(w, load(h2, j), s2)
+            sums[at + r, k] += total(s0)
+            sums[at + r + 1, k] += total(s1)
+            sums[at + r + 2, k] += total(s2)
 
 
 @kernel
@@ -193,48 +306,21 @@ def _add_many(h, count, wide, panel, part, sums):  # type: ignore[no-untyped-def
 
 
 @cache
-def single_sums(code: int, source: int = SOURCE) -> Callable:
-    """out[i] += Σ_j weights[j] η(rows_i·lanes_j): rows (n, depth), weights (lanes,), out (n,)."""
-
-    def loop(start, stop, step, rows, blocks, weights, out):  # type: ignore[no-untyped-def]
-        width = blocks.shape[2]
-        z = np.empty((_ROWS, step * width), rows.dtype)
-        sums = np.empty(_CHUNK + source * 0)
-        zero = rows.dtype.type(0)
-        for chunk in range(start, stop, _CHUNK):
-            end = min(chunk + _CHUNK, stop)
-            sums[:] = 0.0
-            for low in range(0, blocks.shape[0], step):
-                high = min(low + step, blocks.shape[0])
-                weight = weights[low * width : high * width]
-                for first in range(chunk, end, _ROWS):
-                    _meet(rows, first, end - 1, blocks, low, high, z)
-                    for r in range(min(_ROWS, end - first)):
-                        row = z[r]
-                        s = full(z, zero)
-                        for j in range(0, (high - low) * width, lanes(z)):
-                            s = fma(load(weight, j), eta(code, load(row, j)), s)
-                        sums[first - chunk + r] += total(s)
-            for i in range(chunk, end):
-                out[i] += sums[i - chunk]
-
-    return kernel(loop)
-
-
-@cache
-def neuron_sums(code: int, source: int = SOURCE) -> Callable:
+def neuron_sums(source: int = SOURCE) -> Callable:
     """out[i, k] += Σ_j weights[k, j] η(rows_i·lanes_j): weights (k, lanes), out (n, k).
 
     Where there are panels (tiles, blocks of sums, lanes of a tile, block width), they hold the
     weights instead. ``step``: blocks of a tile; ``far``: beyond it cos and sin need another
-    reduction, 0 where there are no such arguments.
+    reduction, 0 where no argument is; ``function``: what :func:`activate` gives for the code, or
+    :func:`activate_and_add` where k is 1 and ``far`` is 0.
     """
 
-    def loop(start, stop, step, rows, blocks, far, weights, panels, out):  # type: ignore[no-untyped-def]
+    def loop(start, stop, step, rows, blocks, code, function, far, weights, panels, out):  # type: ignore[no-untyped-def]
         width = blocks.shape[2]
         many = panels.shape[0] > 0
+        single = weights.shape[0] == 1 and far == 0.0
         group = (_MANY if many else _CHUNK) + source * 0
-        z = np.empty((_ROWS, step * width), rows.dtype)
+        spare = np.empty((_ROWS, step * width), rows.dtype)
         h = np.empty((group if many else _ROWS, step * width), rows.dtype)
         part = np.empty((_ROWS, width), rows.dtype)
         sums = np.empty((group, out.shape[1]))
@@ -246,13 +332,15 @@ def neuron_sums(code: int, source: int = SOURCE) -> Callable:
                 wide = (high - low) * width
                 for first in range(chunk, end, _ROWS):
                     at = first - chunk
-                    features = h[at : at + _ROWS] if many else h
+                    z = h[at : at + _ROWS] if many else h
                     _meet(rows, first, end - 1, blocks, low, high, z)
-                    _activate(code, z, features, wide)
-                    if far > 0.0:
-                        _repair(code, z, features, wide, far)
+                    if single:
+                        for r in range(min(_ROWS, end - first)):
+                            sums[at + r, 0] += _added(function, z, r, weights, low * width, wide)
+                        continue
+                    _values(code, function, far, z, spare, wide)
                     if not many:
-                        _add_few(features, wide, weights, low * width, sums, at)
+                        _add_few(z, wide, weights, low * width, sums, at)
                 if many:
                     _add_many(h, end - chunk, wide, panels[low // step], part, sums)
             for i in range(chunk, end):
@@ -263,26 +351,24 @@ def neuron_sums(code: int, source: int = SOURCE) -> Callable:
 
 
 @cache
-def neuron_values(code: int, source: int = SOURCE) -> Callable:
+def neuron_values(source: int = SOURCE) -> Callable:
     """out[i, at + j] = η(rows_i·lanes_j) for ``count`` columns."""
 
-    def loop(start, stop, step, far, rows, blocks, at, count, out):  # type: ignore[no-untyped-def]
+    def loop(start, stop, step, code, function, far, rows, blocks, at, count, out):  # type: ignore[no-untyped-def]
         width = blocks.shape[2]
         z = np.empty((_ROWS, step * width), rows.dtype)
-        h = np.empty((_ROWS, step * width), rows.dtype)
+        spare = np.empty((_ROWS, step * width), rows.dtype)
         for low in range(0, blocks.shape[0] + source * 0, step):
             high = min(low + step, blocks.shape[0])
             wide = (high - low) * width
             used = min(wide, count - low * width)
             for first in range(start, stop, _ROWS):
                 _meet(rows, first, stop - 1, blocks, low, high, z)
-                _activate(code, z, h, wide)
-                if far > 0.0:
-                    _repair(code, z, h, wide, far)
+                _values(code, function, far, z, spare, wide)
                 for r in range(min(_ROWS, stop - first)):
                     target = out[first + r]
                     for j in range(used):
-                        target[at + low * width + j] = h[r, j]
+                        target[at + low * width + j] = z[r, j]
 
     return kernel(loop)
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from ridgeflow._kernels.activations import FAR, PERIODIC, SLOPES
 from ridgeflow._kernels.neurons import (
+    activate,
+    activate_and_add,
     block_width,
     neuron_sums,
     neuron_values,
     plane_sums,
-    single_sums,
     tile_blocks,
 )
 from ridgeflow._parallel import parallel_for
@@ -111,13 +112,13 @@ def ridge_features(x: NDArray, a: NDArray, b: NDArray, code: int) -> NDArray:
     out = np.empty((len(x), len(b)), x.dtype)
     points, neurons = _Points(x), _Neurons(a, b)
     far = _periodic_far(x, a, b, code)
-    kernel = neuron_values(code)
+    kernel, function = neuron_values(), activate(code, x.dtype)
     step, grain = tile_blocks(points.depth, x.dtype), _grain(len(b))
     for lanes in neurons.slabs():
         blocks, count = neurons.blocks(lanes), lanes.stop - lanes.start
         for rows in points.slabs():
             part = points.rows(rows)
-            arguments = (step, far, part, blocks, lanes.start, count, out[rows])
+            arguments = (step, code, function, far, part, blocks, lanes.start, count, out[rows])
             parallel_for(kernel, len(part), *arguments, grain=grain)
     return out
 
@@ -175,9 +176,10 @@ class _Neurons(_Side):
 def _sum(one: _Side, other: _Side, weights: NDArray, code: int, far: float, out: NDArray) -> None:
     """Add ``Σ_j weights[j, k] η(one_i·other_j)`` to out (n, k), C-contiguous."""
     single = out.shape[1] == 1 and far == 0.0
+    in_plane = code == _RELU and single and one.depth <= 3 and np.isfinite(weights).all()
     for lanes in other.slabs():
         grain = _grain(lanes.stop - lanes.start)
-        if code == _RELU and single and one.depth <= 3 and np.isfinite(weights).all():
+        if in_plane:
             _relu_in_the_plane(one, other, lanes, weights[lanes, 0], out[:, 0], grain)
             continue
         blocks = other.blocks(lanes)
@@ -185,12 +187,9 @@ def _sum(one: _Side, other: _Side, weights: NDArray, code: int, far: float, out:
         packed, panels = _packed(weights[lanes], blocks.shape[0], step)
         for rows in one.slabs():
             part = one.rows(rows)
-            arguments: tuple[Any, ...]
-            if single:
-                kernel, arguments = single_sums(code), (packed[0], out[rows, 0])
-            else:
-                kernel, arguments = neuron_sums(code), (far, packed, panels, out[rows])
-            parallel_for(kernel, len(part), step, part, blocks, *arguments, grain=grain)
+            function = (activate_and_add if single else activate)(code, out.dtype)
+            arguments = (step, part, blocks, code, function, far, packed, panels, out[rows])
+            parallel_for(neuron_sums(), len(part), *arguments, grain=grain)
 
 
 def _packed(weights: NDArray, n_blocks: int, step: int) -> tuple[NDArray, NDArray]:

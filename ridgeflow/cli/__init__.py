@@ -1,4 +1,5 @@
-"""The command line: ``ridgeflow demo``, ``flow``, ``spectrum``, ``info``.
+"""The command line: ``ridgeflow demo``, ``flow``, ``spectrum``, ``reconstruct``, ``study``, and
+``validate`` and ``info``.
 
 ``main`` is the entry point. It turns every refusal into one line on standard error and an exit
 status: 0 done, 1 the computation failed or the demo missed a target, 2 bad usage or input.
@@ -20,8 +21,11 @@ import click
 
 from ridgeflow.cli.commands import root
 from ridgeflow.cli.files import BadInput
+from ridgeflow.cli.validate import validate
 
 __all__ = ["main"]
+
+root.add_command(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

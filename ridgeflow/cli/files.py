@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from ridgeflow.datasets import read_table, standardise
 
-__all__ = ["BadInput", "Columns", "output_folder", "read_columns", "write_json"]
+__all__ = [
+    "BadInput",
+    "Columns",
+    "FieldSamples",
+    "output_folder",
+    "read_columns",
+    "read_samples",
+    "write_json",
+]
 
 
 class BadInput(ValueError):
@@ -60,6 +68,48 @@ def read_columns(path: Path, columns: str | None, array: str | None, source: str
     except (ValueError, OSError) as error:
         raise BadInput(str(error)) from error
     return Columns(points, mean, scale, table.names, source or str(path))
+
+
+@dataclass(frozen=True, eq=False)
+class FieldSamples:
+    """Samples of a vector field in the units of the file."""
+
+    points: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    times: NDArray[np.float64] | None
+    names: tuple[str, ...]
+
+
+def read_samples(path: Path, points: str, velocities: str, times: str | None) -> FieldSamples:
+    """Read points, velocities and times: arrays of an NPZ file, or columns of a table."""
+    try:
+        if path.suffix.lower() == ".npz":
+            parts = [read_table(path, array=name) for name in (points, velocities)]
+            when = None if times is None else read_table(path, array=times)
+            names = tuple(f"x{i}" for i in range(parts[0].data.shape[1]))
+        else:
+            chosen = [_split(part) for part in (points, velocities)]
+            parts = [read_table(path, some) for some in chosen]
+            when = None if times is None else read_table(path, _split(times))
+            names = parts[0].names
+    except (ValueError, OSError) as error:
+        raise BadInput(str(error)) from error
+    x, v = (part.data.astype(np.float64) for part in parts)
+    if x.shape != v.shape:
+        raise BadInput(f"`--velocities` must have the shape {x.shape} of `--points`, got {v.shape}")
+    t = None
+    if when is not None:
+        if when.data.shape != (len(x), 1):
+            raise BadInput(
+                f"`--times` must be one number for each of {len(x)} samples, got shape "
+                f"{when.data.shape}"
+            )
+        t = when.data[:, 0].astype(np.float64)
+    return FieldSamples(x, v, t, names)
+
+
+def _split(names: str) -> list[str]:
+    return [part.strip() for part in names.split(",")]
 
 
 @contextmanager

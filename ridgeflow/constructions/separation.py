@@ -297,7 +297,9 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
     centre = data.points.mean(0)
     scale = float(np.abs(data.points - centre).max()) or 1.0
     unit = (data.points - centre) / scale
-    for order, normals, levels in islice(_orders(unit, data), _ORDERS):
+    # No order leaves room for more than m + 1 points.
+    tried = _ORDERS if data.count <= unit.shape[1] + 1 else 1
+    for order, normals, levels in islice(_orders(unit, data), tried):
         plans = [
             _nearby_points(unit, data, order),
             _remote_points(unit, data, order, normals, levels),
@@ -308,7 +310,7 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
     else:
         raise ValueError(
             "the hyperplanes must leave room for affinely independent points, got none for "
-            f"{data.count} classes in dimension {unit.shape[1]} in any of up to {_ORDERS} orders "
+            f"{data.count} classes in dimension {unit.shape[1]} in any of up to {tried} orders "
             "of the classes (add coordinates)"
         )
     # Wide cones have badly conditioned layers.

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_generator, as_points, finite_number, increasing
-from ridgeflow.double_continuum.depths import interpolation_weights, represent_on_shared_nodes
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    as_real_array,
+    finite_number,
+    increasing,
+)
+from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
+from ridgeflow.double_continuum.depths import (
+    choose_times,
+    interpolation_error,
+    represent_all,
+)
+from ridgeflow.double_continuum.escape import escape_error
+from ridgeflow.double_continuum.interpolated import AT, Interpolated
+from ridgeflow.double_continuum.sources import region_points, source_of
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
-from ridgeflow.networks.sampling import ball_points
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.error_budget import ErrorBudget
 from ridgeflow.transforms.representation import IntegralRepresentation
-from ridgeflow.transport.flow import ContinuousDAE, FlowResult
+from ridgeflow.transport.flow import FlowResult
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
 
-_REFERENCE_DRAWS = 4000
-_SEED = 5  # of the draws that fix references and check interpolation
+# Share of the tolerance for the interpolation between depths.
+_BETWEEN = 0.4
 
 
-class DoubleContinuum:
+class DoubleContinuum(Interpolated):
     r"""Width and depth limits together: a family of integral representations over depth.
 
     .. math:: v_t(x) = S[\gamma_t;\eta](x),\quad \gamma_t = \tfrac1K R[v_t;\psi],\qquad
@@ -42,19 +55,22 @@ class DoubleContinuum:
 
     Parameters
     ----------
-    law_or_field : GaussianMixture or CallableField
-        A law, or a vector field v(x) or v(x, t) with as many components as dimensions.
+    law_or_field : GaussianMixture, CallableField or list of GridField
+        A law, a vector field v(x) or v(x, t) with as many components as dimensions, or such a field
+        on grids, one for each of ``times``. Samples of a field: :meth:`from_samples`.
     activation : Activation
         :math:`\eta`.
     ridgelet : Ridgelet, optional
         :math:`\psi`; by default ``admissible_ridgelet(activation, dim)``.
-    times : array_like, shape (T,)
+    times : array_like, shape (T,), optional
         Increasing depths (noise variances for a law) at which spectra are computed; between them
-        velocities are polynomials of degree at most 15 through the nearest. Chebyshev points are a
-        good choice. One time makes a steady field.
+        velocities are polynomials of degree at most 15 through the nearest, for a law in
+        :math:`-\log(1 - t/t_{\max})`. One time makes a steady field.
+    span : (float, float), optional
+        First and last depth, in place of ``times``: as few depths between as ``tol`` allows.
     region : Region, optional
         Where the field is represented, for all depths; by default, for a law,
-        ``Region.holding(law)``.
+        ``Region.holding(law)``, for grids what their window leaves.
     tol : float
         Error of the velocity in :math:`L^2(\mu_t)` (for a field: RMS over the region), relative to
         its norm.
@@ -65,6 +81,10 @@ class DoubleContinuum:
     region : Region
     representations : list of IntegralRepresentation
         One for each depth, on shared nodes.
+    errors : ndarray, shape (T,)
+        Relative errors of the velocity at the depths, measured against the field.
+    interpolation_error : float
+        Largest relative error half-way between the depths; for grids, of leaving one depth out.
     law : GaussianMixture or None
 
     Raises
@@ -76,7 +96,7 @@ class DoubleContinuum:
     RegionError
         If a field comes without region.
     ValueError
-        If times do not increase, or shapes differ.
+        If times do not increase, shapes differ, or not one of ``times`` and ``span`` is given.
 
     Warns
     -----
@@ -85,10 +105,13 @@ class DoubleContinuum:
 
     Notes
     -----
-    **Accuracy.** :meth:`error_budget`; the interpolation between depths is checked against the
-    field half-way between them.
+    **Accuracy.** :meth:`error_budget`. Spectra have some 1.3 scales per octave and are
+    reconstructed by the corrected dual, see :func:`corrected_dual`; importance weights take dense
+    scales, made when they are first asked for. Nodes are refined until the velocity meets ``tol``
+    over draws of the law, and depths are added until their interpolation does.
 
-    **Cost.** One integral representation for each depth.
+    **Cost.** One integral representation for each depth: for kernel densities in the plane six of
+    them up to half the singular time at tol 1e-5, nine up to 0.8 of it.
 
     References
     ----------
@@ -107,99 +130,133 @@ class DoubleContinuum:
 
     def __init__(
         self,
-        law_or_field: GaussianMixture | CallableField,
+        law_or_field: GaussianMixture | CallableField | Sequence[GridField],
         activation: Activation,
         *,
         ridgelet: Ridgelet | None = None,
-        times: ArrayLike,
+        times: ArrayLike | None = None,
+        span: tuple[float, float] | None = None,
         region: Region | None = None,
         tol: float = 1e-3,
     ) -> None:
-        self.times = increasing(times, "times")
+        if (times is None) == (span is None):
+            raise ValueError(
+                "one of `times` and `span` must be given, got "
+                + ("neither" if times is None else "both")
+                + " (span=(start, end) chooses the depths)"
+            )
+        ends = increasing(
+            span if times is None else times,  # type: ignore[arg-type]
+            "span" if times is None else "times",
+        )
+        if times is None and len(ends) != 2:
+            raise ValueError(f"`span` must hold two depths, got {len(ends)}")
         self.activation = activation
         tol = finite_number(tol, "tol")
         if not 0 < tol < 1:
             raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
         self.tol = tol
-        if not isinstance(law_or_field, (GaussianMixture, CallableField)):
-            raise TypeError(
-                "`law_or_field` must be a GaussianMixture or a CallableField, got "
-                f"{type(law_or_field).__name__} (use kernel_density for data)"
-            )
+        self._source = source_of(law_or_field, region, ends if times is not None else None)
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None
-        dim = law_or_field.dim
-        self.ridgelet = admissible_ridgelet(activation, dim) if ridgelet is None else ridgelet
-        if isinstance(law_or_field, GaussianMixture):
-            exact = ContinuousDAE(law_or_field)
-            for t in (self.times[0], self.times[-1]):
-                exact.law(float(t))
-            self.region = Region.holding(law_or_field) if region is None else region
-            self._field: Callable = exact.velocity
-        else:
-            if region is None:
-                raise RegionError(
-                    "a field needs a `region` on which it is represented, got None "
-                    "(pass Region(center, radius, margin))"
-                )
-            if law_or_field.component_shape != (dim,) and not (
-                dim == 1 and law_or_field.component_shape == ()
-            ):
-                raise ValueError(
-                    f"`law_or_field` must have {dim} components, one for each dimension, got "
-                    f"component shape {law_or_field.component_shape}"
-                )
-            self.region = region
-            self._field = _as_vector(law_or_field)
-        if self.region.dim != dim:
-            raise ValueError(f"`region` must have dimension {dim}, got {self.region.dim}")
-        self.representations = self._represent(0.5 * tol)
-        self.interpolation_error = self._check_interpolation()
+        self.region = self._source.region
+        self.ridgelet = admissible_ridgelet(activation, self.dim) if ridgelet is None else ridgelet
+        if self._source.flow is not None:
+            for t in (ends[0], ends[-1]):
+                self._source.flow.law(float(t))
+        if times is None:
+            ends = choose_times(self._source, float(ends[0]), float(ends[1]), _BETWEEN * tol)
+        self.times = ends
+        self._marks = np.asarray(self._source.clock(self.times), np.float64)
+        dual = "plain" if activation.point_masses else "corrected"
+        self.representations, self.errors = represent_all(
+            self._source, self.times, activation, self.ridgelet, AT * tol, dual
+        )
+        self.interpolation_error = interpolation_error(self._source, self.times)
+        worst = float(self.errors.max())
+        if worst > tol:
+            warnings.warn(
+                f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
+                "a wider margin of the region, or a larger tol)",
+                AccuracyWarning,
+                stacklevel=2,
+            )
         if self.interpolation_error > tol:
             warnings.warn(
                 f"interpolation between depths has a relative error of "
-                f"{self.interpolation_error:.1e}, more than tol = {tol:g} (pass more times)",
+                f"{self.interpolation_error:.1e}, more than tol = {tol:g} (pass more times, or "
+                "`span` to have them chosen)",
                 AccuracyWarning,
                 stacklevel=2,
             )
 
-    @property
-    def dim(self) -> int:
-        """Dimension m of the space."""
-        return self.region.dim
+    @classmethod
+    def from_samples(
+        cls,
+        points: ArrayLike,
+        velocities: ArrayLike,
+        activation: Activation,
+        *,
+        width: int,
+        times: ArrayLike | None = None,
+        span: tuple[float, float] | None = None,
+        region: Region | None = None,
+        tol: float = 1e-3,
+        rng: int | np.random.Generator | None = None,
+    ) -> DoubleContinuum:
+        """The continuum of a field that is known by samples, of which a network is fitted first.
 
-    def _represent(self, tol: float) -> list[IntegralRepresentation]:
-        fields = [
-            CallableField(_at_time(self._field, float(t)), self.dim, components=self.dim)
-            for t in self.times
-        ]
-        references = [self._reference(float(t)) for t in self.times]
-        return represent_on_shared_nodes(
-            fields, references, self.region, self.activation, self.ridgelet, tol
-        )
+        Parameters
+        ----------
+        points, velocities : array_like, shape (n, m)
+        activation : Activation
+            Of the continuum; the fit takes tanh, so that there is something smooth to transform.
+        width : int
+            Neurons of the fit, see :func:`fit_field`.
+        times : array_like, shape (n,), optional
+            Time of each sample; without them the field is steady.
+        span : (float, float), optional
+            Depths of the flow; by default those of the samples, (0, 1) without times.
+        region, tol
+            As for the continuum; by default the region holds the points.
+        rng : int, Generator or None
 
-    def _reference(self, t: float) -> float:
-        """Norm of the velocity in L2 of the law at t, or its RMS over the region."""
-        if self.law is not None:
-            x = ContinuousDAE(self.law).law(t).sample(_REFERENCE_DRAWS, rng=_SEED)
+        Returns
+        -------
+        DoubleContinuum
+            Its budget counts the error on samples that were held out as ``sampling``.
+
+        Raises
+        ------
+        ValueError
+            As in :func:`fit_field`.
+
+        Examples
+        --------
+        >>> import ridgeflow as rf
+        >>> x = np.random.default_rng(0).uniform(-1, 1, (400, 1))
+        >>> limit = DoubleContinuum.from_samples(x, -x, rf.activation("tanh"), width=10, rng=0)
+        >>> bool(abs(limit.flow([[0.5]], 1.0).points[0, 0] - 0.5 * np.exp(-1)) < 1e-3)
+        True
+        """
+        from ridgeflow.double_continuum.reconstruct import fit_field
+
+        x = as_points(points, "points").astype(np.float64)
+        fit = fit_field(x, velocities, "tanh", width=width, times=times, rng=rng)
+        if span is None:
+            span = (0.0, 1.0) if times is None else fit.span
+        if region is None:
+            region = Region.holding(x, fraction=1 - 1e-6)
+        dim = x.shape[1]
+        if times is None:
+            steady = fit.at(0.0)
+            field = CallableField(lambda y: steady(y), dim, components=dim)
         else:
-            x = self._region_points(_REFERENCE_DRAWS)
-        value = self._field(x, t)
-        rms = float(np.sqrt((value**2).sum(axis=1).mean()))
-        return max(rms, 1e-300)
+            field = CallableField(lambda y, t: fit.at(t)(y), dim, components=dim)
+        made = cls(field, activation, span=span, region=region, tol=tol)
+        made._sampling = max(fit.held_out_error, 0.0)
+        return made
 
-    def _weights(self, t: float) -> tuple[list[int], NDArray]:
-        """Nearest depths and the Lagrange weights of interpolation at t."""
-        t = finite_number(t, "t")
-        first, last = float(self.times[0]), float(self.times[-1])
-        slack = 1e-12 * max(1.0, abs(last))
-        if len(self.times) == 1:
-            return [0], np.ones(1)
-        if not first - slack <= t <= last + slack:
-            raise ValueError(
-                f"`t` must lie in [{first:g}, {last:g}], the depths of this continuum, got {t:g} "
-                "(build it with more times)"
-            )
-        return interpolation_weights(self.times, t)
+    _sampling = 0.0
 
     def representation(self, t: float) -> IntegralRepresentation:
         """Integral representation of the velocity at one depth.
@@ -248,37 +305,6 @@ class DoubleContinuum:
         """
         return self._evaluate(as_points(points, "points", self.dim), t)[0]
 
-    def _evaluate(
-        self, x: NDArray, t: float, *, slope: bool = False
-    ) -> tuple[NDArray, NDArray | None]:
-        """Velocity, and where asked its divergence."""
-        index, weights = self._weights(t)
-        parts = [self.representations[i] for i in index]
-        inside = self.region.contains(x)
-        if not inside.all():
-            far = float(np.linalg.norm(x - self.region.center, axis=1).max())
-            raise RegionError(
-                f"`points` must lie in the region of radius {self.region.radius:.4g}, got "
-                f"{int((~inside).sum())} of {len(x)} outside at depth {t:.4g}, the farthest at "
-                f"{far:.4g} (take a Region of at least that radius)"
-            )
-        coefficients = np.zeros_like(parts[0].profiles.coefficients)
-        for w, part in zip(weights, parts, strict=True):
-            if w != 0.0:
-                coefficients += w * part.profiles.coefficients
-        profiles = parts[0].profiles.with_coefficients(coefficients)
-        # In one dimension representations are scalar: matrices and offsets regain their axes.
-        matrix = np.zeros((self.dim, self.dim))
-        offset = np.zeros(self.dim)
-        for w, part in zip(weights, parts, strict=True):
-            matrix += w * np.reshape(part.affine.matrix, matrix.shape)
-            offset += w * np.reshape(part.affine.offset, offset.shape)
-        if not slope:
-            return profiles(x) + x @ matrix + offset, None
-        value, gradient = profiles.with_gradient(x)
-        divergence = np.trace(gradient, axis1=1, axis2=2) + np.trace(matrix)
-        return value + x @ matrix + offset, divergence
-
     def flow(
         self,
         points: ArrayLike,
@@ -287,6 +313,7 @@ class DoubleContinuum:
         rtol: float = 1e-6,
         atol: float = 1e-9,
         log_density: bool = True,
+        times: ArrayLike | None = None,
     ) -> FlowResult:
         r"""Flow of the represented field from the first depth to t.
 
@@ -301,6 +328,8 @@ class DoubleContinuum:
         log_density : bool
             Whether to carry :math:`\log\mu_t(\varphi_t(x))` along, through the divergence of the
             represented field.
+        times : array_like, shape (k,), optional
+            Depths at which to report trajectories.
 
         Returns
         -------
@@ -322,23 +351,34 @@ class DoubleContinuum:
         initial = None
         if log_density:
             initial = np.zeros(len(x))
-            if self.law is not None:
-                initial = ContinuousDAE(self.law).law(start).logpdf(x)
-        moved, log_det, stats = integrate(
-            lambda y, s: self._evaluate(y, s)[0],
-            x,
-            start,
-            end,
-            rtol=rtol,
-            atol=atol,
-            divergence=self._divergence if log_density else None,
-        )
+            if self._source.flow is not None:
+                initial = self._source.flow.law(start).logpdf(x)
+        report = None if times is None else as_real_array(times, "times", ndim=1)
+        try:
+            moved, log_det, stats = integrate(
+                lambda y, s: self._evaluate(y, s)[0],
+                x,
+                start,
+                end,
+                rtol=rtol,
+                atol=atol,
+                divergence=self._divergence if log_density else None,
+                t_eval=None if report is None else np.unique(np.append(report, end)),
+            )
+        except RegionError:
+            raise escape_error(self._source, x, start, end) from None
         density = None if initial is None or log_det is None else initial - log_det
-        return FlowResult(moved, density, stats)
-
-    def _divergence(self, x: NDArray, t: float) -> NDArray:
-        divergence = self._evaluate(x, t, slope=True)[1]
-        return divergence  # type: ignore[return-value]
+        if report is None:
+            return FlowResult(moved, density, stats)
+        count = len(report)
+        return FlowResult(
+            moved[-1],
+            None if density is None else density[-1],
+            stats,
+            times=report,
+            trajectory=moved[:count],
+            trajectory_log_density=None if density is None else density[:count],
+        )
 
     def network(
         self,
@@ -348,6 +388,7 @@ class DoubleContinuum:
         layers: str = "euler",
         sampling: str = "sobol",
         weights: str = "least_squares",
+        neurons: str = "shared",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
     ) -> ResidualNetwork:
@@ -356,9 +397,9 @@ class DoubleContinuum:
         .. math:: x \leftarrow x + \tau \sum_{j=1}^{J} c_j(t_l)\,\eta(a_j\cdot x - b_j)
                   + \tau (A_l^\top x + c_l),\qquad l = 1,\dots,L
 
-        Neurons of each layer are drawn from the spectrum at its depth; outer weights are fitted to
-        the represented velocity on the law that the layers before it produced, or are the
-        importance weights of the draw.
+        Neurons are drawn from the spectra and, up to 512 of them, chosen among the draws by
+        orthogonal matching pursuit; outer weights are fitted to the represented velocity on the law
+        that the layers before produced, or are the importance weights of the draw.
 
         Parameters
         ----------
@@ -370,11 +411,16 @@ class DoubleContinuum:
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
         sampling : {"sobol", "stratified", "monte_carlo"}
             How neurons are drawn from ``|spectrum|``.
-        weights : {"least_squares", "importance"}
-            Outer weights.
+        weights : {"least_squares", "tied", "importance"}
+            Outer weights; "tied" fits one number s_j for each neuron, :math:`c_j = s_j a_j`, and a
+            symmetric linear part: every stage is the gradient of a potential, as the score is.
+            "importance" draws neurons for every stage anew.
+        neurons : {"shared", "per_layer"}
+            Whether all layers have the same neurons (a, b), chosen for the velocities at the
+            beginning, in the middle and at the end of the depths, or each its own.
         n_samples : int, optional
             Draws of the law (without law: points of the region) on which weights are fitted; by
-            default ``max(4000, 8 width)``.
+            default ``max(8000, 8 width)``.
         rng : int, Generator or None
             Randomness of neurons and draws.
 
@@ -388,6 +434,8 @@ class DoubleContinuum:
             If depth or width is below 1, an option is unknown, or there is but one depth.
         RegionError
             If draws leave the region on their way.
+        MemoryBudgetError
+            If the weights exceed the memory budget.
 
         Notes
         -----
@@ -405,6 +453,7 @@ class DoubleContinuum:
             layers=layers,
             sampling=sampling,
             weights=weights,
+            neurons=neurons,
             n_samples=n_samples,
             rng=rng,
         )
@@ -423,10 +472,10 @@ class DoubleContinuum:
         -------
         ndarray, shape (n, m)
         """
-        if self.law is None:
-            return self._region_points(n)
+        if self._source.flow is None:
+            return region_points(self.region, n)
         generator = as_generator(rng)
-        start = ContinuousDAE(self.law).law(float(self.times[0]))
+        start = self._source.flow.law(float(self.times[0]))
         # The region holds all but 1e-6 of the law unless the caller chose it smaller.
         kept = np.empty((0, self.dim))
         for _ in range(100):
@@ -439,55 +488,18 @@ class DoubleContinuum:
             "(take Region.holding(law))"
         )
 
-    def _region_points(self, n: int) -> NDArray[np.float64]:
-        fixed = np.random.default_rng(_SEED)
-        return ball_points(n, self.region.center, self.region.radius, fixed)
+    def error_budget(self, network: ResidualNetwork | None = None) -> ContinuumBudget:
+        """Estimated errors by source: spectra, window, sampling, depth, and width.
 
-    def error_budget(self) -> ErrorBudget:
-        """Estimated error of the velocity by source, the worst over the depths.
+        Parameters
+        ----------
+        network : ResidualNetwork, optional
+            Read off from this continuum: its width and depth are measured on 1000 draws.
 
         Returns
         -------
-        ErrorBudget
-            Relative to the norm of the velocity; the interpolation between depths counts as
-            quadrature.
+        ContinuumBudget
+            Relative to the norm of the velocity, the worst over the depths; width and depth of a
+            network relative to the RMS displacement of the flow.
         """
-        budgets = [r.error_budget() for r in self.representations]
-        worst = max(budgets, key=lambda b: b.total)
-        return ErrorBudget(
-            worst.total + self.interpolation_error,
-            worst.truncation,
-            worst.quadrature + self.interpolation_error,
-            worst.directions,
-            worst.sampling,
-            worst.kink,
-        )
-
-    def _check_interpolation(self) -> float:
-        """Largest relative error half-way between depths, against the field itself."""
-        worst = 0.0
-        for left, right in zip(self.times[:-1], self.times[1:], strict=True):
-            t = 0.5 * float(left + right)
-            if self.law is not None:
-                x = ContinuousDAE(self.law).law(t).sample(500, rng=_SEED)
-                x = x[self.region.contains(x)]
-            else:
-                x = self._region_points(500)
-            truth = self._field(x, t)
-            gap = self._evaluate(x, t)[0] - truth
-            scale = float(np.sqrt((truth**2).sum(axis=1).mean()))
-            if scale > 0:
-                worst = max(worst, float(np.sqrt((gap**2).sum(axis=1).mean())) / scale)
-        return worst
-
-
-def _as_vector(field: CallableField) -> Callable:
-    def evaluate(x: NDArray, t: float) -> NDArray:
-        value = field(x, t) if field.timed else field(x)
-        return value.reshape(len(x), field.dim)
-
-    return evaluate
-
-
-def _at_time(field: Callable, t: float) -> Callable[[NDArray], NDArray]:
-    return lambda x: field(x, t) if x.shape[1] > 1 else field(x, t)[:, 0]
+        return continuum_budget(self, network)

@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._kernels.ridge_sums import ridge_features
-from ridgeflow._validate import as_generator, one_of, positive_int
+from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
+from ridgeflow.double_continuum.choose_neurons import active_neurons
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.outer_weights import fit_outer_weights
+from ridgeflow.networks.outer_weights import fit_outer_weights, ridge_matrix, solve_columns
 from ridgeflow.networks.residual import ResidualNetwork
-from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
 from ridgeflow.transforms.representation import IntegralRepresentation
 
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum
 
-__all__ = ["finite_network", "fit_network"]
+__all__ = ["finite_network", "fit_network", "shared_neurons"]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
-
-# Candidates for each neuron, and points on which they are told apart.
-_CANDIDATES = 8
-_SELECTION = 600
-
+# Some points of a wider law, of little weight, hold the fit where draws are few.
+_WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
 # Depths of the stages of a layer, in units of its step.
 _STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
+_WEIGHTS = ("least_squares", "tied", "importance")
+_SHARED_DRAWS = 3200
+_MARKS = (0.0, 0.5, 1.0)  # of the span: depths whose velocities choose shared neurons
 
 
 def fit_network(
@@ -47,38 +47,39 @@ def fit_network(
     ``points`` (n, m) are draws of the law on which the network will be used.
     """
     generator = as_generator(rng)
-    a, b = _active_neurons(representation, width, points, sampling, generator)
+    weights = np.ones(len(points))
+    target = values.reshape(len(values), -1)
+    a, b = active_neurons(representation, width, points, target, weights, sampling, generator)
     return fit_outer_weights(
         a, b, representation.activation, points, values, ridge=_RIDGE, affine=True
     )
 
 
-def _active_neurons(
-    representation: IntegralRepresentation,
-    width: int,
-    points: NDArray,
-    sampling: str,
-    rng: np.random.Generator,
-) -> tuple[NDArray, NDArray]:
-    """Neurons drawn with the oracle density times their own deviation over the points.
+def _tied(
+    a: NDArray, b: NDArray, eta: Activation, x: NDArray, values: NDArray, weights: NDArray
+) -> ShallowNetwork:
+    r"""The fit of a gradient, :math:`v = \sum_j s_j a_j\,\eta(a_j\cdot x - b_j) + Sx + d`, S = Sᵀ.
 
-    The spectrum knows the region but not where in it the law lives: a neuron that is affine over
-    the points adds nothing to them, however strong its spectrum.
+    It is that of the potential :math:`\sum_j s_j H(a_j\cdot x - b_j)`, H' = η: one weight for each
+    neuron.
     """
-    spectrum, eta = representation.spectrum, representation.activation
-    available = int(np.count_nonzero(spectrum.mass)) or spectrum.grid.size
-    a, b = oracle_neurons(
-        spectrum, max(width, min(_CANDIDATES * width, available)), sampling=sampling, rng=rng
-    )
-    sample = points[:_SELECTION]
-    features = ridge_features(sample, a, b, eta.code)
-    affine, _ = np.linalg.qr(np.column_stack([np.ones(len(sample)), sample]))
-    features -= affine @ (affine.T @ features)
-    deviation = np.linalg.norm(features, axis=0)
-    # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
-    key = np.log(np.maximum(deviation, 1e-300)) + rng.gumbel(size=len(b))
-    chosen = np.argsort(-key, kind="stable")[:width]
-    return a[chosen], b[chosen]
+    n, dim = x.shape
+    root = np.sqrt(weights)
+    features = ridge_matrix(x, a, b, eta) * root[:, None]
+    columns = np.concatenate([features * a[:, k] for k in range(dim)])
+    pairs = [(k, other) for k in range(dim) for other in range(k, dim)]
+    plain = np.zeros((dim, n, dim + len(pairs)))
+    for k in range(dim):
+        plain[k, :, k] = root
+    for at, (k, other) in enumerate(pairs, start=dim):
+        plain[k, :, at] = x[:, other] * root
+        plain[other, :, at] = x[:, k] * root
+    target = (values * root[:, None]).T.reshape(-1, 1)
+    part, scalar, _ = solve_columns(plain.reshape(dim * n, -1), columns, target, _RIDGE)
+    linear = np.zeros((dim, dim))
+    for at, (k, other) in enumerate(pairs, start=dim):
+        linear[k, other] = linear[other, k] = part[at, 0]
+    return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
 
 
 def finite_network(
@@ -89,15 +90,23 @@ def finite_network(
     layers: str,
     sampling: str,
     weights: str,
+    neurons: str,
     n_samples: int | None,
     rng: int | np.random.Generator | None,
+    common: tuple[NDArray, NDArray] | None = None,
 ) -> ResidualNetwork:
-    """See :meth:`DoubleContinuum.network`."""
+    """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     one_of(layers, "layers", _STAGES)
     one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
-    one_of(weights, "weights", ("least_squares", "importance"))
-    n = max(4000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
+    one_of(weights, "weights", _WEIGHTS)
+    one_of(neurons, "neurons", ("shared", "per_layer"))
+    fits_in_memory(
+        8.0 * depth * len(_STAGES[layers]) * width * (2 * continuum.dim + 1),
+        f"a network of {depth} {layers} layers of {width} neurons",
+        "take fewer layers or neurons, or raise memory_budget",
+    )
+    n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if last == first:
@@ -107,6 +116,11 @@ def finite_network(
         )
     step = (last - first) / depth
     x = continuum.draw(n, generator)
+    wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
+    share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
+    x = np.concatenate([x, wide])
+    if common is None and weights != "importance" and neurons == "shared":
+        common = shared_neurons(continuum, width, sampling, generator)
     blocks, steps = [], np.full(depth, step)
     for layer in range(depth):
         start = first + layer * step
@@ -114,44 +128,98 @@ def finite_network(
         where = x
         for fraction in _STAGES[layers]:
             t = min(start + fraction * step, last)
-            if weights == "least_squares":
-                # Stages meet the law where the method evaluates them. The density of the neurons
-                # may be that of the nearest spectrum: the fit makes up for the difference.
-                inside = _inside(continuum.region, where, layer)
-                near = int(np.argmin(np.abs(continuum.times - t)))
-                stage = fit_network(
-                    continuum.representations[near],
-                    width,
-                    inside,
-                    continuum.velocity(inside, t),
-                    sampling=sampling,
-                    rng=generator,
-                )
-            else:
+            if weights == "importance":
                 stage = ShallowNetwork.from_representation(
-                    continuum.representation(t),
+                    continuum._spectrum_for_sampling(t),
                     width,
                     sampling=sampling,
                     weights=weights,
                     rng=generator,
                 )
+            else:
+                # Stages meet the law where the method evaluates them.
+                held = _held(continuum.region, where, n, layer)
+                inside, value = where[held], continuum.velocity(where[held], t)
+                near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
+                a, b = common or active_neurons(
+                    near, width, inside, value, share[held], sampling, generator
+                )
+                if weights == "tied":
+                    stage = _tied(a, b, continuum.activation, inside, value, share[held])
+                else:
+                    stage = fit_outer_weights(
+                        a,
+                        b,
+                        continuum.activation,
+                        inside,
+                        value,
+                        ridge=_RIDGE,
+                        affine=True,
+                        weights=share[held],
+                    )
             stages.append(stage)
             half = 0.5 if fraction < 0.5 else 1.0
             where = x + half * step * stages[-1](where).reshape(x.shape)
-        blocks.append(tuple(stages))
+        # Representations in one dimension are scalar: layers map vectors to vectors.
+        blocks.append(tuple(_vector(stage) for stage in stages))
         x = ResidualNetwork(blocks[-1:], steps[:1], scheme=layers)(x)
     return ResidualNetwork(blocks, steps, scheme=layers)
 
 
-def _inside(region: Region, x: NDArray, layer: int) -> NDArray:
-    """The draws within the region; at most one in a thousand may have left it."""
+def _vector(stage: ShallowNetwork) -> ShallowNetwork:
+    if stage.component_shape:
+        return stage
+    return ShallowNetwork(
+        stage.a,
+        stage.b,
+        stage.c[:, None],
+        stage.activation,
+        linear=stage.linear[:, None],
+        bias=stage.bias.reshape(1),
+    )
+
+
+def _wide_draws(continuum: DoubleContinuum, n: int, rng: np.random.Generator) -> NDArray:
+    """Draws within the region of a law somewhat wider than the first; none without law."""
+    flow = continuum._source.flow
+    if flow is None or n == 0:
+        return np.empty((0, continuum.dim))
+    start = flow.law(float(continuum.times[0]))
+    x = start.smooth(_WIDER * flow.t_max).sample(n, rng=rng)
+    return x[continuum.region.contains(x)]
+
+
+def shared_neurons(
+    continuum: DoubleContinuum, width: int, sampling: str, rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
+    """Neurons that serve the velocities at the beginning, the middle and the end.
+
+    Up to the width of the pursuit they come in its order: the first of them serve smaller widths.
+    """
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    middle = continuum.representations[len(continuum.times) // 2]
+    points = continuum._source.points(0.5 * (first + last), _SHARED_DRAWS)
+    wide = _wide_draws(continuum, int(_WIDE_SHARE * len(points)), rng)
+    share = np.concatenate([np.ones(len(points)), np.full(len(wide), _WIDE_WEIGHT)])
+    points = np.concatenate([points, wide])
+    targets = []
+    for mark in _MARKS:
+        value = continuum.velocity(points, first + mark * (last - first))
+        targets.append(value / max(float(np.sqrt((value**2).mean())), 1e-300))
+    return active_neurons(
+        middle, width, points, np.concatenate(targets, axis=1), share, sampling, rng
+    )
+
+
+def _held(region: Region, x: NDArray, n: int, layer: int) -> NDArray:
+    """Which points are within the region; of the n draws at most one in a thousand may be out."""
     held = region.contains(x)
-    lost = int((~held).sum())
-    if lost > 1e-3 * len(x):
-        radius = float(np.linalg.norm(x - region.center, axis=1).max())
+    lost = int((~held[:n]).sum())
+    if lost > 1e-3 * n:
+        radius = float(np.linalg.norm(x[:n] - region.center, axis=1).max())
         raise RegionError(
             f"the draws must stay in the region of radius {region.radius:.4g}, got {lost} of "
-            f"{len(x)} outside before layer {layer + 1} (take a Region of radius {radius:.4g} or "
+            f"{n} outside before layer {layer + 1} (take a Region of radius {radius:.4g} or "
             "more, or more layers)"
         )
-    return x[held]
+    return held

@@ -12,6 +12,7 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     common_float,
+    fits_in_memory,
     one_of,
     positive_int,
     same_length,
@@ -27,6 +28,10 @@ __all__ = ["FieldFit", "fit_field", "reconstruct_network"]
 
 # Depths of the stages of a layer, in units of its step.
 _STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
+
+
+# Velocities at one place may differ by noise; beyond this share of their size they conflict.
+_CONFLICT = 0.5
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,10 @@ def fit_field(
     Raises
     ------
     ValueError
-        If shapes clash, times all agree, or an option is out of range.
+        If shapes clash, times all agree, an option is out of range, or samples at one place have
+        velocities that differ by more than their size.
+    MemoryBudgetError
+        If the features exceed the memory budget.
 
     Notes
     -----
@@ -177,6 +185,11 @@ def fit_field(
         )
     eta = activation_with_values(activation)
     width = positive_int(width, "width")
+    fits_in_memory(
+        8.0 * len(x) * width * (1 if times is None else time_degree + 1),
+        f"fitting {width} neurons to {len(x)} samples",
+        "use fewer neurons or samples, or raise memory_budget",
+    )
     holdout = _finite(holdout, "holdout")
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
@@ -193,6 +206,7 @@ def fit_field(
             )
         degree = positive_int(time_degree, "time_degree", minimum=0)
         basis = _chebyshev(t, span, degree + 1)
+    _require_lipschitz(x if times is None else np.column_stack([x, t]), v)
     out = generator.permutation(len(x)) < round(holdout * len(x))
     inside = ~out
     if inside.sum() < 2:
@@ -229,6 +243,32 @@ def fit_field(
         size = np.sqrt(np.mean(v[out] ** 2))
         error = float(np.sqrt(np.mean((found - v[out]) ** 2)) / size) if size > 0 else 0.0
     return FieldFit(tuple(fields), span, error, penalty)
+
+
+def _require_lipschitz(places: NDArray, v: NDArray) -> None:
+    """Refuse samples at one place whose velocities differ: no field has them."""
+    scale = places.std(axis=0)
+    _, index, counts = np.unique(
+        np.round((places - places.mean(axis=0)) / np.where(scale > 0, scale, 1.0), 9),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    if not (counts > 1).any():
+        return
+    index = index.ravel()
+    size = float(np.sqrt((v**2).sum(axis=1).mean()))
+    mean = np.stack([np.bincount(index, v[:, k]) for k in range(v.shape[1])], axis=1)
+    gap = np.linalg.norm(v - (mean / counts[:, None])[index], axis=1)
+    if gap.max() > _CONFLICT * size:
+        first = int(np.argmax(gap))
+        others = np.flatnonzero(index == index[first])
+        raise ValueError(
+            f"`velocities` must be a function of `points`, got {len(others)} different ones at the "
+            f"place of sample {first} (samples {others[:5].tolist()}, apart by "
+            f"{2 * gap.max() / size:.2g} RMS velocities: such a field is not Lipschitz; pass the "
+            "`times` of the samples, or average them)"
+        )
 
 
 def _tensor(basis: NDArray, columns: NDArray) -> NDArray:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._kernels.mixtures import HALF_LOG2E, LANES, PAD, general, isotropic
+from ridgeflow._kernels.wide_mixtures import wide_isotropic, wide_tables
 from ridgeflow._validate import as_covariance, as_real_array, positive
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 _LOG_2PI = float(np.log(2 * np.pi))
+# With fewer variables the vectors of the wide kernel are mostly padding.
+_WIDE = 8
 
 
 def checked_covariances(value: ArrayLike, n: int, m: int) -> NDArray[np.float64]:
@@ -130,6 +133,13 @@ def kernel_tables(
         precision = np.zeros(padded, dtype)
         precision[:k] = 1.0 if compact.ndim == 2 else 1 / compact
         half = (precision * HALF_LOG2E).astype(dtype)
+        if m >= _WIDE and not hessian:
+            return wide_isotropic, (
+                centre,
+                whiten,
+                *wide_tables(log2c, table, precision, half),
+                single,
+            )
         return isotropic, (centre, whiten, log2c, table, precision, half, single)
     rows, columns = np.tril_indices(m)
     inverses = np.linalg.inv(roots)

@@ -41,7 +41,8 @@ def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> Gaussia
     -----
     **Accuracy.** For a smooth density and the default h the mean squared error is O(n^(-4/(m+4))).
     Its covariance exceeds that of the data by h²I.
-    **Cost.** O(nm) to build; every evaluation visits all n points.
+    **Cost.** O(nm) to build; every evaluation visits all n points, but for many points in at most
+    three variables, see :meth:`GaussianMixture.logpdf`.
 
     References
     ----------

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, as_real_array, same_length
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    as_real_array,
+    fits_in_memory,
+    positive_int,
+    same_length,
+)
+
+if TYPE_CHECKING:
+    from ridgeflow.fields.mixture import GaussianMixture
 
 __all__ = ["SampleField"]
 
@@ -107,6 +119,72 @@ class SampleField:
     def component_shape(self) -> tuple[int, ...]:
         """Shape of one value: () or (k,)."""
         return self.values.shape[1:]
+
+    def _refuse_values(self, what: str) -> None:
+        if not self.is_law:
+            raise ValueError(
+                f"`{what}` needs a law, got a SampleField that carries values (build it from the "
+                "points alone)"
+            )
+
+    def smooth(self, covariance: ArrayLike) -> GaussianMixture:
+        """Law of ``x0 + ε``, ε ~ N(0, C): ``Σ_i w_i N(x_i, C)``, a kernel density estimate.
+
+        Parameters
+        ----------
+        covariance : number or array, shape (m, m)
+            C, positive definite, length squared.
+
+        Returns
+        -------
+        GaussianMixture
+
+        Raises
+        ------
+        ValueError
+            If the field carries values, or C is not positive definite.
+
+        Examples
+        --------
+        >>> SampleField([[0.0], [2.0]]).smooth(0.5).cov
+        array([[1.5]])
+        """
+        from ridgeflow.fields.laws import smoothed
+
+        self._refuse_values("smooth")
+        return smoothed(self, covariance)
+
+    def sample(self, n: int, rng: int | np.random.Generator | None = None) -> NDArray:
+        """Independent draws of the points of a law, by their weights.
+
+        Parameters
+        ----------
+        n : int
+        rng : int, Generator or None
+
+        Returns
+        -------
+        array, shape (n, m)
+
+        Raises
+        ------
+        ValueError
+            If n < 1, or the field carries values.
+        MemoryBudgetError
+            If the draws exceed the memory budget.
+
+        Examples
+        --------
+        >>> SampleField([[0.0], [2.0]], weights=[0.0, 1.0]).sample(2, 0)
+        array([[2.],
+               [2.]])
+        """
+        self._refuse_values("sample")
+        n = positive_int(n, "n")
+        fits_in_memory(8.0 * n * (self.dim + 2), "the sample", "draw fewer points")
+        weights = self.weights.astype(np.float64)
+        chosen = as_generator(rng).choice(len(weights), n, p=weights / weights.sum())
+        return self.points[chosen]
 
     def __repr__(self) -> str:
         kind = "law" if self.is_law else f"component_shape={self.component_shape}"

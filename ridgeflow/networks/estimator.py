@@ -174,7 +174,8 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     slope : float
         :math:`\kappa` of pair sampling: steepness in units of the samples' distance.
     ridge : float or "gcv"
-        Penalty of c relative to the mean squared error; "gcv": by generalised cross-validation.
+        Penalty of c relative to the mean squared error; "gcv": by generalised cross-validation,
+        see :func:`ridgeflow.fit_outer_weights`.
     affine : bool
         Whether A and d are fitted, without penalty.
     random_state : int, RandomState or None
@@ -182,7 +183,8 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     Attributes
     ----------
     network_ : ShallowNetwork
-        In the unit of the columns.
+        In the unit of the columns; ``network_.to_torch()`` and ``network_.to_onnx(path)`` export
+        it.
     ridge_ : float
         The penalty used.
     n_features_in_ : int
@@ -310,7 +312,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     ----------
     classes_ : ndarray
     network_ : ShallowNetwork
-        One output for each class, a single one for two classes.
+        One output for each class, a single one for two classes: the largest, or the sign, decides.
+        ``network_.to_torch()`` and ``network_.to_onnx(path)`` export it.
     ridge_ : float
 
     Raises

@@ -105,32 +105,71 @@ def _array(parameter: Any) -> NDArray:
     return array.astype(array.dtype if array.dtype == np.float32 else np.float64)
 
 
+def _layers(module: Any, nn: Any) -> list[Any]:
+    """The layers Linear, activation, Linear of a module, or a refusal that names what is there."""
+    # Containers are walked through; what does nothing in evaluation is left out.
+    named = [
+        (name, each)
+        for name, each in module.named_modules()
+        if not list(each.children()) and not isinstance(each, (nn.Dropout, nn.Flatten))
+    ]
+    if len(named) > 3:
+        named = [(name, each) for name, each in named if not isinstance(each, nn.Identity)]
+    layers = [each for _, each in named]
+    linear = [type(each) is nn.Linear for each in layers]
+    if linear == [True, False, True]:
+        return layers
+    wanted = [True, False, True, *(None for _ in layers)]
+    wrong = next(
+        (i for i, (one, want) in enumerate(zip(linear, wanted, strict=False)) if one is not want),
+        None,
+    )
+    kinds = ", ".join(type(each).__name__ for each in layers)
+    where = ""
+    if wrong is not None:
+        where = f"; {named[wrong][0] or 'the module'!r} is {type(layers[wrong]).__name__}"
+    raise ValueError(
+        f"`module` must be Linear, activation, Linear, got the layers {kinds or 'none'}{where} "
+        "(read deeper networks layer by layer)"
+    )
+
+
+def _check_outputs(module: Any, net: ShallowNetwork, torch: Any) -> None:
+    """Refuse a module that does something else than its layers in a row."""
+    x = np.random.default_rng(0).normal(size=(8, net.dim)).astype(net.a.dtype)
+    parameter = next(module.parameters())
+    training = [each for each in module.modules() if each.training]
+    module.eval()
+    try:
+        with torch.no_grad():
+            point = torch.tensor(x, dtype=parameter.dtype, device=parameter.device)
+            found = _array(module(point))
+    finally:
+        for each in training:
+            each.training = True
+    expected = net(x)
+    # Half precision is good for this much.
+    tolerance = 1e-4 if parameter.dtype in (torch.float32, torch.float64) else 5e-2
+    size = np.abs(expected).max() + 1e-30
+    if found.shape != expected.shape or not np.abs(found - expected).max() <= tolerance * size:
+        raise ValueError(
+            "`module` must compute its layers in a row, Linear, activation, Linear, got other "
+            f"outputs from {type(module).__name__} (its forward does something else)"
+        )
+
+
 def shallow_from_torch(module: Any) -> ShallowNetwork:
     """A shallow network from a module: Linear, activation, Linear in a row, or one of ours."""
-    nn = _need("torch", "torch").nn
-    if not isinstance(module, nn.Module):
+    torch = _need("torch", "torch")
+    if not isinstance(module, torch.nn.Module):
         raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}")
     skip, scalar = None, False
-    if type(module).__name__ == "ShallowModule":
+    ours = type(module).__name__ == "ShallowModule"
+    if ours:
         layers = [module.hidden, module.activation, module.outer]
         skip, scalar = module.skip, module.scalar
     else:
-        # Containers are walked through; what does nothing in evaluation is left out.
-        layers = [
-            each
-            for each in module.modules()
-            if not list(each.children()) and not isinstance(each, (nn.Dropout, nn.Flatten))
-        ]
-    kinds = [type(each).__name__ for each in layers]
-    if (
-        len(layers) != 3
-        or not isinstance(layers[0], nn.Linear)
-        or not isinstance(layers[2], nn.Linear)
-    ):
-        raise ValueError(
-            "`module` must be Linear, activation, Linear, got the layers "
-            f"{', '.join(kinds) or 'none'} (read deeper networks layer by layer)"
-        )
+        layers = _layers(module, torch.nn)
     name = _torch_activation(layers[1])
     a = _array(layers[0].weight)
     b = np.zeros(len(a), a.dtype) if layers[0].bias is None else -_array(layers[0].bias)
@@ -141,7 +180,10 @@ def shallow_from_torch(module: Any) -> ShallowNetwork:
         c = c[:, 0]
         bias = None if bias is None else bias[0]
         linear = None if linear is None else linear[:, 0]
-    return ShallowNetwork(a, b, c, name, linear=linear, bias=bias)
+    net = ShallowNetwork(a, b, c, name, linear=linear, bias=bias)
+    if not ours:
+        _check_outputs(module, net, torch)
+    return net
 
 
 def residual_from_torch(module: Any) -> ResidualNetwork:
@@ -376,6 +418,9 @@ class _Reader:
             if len(users) != 1 or users[0].op_type not in names:
                 kinds = ", ".join(node.op_type for node in users) or "nothing"
                 raise self._refuse(f"{kinds} where one of {', '.join(sorted(names))} is known")
+            options = {e.name: self._helper.get_attribute_value(e) for e in users[0].attribute}
+            if options.get("approximate", b"none") != b"none":
+                raise self._refuse("the approximate Gelu")
             return names[users[0].op_type], users[0].output[0]
         # Composed of several nodes when it was written here: its end feeds the next linear layer.
         reached, values = {z}, ""

@@ -40,6 +40,8 @@ __all__ = [
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
+# Degrees of freedom count this many times in generalised cross-validation.
+_CAUTION = 1.2
 # Up to this many columns the BLAS threads of a factorisation wait for each other more than they
 # work; on a busy machine that costs fifty times the computation.
 _ONE_THREAD = 1024
@@ -110,9 +112,10 @@ def fit_outer_weights(
         :math:`\beta \ge 0`, in the unit of f² / c² (of f² / c² times the measure, where that is
         given). 0: least squares, of minimum norm where the features are dependent. "gcv": the
         penalty :math:`\lambda` of least generalised cross-validation error
-        :math:`n\,|y - f|^2 / (n - \mathrm{dof}(\lambda))^2`, with the degrees of freedom
+        :math:`n\,|y - f|^2 / (n - p - 1.2\,\mathrm{dof}(\lambda))^2`, with the degrees of freedom
         :math:`\mathrm{dof} = \sum_i s_i^2/(s_i^2 + \lambda)` of the features' singular values s
-        (and those of the affine part).
+        and p those of the affine part. The factor 1.2 keeps the choice from interpolating noise
+        where there are about as many neurons as samples, as the factor 1 does now and then.
     measure : float, optional
         Volume :math:`|V|` of the parameter box from which (a, b) were drawn uniformly: then
         :math:`P c_j / |V|` tends to the ridgelet spectrum as n, P grow. Needs ``ridge > 0``.
@@ -158,6 +161,8 @@ def fit_outer_weights(
     ----------
     S. Sonoda, I. Ishikawa and M. Ikeda, *Ridge regression with over-parametrized two-layer networks
     converge to ridgelet spectrum*, AISTATS 2021, Section 3.
+    Y.-J. Kim and C. Gu, *Smoothing spline Gaussian regression: more scalable computation via
+    efficient approximation*, J. R. Stat. Soc. B 66 (2004), Section 3.
 
     Examples
     --------
@@ -471,7 +476,7 @@ def _cross_validated(
 
     def error(log_penalty: float) -> float:
         kept = s**2 / (s**2 + np.exp(log_penalty))
-        free = count - skip - float(kept.sum())
+        free = count - skip - _CAUTION * float(kept.sum())
         if free <= 1e-8 * count:
             return np.inf
         return (outside + float(((1 - kept) ** 2) @ energy)) / free**2
@@ -480,6 +485,7 @@ def _cross_validated(
     # search would follow rounding errors.
     top = float(np.log(s[0] ** 2))
     grid = np.linspace(top + np.log(np.finfo(np.float64).eps), top + np.log(1e2), 160)
-    penalty = float(np.exp(grid[int(np.argmin([error(value) for value in grid]))]))
+    # Of equal errors the largest penalty.
+    penalty = float(np.exp(grid[::-1][int(np.argmin([error(value) for value in grid[::-1]]))]))
     solution = v.T @ (s[:, None] / (s[:, None] ** 2 + penalty) * inside)
     return solution, penalty, float(s[0])

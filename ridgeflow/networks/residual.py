@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._storage import load_archive, save_archive
 from ridgeflow._validate import as_points, as_real_array, common_float, fits_in_memory, one_of
 from ridgeflow.errors import FileFormatError, RegionWarning
+from ridgeflow.networks.residual_storage import parts_of, record_of
 from ridgeflow.networks.shallow import ShallowNetwork
 
 if TYPE_CHECKING:
     from ridgeflow.fields.region import Region
+    from ridgeflow.networks.residual_calculus import InverseResult
 
 __all__ = ["SCHEMES", "ResidualNetwork", "load_network"]
 
@@ -156,6 +158,11 @@ class ResidualNetwork:
         """Dimension m of the space."""
         return self.layers[0][0].dim
 
+    @property
+    def plan(self) -> tuple[int, tuple[tuple[int, float], ...], tuple[float, ...]]:
+        """Of the scheme: stage fields, (stage, fraction of the step) of evaluations, weights."""
+        return SCHEMES[self.scheme]
+
     def __repr__(self) -> str:
         return (
             f"ResidualNetwork(depth={self.depth}, width={self.width}, dim={self.dim}, "
@@ -178,7 +185,7 @@ class ResidualNetwork:
         return points.astype(real)
 
     def _advance(self, x: NDArray, layer: int) -> NDArray:
-        _, evaluations, weights = SCHEMES[self.scheme]
+        _, evaluations, weights = self.plan
         step = x.dtype.type(self.steps[layer])
         increment = np.zeros_like(x)
         slope = increment
@@ -266,6 +273,100 @@ class ResidualNetwork:
         for layer in range(self.depth):
             out[layer + 1] = self._advance(out[layer], layer)
         return out
+
+    def jacobian(self, x: ArrayLike) -> NDArray:
+        r"""Jacobian matrix of the whole network, the product of those of its layers.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n, m, m)
+            ``[i, k, d]`` is :math:`\partial y_k/\partial x_d` at point i; at kinks of η the mean
+            of both sides.
+
+        Raises
+        ------
+        ValueError, MemoryBudgetError
+            As in :meth:`trajectory`.
+
+        Examples
+        --------
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[0.0]], "tanh", linear=[[-1.0]])
+        >>> ResidualNetwork([field, field], [0.5, 0.5]).jacobian([[8.0]])
+        array([[[0.25]]])
+        """
+        from ridgeflow.networks.residual_calculus import jacobian
+
+        return jacobian(self, self._points(x))
+
+    def log_det(self, x: ArrayLike) -> NDArray:
+        r"""Logarithm of the change of volume, :math:`\log|\det \partial y/\partial x|`.
+
+        A law of density p at x has the density :math:`p(x)/|\det|` at y where the network is
+        invertible.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            The sum over layers; -inf where a layer is singular.
+
+        Raises
+        ------
+        ValueError, MemoryBudgetError
+            As in :meth:`trajectory`.
+
+        Examples
+        --------
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[0.0]], "tanh", linear=[[-1.0]])
+        >>> ResidualNetwork([field], [0.5]).log_det([[8.0]])
+        array([-0.69314718])
+        """
+        from ridgeflow.networks.residual_calculus import log_det
+
+        return log_det(self, self._points(x))
+
+    def inverse(
+        self, y: ArrayLike, *, tol: float = 1e-12, max_iterations: int = 100
+    ) -> InverseResult:
+        """Points that the network carries to y, with what vouches for them.
+
+        Parameters
+        ----------
+        y : array_like, shape (n, m)
+        tol : float
+            Residual of each layer, relative to 1 + \\|y\\|.
+        max_iterations : int
+            Of damped Newton steps for each layer.
+
+        Returns
+        -------
+        InverseResult
+            Points, residuals, Lipschitz bounds of the layers; ``unique`` where they are all < 1.
+
+        Raises
+        ------
+        ConvergenceError
+            If a layer has no preimage of some point, or none was found; the message names it.
+        ValueError
+            If a shape or an option does not fit.
+
+        Examples
+        --------
+        >>> field = ShallowNetwork([[1.0]], [0.0], [[0.0]], "tanh", linear=[[-1.0]])
+        >>> found = ResidualNetwork([field], [0.5]).inverse([[4.0]])
+        >>> found.points.round(9), found.unique
+        (array([[8.]]), True)
+        """
+        from ridgeflow.networks.residual_calculus import inverse
+
+        return inverse(self, y, tol=tol, max_iterations=max_iterations)
 
     def to_torch(self) -> Any:
         """This network as a trainable PyTorch module.
@@ -369,19 +470,7 @@ class ResidualNetwork:
         ...     load_network(path)
         ResidualNetwork(depth=1, width=1, dim=1, scheme='euler')
         """
-        header: dict[str, Any] = {"scheme": self.scheme, "layers": [], "region": None}
-        arrays: dict[str, NDArray] = {"steps": self.steps}
-        for layer, fields in enumerate(self.layers):
-            records = [field._record() for field in fields]
-            header["layers"].append([record for record, _ in records])
-            for stage, (_, parts) in enumerate(records):
-                arrays |= {f"{layer}/{stage}/{name}": value for name, value in parts.items()}
-        if self.region is not None:
-            header["region"] = {
-                "center": np.asarray(self.region.center, dtype=float).tolist(),
-                "radius": float(self.region.radius),
-                "margin": float(self.region.margin),
-            }
+        header, arrays = record_of(self)
         save_archive(path, "residual_network", header, arrays)
 
 
@@ -418,24 +507,8 @@ def load_network(path: str | os.PathLike) -> ShallowNetwork | ResidualNetwork:
     if header["kind"] == "shallow_network":
         return ShallowNetwork._from_record(header, arrays)
     try:
-        layers = []
-        for layer, records in enumerate(header["layers"]):
-            fields = []
-            for stage, record in enumerate(records):
-                prefix = f"{layer}/{stage}/"
-                parts = {
-                    name.removeprefix(prefix): value
-                    for name, value in arrays.items()
-                    if name.startswith(prefix)
-                }
-                fields.append(ShallowNetwork._from_record(record, parts))
-            layers.append(tuple(fields))
-        region = None
-        if header["region"] is not None:
-            from ridgeflow.fields.region import Region
-
-            region = Region(**header["region"])
-        return ResidualNetwork(layers, arrays["steps"], scheme=header["scheme"], region=region)
+        layers, steps, options = parts_of(header, arrays)
+        return ResidualNetwork(layers, steps, **options)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, FileFormatError):
             raise

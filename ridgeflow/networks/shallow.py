@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._storage import save_archive
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -16,7 +14,7 @@ from ridgeflow._validate import (
     fits_in_memory,
     same_length,
 )
-from ridgeflow.errors import FileFormatError
+from ridgeflow.networks.exchange import Exchange
 from ridgeflow.networks.sums import (
     activation_with_values,
     kernel_form,
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ShallowNetwork", "activation_with_values", "kernel_form"]
 
 
-class ShallowNetwork:
+class ShallowNetwork(Exchange):
     r"""One hidden layer: a sum of neurons plus an affine skip part.
 
     .. math:: f(x) = \sum_{j=1}^{P} c_j\, \eta(a_j\cdot x - b_j) + x^{\mathsf T} A + d
@@ -452,48 +450,6 @@ class ShallowNetwork:
         from ridgeflow.networks.sampling import network_from_representation
 
         return network_from_representation(rep, width, sampling=sampling, weights=weights, rng=rng)
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the network to a .npz file that :func:`ridgeflow.load_network` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            File to write; an existing one is replaced only when the new one is whole.
-
-        Raises
-        ------
-        OSError
-            If the folder does not exist or cannot be written.
-
-        Examples
-        --------
-        >>> import ridgeflow as rf, tempfile, pathlib
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder, "net.npz")
-        ...     ShallowNetwork([[1.0]], [0.0], [2.0], "tanh").save(path)
-        ...     rf.load_network(path)
-        ShallowNetwork(width=1, dim=1, components=(), activation='tanh')
-        """
-        header, arrays = self._record()
-        save_archive(path, "shallow_network", header, arrays)
-
-    def _record(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
-        eta = self.activation
-        header = {"activation": [eta.base, eta.order, eta.scale]}
-        return header, {name: getattr(self, name) for name in _STORED}
-
-    @classmethod
-    def _from_record(cls, header: dict[str, Any], arrays: dict[str, NDArray]) -> ShallowNetwork:
-        try:
-            a, b, c, linear, bias = (arrays[name] for name in _STORED)
-            eta = Activation(*header["activation"])
-            return cls(a, b, c, eta, linear=linear, bias=bias)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(f"the file holds no valid network: {error}") from None
-
-
-_STORED = ("a", "b", "c", "linear", "bias")
 
 
 def _target(out: NDArray | None, shape: tuple[int, ...], real: np.dtype) -> NDArray:

@@ -14,7 +14,7 @@ from ridgeflow._validate import as_generator, as_points, fits_in_memory, positiv
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transport.denoise import GaussianDAE, _as_law, _atoms
+from ridgeflow.transport.denoise import GaussianDAE, _as_law
 from ridgeflow.transport.functionals import quasi_samples
 
 __all__ = ["DeepDAE"]
@@ -211,7 +211,7 @@ class DeepDAE:
     def _law_of(self, points: NDArray, weights: NDArray | None) -> GaussianMixture | SampleField:
         if self.bandwidth is None:
             return SampleField(points, weights=weights)
-        return _atoms(SampleField(points, weights=weights), self.bandwidth**2)
+        return SampleField(points, weights=weights).smooth(self.bandwidth**2)
 
     def _warn_of_few_neighbours(self, layers: list[GaussianDAE], reach: list[float]) -> None:
         if not reach or min(reach) >= _WANTED_NEIGHBOURS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,28 @@ from ridgeflow._validate import (
     as_generator,
     as_points,
     fits_in_memory,
+    one_of,
     positive,
     positive_int,
 )
 from ridgeflow.closed_forms import normal_denoise_covariance
-from ridgeflow.errors import ConvergenceError
+from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.laws import NoisyScore, grid_law, smoothed
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.transport.slicing import sliced_score
 
 __all__ = ["GaussianDAE"]
 
 
 def _as_law(law: Any) -> GaussianMixture | SampleField:
-    """A mixture or an empirical law; everything else is refused with what would do."""
+    """A mixture, an empirical law, or the nodes of a density on a grid; the rest is refused."""
     if isinstance(law, GaussianMixture):
         return law
+    if isinstance(law, GridField):
+        return grid_law(law)
     if isinstance(law, SampleField):
         if not law.is_law:
             raise ValueError(
@@ -47,14 +54,34 @@ def _as_law(law: Any) -> GaussianMixture | SampleField:
     )
 
 
-def _atoms(law: SampleField, covariance: float | NDArray) -> GaussianMixture:
-    """The empirical law smoothed by N(0, covariance): one component for each atom."""
-    weights = np.asarray(law.weights, dtype=np.float64)
-    kept = weights > 0
-    points = np.asarray(law.points, dtype=np.float64)
-    if not kept.all():
-        points, weights = points[kept], weights[kept]
-    return GaussianMixture(weights / weights.sum(), points, covariance)
+def _described(law: Any) -> str:
+    return "samples" if isinstance(law, SampleField) else "a score alone"
+
+
+def _timed_score(field: CallableField, covariance: Any) -> CallableField:
+    if not field.timed:
+        raise TypeError(
+            "`law` must be a score of x and of the noise variance, got a CallableField of x alone "
+            "(the noise changes the score: pass s(x, t), the score of the law with noise t)"
+        )
+    if covariance is not None:
+        raise ValueError(
+            "`covariance` must be left out for a law that is known by its score, got one (the "
+            "score is that of the law with isotropic noise)"
+        )
+    return field
+
+
+def _warn_of_fine_noise(field: GridField, noise: NDArray) -> None:
+    spread = float(np.sqrt(np.linalg.eigvalsh(noise)[0]))
+    step = float(field.spacing.max())
+    if spread < step:
+        warnings.warn(
+            f"the noise has a standard deviation of {spread:.3g}, less than the step {step:.3g} of "
+            f"the grid: its nodes show (use steps of at most {spread:.3g}, or more noise)",
+            AccuracyWarning,
+            stacklevel=3,
+        )
 
 
 class GaussianDAE:
@@ -69,17 +96,28 @@ class GaussianDAE:
 
     Parameters
     ----------
-    law : GaussianMixture or SampleField
-        The law μ of the clean points in R^m; a SampleField must carry no values and stands for its
-        empirical law.
+    law : GaussianMixture, SampleField, GridField or CallableField
+        The law μ of the clean points in R^m. A SampleField must carry no values and stands for its
+        empirical law; a GridField is a density, up to a constant, and stands for its nodes. A
+        CallableField must be a timed score, ``s(x, t) = ∇log(μ * N(0, tI))(x)``: then the denoiser
+        is known, its Jacobian by differences, and neither densities nor images of laws are.
     t : float
         Noise variance, > 0 (unit of x squared).
     covariance : (m, m) array_like or float, optional
         D, symmetric positive definite; the identity by default.
+    method : {"auto", "exact", "fast", "sliced"}
+        How sums over the components are taken: the first three as in
+        :meth:`GaussianMixture.logpdf`; "sliced", for many components with one covariance in many
+        variables, as averages over directions of fast sums on lines, with the error of Monte Carlo,
+        see :meth:`error`. Jacobians, and what needs them, are always exact.
+    tol : float
+        Relative error of the density by "fast".
+    n_directions : int
+        Directions of "sliced".
 
     Attributes
     ----------
-    law, t, dim
+    law, t, dim, method
         As given, and the dimension m.
     covariance : (m, m) ndarray
         D.
@@ -91,9 +129,15 @@ class GaussianDAE:
     Raises
     ------
     TypeError
-        If `law` is neither a mixture nor an empirical law.
+        If `law` is none of these, or a score that does not take the noise variance.
     ValueError
-        If ``t <= 0``, if D is not symmetric positive definite, or if a SampleField carries values.
+        If ``t <= 0``, if D is not symmetric positive definite, if a SampleField carries values, if
+        a GridField is not a density, or if D is given beside a score.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the noise is finer than the steps of a GridField, which it must smooth over.
 
     Notes
     -----
@@ -123,13 +167,23 @@ class GaussianDAE:
 
     def __init__(
         self,
-        law: GaussianMixture | SampleField,
+        law: GaussianMixture | SampleField | GridField | CallableField,
         t: float,
         *,
         covariance: ArrayLike | None = None,
+        method: str = "auto",
+        tol: float = 1e-10,
+        n_directions: int = 1024,
     ) -> None:
-        self.law = _as_law(law)
+        self.law: Any
+        if isinstance(law, CallableField) and law.is_score:
+            self.law = _timed_score(law, covariance)
+        else:
+            self.law = _as_law(law)
         self.dim = int(self.law.dim)
+        self.method = one_of(method, "method", ("auto", "exact", "fast", "sliced"))
+        self._tol = tol
+        self._n_directions = positive_int(n_directions, "n_directions", minimum=2)
         self.t = positive(t, "t", hint="it is the variance of the noise")
         if covariance is None:
             self.covariance = np.eye(self.dim)
@@ -140,13 +194,63 @@ class GaussianDAE:
         self.noise = self.t * self.covariance
         # A number keeps isotropic mixtures isotropic, and their kernels cheap.
         self._isotropic = covariance is None
-        if isinstance(self.law, GaussianMixture):
+        if isinstance(law, GridField):
+            _warn_of_fine_noise(law, self.noise)
+        self.smoothed: Any
+        if isinstance(self.law, CallableField):
+            self.smoothed = NoisyScore(self.law, self.t)
+        elif isinstance(self.law, GaussianMixture):
             self.smoothed = self.law.smooth(noise)
         else:
-            self.smoothed = _atoms(self.law, noise)
+            self.smoothed = smoothed(self.law, noise)
 
     def __repr__(self) -> str:
         return f"GaussianDAE({type(self.law).__name__}, t={self.t:g}, dim={self.dim})"
+
+    def _score(self, points: NDArray) -> NDArray:
+        """Score of the noisy law at float64 points."""
+        if self.method == "sliced":
+            return sliced_score(self.smoothed, points, self._n_directions)[1]
+        return self.smoothed.score(points, method=self.method, tol=self._tol)
+
+    def _logpdf(self, points: NDArray) -> NDArray:
+        if self.method == "sliced":
+            return sliced_score(self.smoothed, points, self._n_directions)[0]
+        return self.smoothed.logpdf(points, method=self.method, tol=self._tol)
+
+    def error(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Standard error of Φ(x) that slicing leaves; zero for the other methods.
+
+        Parameters
+        ----------
+        x : (n, m) array_like
+            Points.
+
+        Returns
+        -------
+        (n,) ndarray
+            Root of the sum over coordinates of the squared standard errors.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `x` is not an array of finite points in R^m.
+
+        Examples
+        --------
+        >>> law = SampleField(np.random.default_rng(0).normal(size=(100, 4)))
+        >>> dae = GaussianDAE(law, 2.0, method="sliced", n_directions=256)
+        >>> x = np.zeros((1, 4))
+        >>> bool(np.linalg.norm(dae(x) - GaussianDAE(law, 2.0)(x)) < 3 * dae.error(x)[0] < 0.5)
+        True
+        """
+        points = as_points(x, "x", self.dim).astype(np.float64)
+        if self.method != "sliced":
+            return np.zeros(len(points))
+        errors = sliced_score(self.smoothed, points, self._n_directions)[2]
+        root = np.linalg.cholesky(self.smoothed.covariances[0])
+        matrix = self.t * self.covariance @ np.linalg.inv(root).T
+        return np.sqrt(errors**2 @ (matrix**2).sum(axis=0))
 
     def _times_covariance(self, vectors: NDArray) -> NDArray:
         return vectors if self._isotropic else vectors @ self.covariance
@@ -171,7 +275,7 @@ class GaussianDAE:
         """
         points = as_points(x, "x", self.dim)
         wide = points.astype(np.float64, copy=False)
-        image = wide + self.t * self._times_covariance(self.smoothed.score(wide))
+        image = wide + self.t * self._times_covariance(self._score(wide))
         return image.astype(points.dtype, copy=False)
 
     def velocity(self, x: ArrayLike) -> NDArray:
@@ -193,7 +297,7 @@ class GaussianDAE:
             If `x` is not an array of finite points in R^m.
         """
         points = as_points(x, "x", self.dim)
-        score = self.smoothed.score(points.astype(np.float64, copy=False))
+        score = self._score(points.astype(np.float64, copy=False))
         return self._times_covariance(score).astype(points.dtype, copy=False)
 
     def jacobian(self, x: ArrayLike) -> NDArray:
@@ -247,7 +351,7 @@ class GaussianDAE:
         points = as_points(x, "x", self.dim)
         wide = points.astype(np.float64, copy=False)
         square = np.einsum("ni,ni->n", wide, np.linalg.solve(self.covariance, wide.T).T)
-        value = 0.5 * square + self.t * self.smoothed.logpdf(wide)
+        value = 0.5 * square + self.t * self._logpdf(wide)
         return value.astype(points.dtype, copy=False)
 
     def inverse(self, y: ArrayLike, *, tol: float = 1e-12) -> NDArray[np.float64]:
@@ -326,7 +430,10 @@ class GaussianDAE:
         True
         """
         if not isinstance(self.law, GaussianMixture):
-            raise TypeError("`law` must have a density, got samples (use kernel_density(points))")
+            raise TypeError(
+                f"`law` must have a density, got {_described(self.law)} (use "
+                "kernel_density(points))"
+            )
         x = self.inverse(y)
         return self.law.logpdf(x) - np.linalg.slogdet(self.jacobian(x))[1]
 
@@ -365,6 +472,8 @@ class GaussianDAE:
         """
         n_samples = positive_int(n_samples, "n_samples")
         generator = as_generator(rng)
+        if isinstance(self.law, CallableField):
+            raise TypeError("`law` must have samples for this, got one known by its score alone")
         if isinstance(self.law, SampleField):
             return SampleField(self(self.law.points), weights=self.law.weights)
         if self.law.n_components == 1:

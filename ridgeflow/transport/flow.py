@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_covariance, as_points, as_real_array, finite_number, one_of
 from ridgeflow.closed_forms import mixture_singular_time, normal_flow
 from ridgeflow.errors import SingularTimeError
+from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.laws import NoisyScore
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transport.ode import IntegrationStats
+from ridgeflow.transport.ode import IntegrationStats, integrate
 from ridgeflow.transport.particles import carry_particles
 
 __all__ = ["ContinuousDAE", "FlowResult"]
@@ -65,15 +68,17 @@ class ContinuousDAE:
 
     Parameters
     ----------
-    law : GaussianMixture
-        The law μ_0 in R^m; of samples, take ``kernel_density(points)``.
+    law : GaussianMixture or CallableField
+        The law μ_0 in R^m; of samples, take ``kernel_density(points)``. A CallableField must be a
+        timed score, ``s(x, t) = ∇log μ_t(x)`` of the law at time t of the flow: then there are
+        velocities and flows, without densities, and `t_max` is infinite.
     covariance : (m, m) array_like or float, optional
         D, symmetric positive definite; the identity by default.
 
     Attributes
     ----------
-    initial : GaussianMixture
-        The law at time 0.
+    initial : GaussianMixture or CallableField
+        The law at time 0, or the score.
     covariance : (m, m) ndarray
         D.
     t_max : float
@@ -84,7 +89,7 @@ class ContinuousDAE:
     Raises
     ------
     TypeError
-        If `law` is not a mixture.
+        If `law` is neither a mixture nor a timed score.
     ValueError
         If D is not symmetric positive definite.
 
@@ -115,8 +120,16 @@ class ContinuousDAE:
     (0.65, array([[0.480384]]))
     """
 
-    def __init__(self, law: GaussianMixture, *, covariance: ArrayLike | None = None) -> None:
-        if not isinstance(law, GaussianMixture):
+    def __init__(
+        self, law: GaussianMixture | CallableField, *, covariance: ArrayLike | None = None
+    ) -> None:
+        scored = isinstance(law, CallableField) and law.is_score
+        if isinstance(law, CallableField) and scored and not law.timed:
+            raise TypeError(
+                "`law` must be a score of x and of the time, got a CallableField of x alone (the "
+                "law changes along the flow: pass s(x, t), the score at time t)"
+            )
+        if not isinstance(law, GaussianMixture) and not scored:
             samples = isinstance(law, (SampleField, np.ndarray))
             hint = (
                 "the backward heat flow of bare samples is singular at once: pass "
@@ -125,7 +138,8 @@ class ContinuousDAE:
                 else "its flow is known in closed form for mixtures alone"
             )
             raise TypeError(f"`law` must be a GaussianMixture, got {type(law).__name__} ({hint})")
-        self.initial = law
+        self.initial: Any = law
+        self._scored = scored
         self.dim = int(law.dim)
         self._isotropic = covariance is None
         self.covariance = (
@@ -133,10 +147,15 @@ class ContinuousDAE:
             if covariance is None
             else as_covariance(covariance, "covariance", self.dim)
         )
+        if not isinstance(law, GaussianMixture):
+            self.t_max = math.inf
+            return
         distinct = law.covariances[0] if law.shared_covariance else law.covariances
         self.t_max = mixture_singular_time(distinct, noise_covariance=self.covariance)
 
     def __repr__(self) -> str:
+        if self._scored:
+            return f"ContinuousDAE(score, dim={self.dim})"
         return (
             f"ContinuousDAE({self.initial.n_components} components, dim={self.dim}, "
             f"t_max={self.t_max:.6g})"
@@ -174,6 +193,8 @@ class ContinuousDAE:
             If t is negative.
         SingularTimeError
             If ``t >= t_max``.
+        TypeError
+            If the law is known by its score alone.
 
         Examples
         --------
@@ -181,6 +202,8 @@ class ContinuousDAE:
         array([[0.3]])
         """
         time = self._time(t)
+        if self._scored:
+            raise TypeError("`law` is known by its score alone, which tells no density")
         if time == 0:
             return self.initial
         return self.initial.shrink(2 * time if self._isotropic else 2 * time * self.covariance)
@@ -208,7 +231,7 @@ class ContinuousDAE:
             If ``t >= t_max``.
         """
         points = as_points(x, "x", self.dim)
-        return self._velocity(self.law(t), points).astype(points.dtype, copy=False)
+        return self._velocity(self._at(t), points).astype(points.dtype, copy=False)
 
     def divergence(self, x: ArrayLike, t: float) -> NDArray:
         """The divergence ``∇·(D ∇log μ_t)(x)`` of the velocity.
@@ -233,13 +256,48 @@ class ContinuousDAE:
             If ``t >= t_max``.
         """
         points = as_points(x, "x", self.dim)
-        return self._divergence(self.law(t), points).astype(points.dtype, copy=False)
+        return self._divergence(self._at(t), points).astype(points.dtype, copy=False)
 
-    def _velocity(self, law: GaussianMixture, points: NDArray) -> NDArray:
+    def law_rate(self, x: ArrayLike, t: float) -> NDArray:
+        """The generator of the flow on densities: ``∂_t μ_t(x) = −∇·(D ∇μ_t)(x)``.
+
+        Parameters
+        ----------
+        x : (n, m) array_like
+            Points.
+        t : float
+            Time, ``0 <= t < t_max``.
+
+        Returns
+        -------
+        (n,) ndarray
+            Density over variance, float32 where `x` is.
+
+        Raises
+        ------
+        ValueError, SingularTimeError, TypeError
+            As :meth:`law`.
+
+        See Also
+        --------
+        PositionNoiseDAE.law_rate : for noise that depends on the point.
+        """
+        law, points = self.law(t), as_points(x, "x", self.dim)
+        wide = points.astype(np.float64, copy=False)
+        score = law.score(wide)
+        drift = np.einsum("ni,ij,nj->n", score, self.covariance, score)
+        rate = -law.pdf(wide) * (self._divergence(law, wide) + drift)
+        return rate.astype(points.dtype, copy=False)
+
+    def _at(self, t: float) -> GaussianMixture | NoisyScore:
+        """What answers for the score at a time; Jacobians of a given score are by differences."""
+        return NoisyScore(self.initial, self._time(t)) if self._scored else self.law(t)
+
+    def _velocity(self, law: GaussianMixture | NoisyScore, points: NDArray) -> NDArray:
         score = law.score(points.astype(np.float64, copy=False))
         return score if self._isotropic else score @ self.covariance
 
-    def _divergence(self, law: GaussianMixture, points: NDArray) -> NDArray:
+    def _divergence(self, law: GaussianMixture | NoisyScore, points: NDArray) -> NDArray:
         hessian = law.score_jacobian(points.astype(np.float64, copy=False))
         if self._isotropic:
             return np.einsum("nii->n", hessian)
@@ -267,8 +325,9 @@ class ContinuousDAE:
             Tolerances of one step for every particle.
         times : (k,) array_like, optional
             Increasing times between 0 and t at which to report.
-        method : {"auto", "exact", "ode"}
-            "exact" is the closed form of a normal law; "auto" takes it where it holds.
+        method : {"auto", "exact", "ode", "tsit5", "dopri5"}
+            "exact" is the closed form of a normal law; "auto" takes it where it holds. The last two
+            are pairs of Runge-Kutta methods of order 5(4) for "ode", which by default is "tsit5".
 
         Returns
         -------
@@ -286,7 +345,8 @@ class ContinuousDAE:
         """
         points = as_points(x, "x", self.dim)
         end = self._time(t)
-        density = self.initial.logpdf(points.astype(np.float64, copy=False))
+        wide = points.astype(np.float64, copy=False)
+        density = None if self._scored else self.initial.logpdf(wide)
         return self._carry(points, density, 0.0, end, rtol, atol, times, method)
 
     def inverse_flow(
@@ -311,7 +371,7 @@ class ContinuousDAE:
             Tolerances of one step for every particle.
         times : (k,) array_like, optional
             Decreasing times between t and 0 at which to report.
-        method : {"auto", "exact", "ode"}
+        method : {"auto", "exact", "ode", "tsit5", "dopri5"}
             As in :meth:`flow`.
 
         Returns
@@ -337,13 +397,14 @@ class ContinuousDAE:
         """
         points = as_points(y, "y", self.dim)
         begin = self._time(t)
-        density = self.law(begin).logpdf(points.astype(np.float64, copy=False))
+        wide = points.astype(np.float64, copy=False)
+        density = None if self._scored else self.law(begin).logpdf(wide)
         return self._carry(points, density, begin, 0.0, rtol, atol, times, method)
 
     def _carry(
         self,
         points: NDArray,
-        density: NDArray,
+        density: NDArray | None,
         t0: float,
         t1: float,
         rtol: float,
@@ -351,7 +412,9 @@ class ContinuousDAE:
         times: ArrayLike | None,
         method: str,
     ) -> FlowResult:
-        one_of(method, "method", ("auto", "exact", "ode"))
+        one_of(method, "method", ("auto", "exact", "ode", "tsit5", "dopri5"))
+        if density is None:
+            return self._carry_by_score(points, t0, t1, rtol, atol, times, method)
         normal = self.initial.n_components == 1
         if method == "exact" and not normal:
             raise ValueError(
@@ -360,12 +423,12 @@ class ContinuousDAE:
             )
         wanted = _between(times, t0, t1)
         reported = np.append(wanted, t1) if wanted.size == 0 or wanted[-1] != t1 else wanted
-        if normal and method != "ode":
+        if normal and method in ("auto", "exact"):
             path, log_det = self._normal_path(points.astype(np.float64), t0, reported)
             stats = IntegrationStats("exact", 0, 0, t1)
         else:
             path, log_det, stats = self._ode_path(
-                points.astype(np.float64), t0, t1, reported, rtol, atol
+                points.astype(np.float64), t0, t1, reported, rtol, atol, method
             )
         path = path.astype(points.dtype, copy=False)
         densities = (density - log_det).astype(points.dtype, copy=False)
@@ -374,11 +437,44 @@ class ContinuousDAE:
         k = wanted.size
         return FlowResult(path[-1], densities[-1], stats, wanted, path[:k], densities[:k])
 
+    def _carry_by_score(
+        self,
+        points: NDArray,
+        t0: float,
+        t1: float,
+        rtol: float,
+        atol: float,
+        times: ArrayLike | None,
+        method: str,
+    ) -> FlowResult:
+        if method == "exact":
+            raise ValueError("`method` must be 'auto' or 'ode' for a score, got 'exact'")
+        wanted = _between(times, t0, t1)
+        reported = np.append(wanted, t1) if wanted.size == 0 or wanted[-1] != t1 else wanted
+        path, _, stats = integrate(
+            *(self.velocity, points, t0, t1),
+            rtol=rtol,
+            atol=atol,
+            t_eval=reported,
+            method="auto" if method == "ode" else method,
+        )
+        if times is None:
+            return FlowResult(path[-1], None, stats)
+        return FlowResult(path[-1], None, stats, wanted, path[: wanted.size])
+
     def _ode_path(
-        self, points: NDArray, t0: float, t1: float, times: NDArray, rtol: float, atol: float
+        self,
+        points: NDArray,
+        t0: float,
+        t1: float,
+        times: NDArray,
+        rtol: float,
+        atol: float,
+        method: str,
     ) -> tuple[NDArray, NDArray, IntegrationStats]:
+        pair = method if method == "dopri5" else "tsit5"
         if self._isotropic:
-            return carry_particles(self.initial, points, t0, t1, times, rtol, atol)
+            return carry_particles(self.initial, points, t0, t1, times, rtol, atol, pair)
         # In the unit of the noise the flow is that of isotropic noise.
         value, vector = np.linalg.eigh(self.covariance)
         root = (vector * np.sqrt(value)) @ vector.T
@@ -388,7 +484,9 @@ class ContinuousDAE:
             self.initial.means @ inverse,
             inverse @ np.asarray(self.initial.covariances) @ inverse,
         )
-        path, log_det, stats = carry_particles(law, points @ inverse, t0, t1, times, rtol, atol)
+        path, log_det, stats = carry_particles(
+            law, points @ inverse, t0, t1, times, rtol, atol, pair
+        )
         return path @ root, log_det, stats
 
     def _normal_path(self, points: NDArray, t0: float, times: NDArray) -> tuple[NDArray, NDArray]:

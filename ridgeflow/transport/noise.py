@@ -223,6 +223,50 @@ class DenoisingAutoencoder:
         """
         return self._evaluate(as_points(x, "x", self.dim).astype(np.float64))[1]
 
+    def jacobian(self, x: ArrayLike) -> NDArray:
+        r"""Jacobian of Φ, :math:`\partial\Phi_i/\partial x_j`, by central differences of order 4.
+
+        It is also :math:`\mathrm{Cov}[x_0, \nabla_x \log q(x - x_0) \mid x]`.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n, m, m)
+            float32 where x is. To 1e-8 of the scale of the noise where Φ is smooth on that scale;
+            for noise with a kink over atoms it is not.
+
+        Raises
+        ------
+        ValueError
+            As when it is called, and for the method "sampling", whose errors differences would
+            blow up.
+        """
+        if self.method == "sampling":
+            raise ValueError(
+                "`method` must not be 'sampling' for a Jacobian: differences of its errors would "
+                "swamp it (take normal noise and a GaussianDAE, or diagonal covariances)"
+            )
+        points = as_points(x, "x", self.dim)
+        wide = points.astype(np.float64)
+        if self._noise_law is None and self._coordinates is None:
+            # A density that is a function says nothing of its width.
+            scale = float(np.sqrt(self.law.points.var(axis=0).sum()))  # type: ignore[union-attr]
+        elif isinstance(self._noise_law, SampleField):
+            scale = float(np.sqrt(self._noise_law.points.var(axis=0).sum()))
+        else:
+            scale = self._spread()
+        step = 2e-3 * scale
+        jacobian = np.empty((*wide.shape, self.dim))
+        for j in range(self.dim):
+            move = step * np.eye(self.dim)[j]
+            far = self._evaluate(wide + 2 * move)[0] - self._evaluate(wide - 2 * move)[0]
+            near = self._evaluate(wide + move)[0] - self._evaluate(wide - move)[0]
+            jacobian[:, :, j] = (8 * near - far) / (12 * step)
+        return jacobian.astype(points.dtype, copy=False)
+
     def _evaluate(self, x: NDArray) -> tuple[NDArray, NDArray]:
         if self.method == "sampling":
             return self._sampled(x)

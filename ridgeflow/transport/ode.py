@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import DOP853, RK45
 
 from ridgeflow._validate import (
     as_points,
     as_real_array,
     finite_number,
     fits_in_memory,
+    one_of,
     positive,
 )
 from ridgeflow.errors import ConvergenceError
+from ridgeflow.transport.tableaux import TABLEAUX, Tableau
 
 __all__ = ["IntegrationStats", "integrate"]
 
 Field = Callable[[NDArray, float], NDArray]
+Derivative = Callable[[float, NDArray], NDArray]
 
 # Below this relative tolerance the eighth-order pair needs fewer evaluations than the fifth-order.
 _TIGHT = 1e-5
 # More than this for one call means a field that is stiff or not smooth at the tolerance asked for.
 _MAX_EVALUATIONS = 200_000
+METHODS = ("auto", *TABLEAUX)
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ class IntegrationStats:
     Parameters
     ----------
     method : str
-        "DOP853", "RK45", "Tsit5" where each particle has steps of its own, or "exact" where a
-        closed form was used.
+        Name of the Runge-Kutta method, or "exact" where a closed form was used.
     n_evaluations : int
         Evaluations of the velocity at all particles, or at the one that took most.
     n_steps : int
@@ -58,37 +60,102 @@ class IntegrationStats:
     t: float
 
 
-def _rms_of_each(errors: NDArray, particles: int) -> NDArray:
-    return np.sqrt(np.mean(errors.reshape(particles, -1) ** 2, axis=1))
+class _Steps:
+    """Steps of one Runge-Kutta method for all particles, and the solution within the last one."""
+
+    def __init__(
+        self, tableau: Tableau, derivative: Derivative, t: float, y: NDArray, first: NDArray
+    ) -> None:
+        self.tableau, self.derivative = tableau, derivative
+        self.t, self.y = t, y
+        self.old, self.h, self.until = y, 0.0, t
+        size = len(tableau.all_rows)
+        self.k = np.empty((size, *y.shape))
+        self.k[0] = first
+        # Stages that only the solution within the step needs are made when it is asked for.
+        self.ready = 1
+
+    def _stages(self, first: int, last: int, y: NDArray, t: float, h: float) -> NDArray:
+        flat = self.k.reshape(len(self.k), -1)
+        end = y
+        for i in range(first, last):
+            row = self.tableau.all_rows[i, :i]
+            end = y + h * (row @ flat[:i]).reshape(y.shape)
+            node = float(row.sum())
+            # Rounding must not ask for the velocity beyond the end.
+            at = self.until if abs(node - 1) < 1e-14 else t + node * h
+            self.k[i] = self.derivative(at, end)
+        return end
+
+    def attempt(self, h: float, until: float) -> NDArray:
+        """State at time `until` after a step h, all stages made; :meth:`accept` moves there."""
+        tableau = self.tableau
+        self.until = until
+        if self.ready > 1:
+            # The last stage of the step before is the first of this one.
+            self.k[0] = self.k[tableau.stages - 1]
+            self.ready = 1
+        end = self._stages(1, tableau.stages, self.y, self.t, h)
+        if tableau.first_same_as_last:
+            return end
+        flat = self.k[: tableau.stages].reshape(tableau.stages, -1)
+        return self.y + h * (tableau.b @ flat).reshape(self.y.shape)
+
+    def accept(self, h: float, end: NDArray) -> None:
+        self.old, self.h = self.y, h
+        self.y, self.t = end, self.until
+        self.ready = self.tableau.stages
+        if not self.tableau.first_same_as_last:
+            self.k[0] = self.derivative(self.t, end)
+            self.ready = 1
+
+    def error(self, h: float, end: NDArray, rtol: float, atol: float) -> float:
+        """Error of the step in units of the tolerance, of the particle that has most."""
+        # The root mean square over all particles would hide a bad one among many.
+        scale = atol + rtol * np.maximum(np.abs(self.y), np.abs(end))
+        stages = self.tableau.stages
+        flat = self.k[:stages].reshape(stages, -1)
+
+        def rms(weights: tuple[float, ...]) -> NDArray:
+            found = h * (np.array(weights) @ flat).reshape(scale.shape) / scale
+            return np.sqrt(np.mean(found**2, axis=1))
+
+        value = rms(self.tableau.error)
+        if self.tableau.second_error:
+            whole = np.hypot(value, 0.1 * rms(self.tableau.second_error))
+            value = np.divide(value**2, whole, out=np.zeros_like(whole), where=whole != 0)
+        return float(value.max())
+
+    def inside(self, times: NDArray) -> NDArray:
+        """States at times within the last step; its end needs no interpolant."""
+        if (times == self.t).all():
+            return self.y[None]
+        begin = self.t - self.h
+        if self.ready == self.tableau.stages < len(self.k):
+            self._stages(self.ready, len(self.k), self.old, begin, self.h)
+            self.ready = len(self.k)
+        place = (times - begin) / self.h
+        dense = np.array(self.tableau.dense)
+        powers = place[:, None] ** np.arange(1, dense.shape[1] + 1)
+        weights = self.h * (powers @ dense.T)
+        change = weights @ self.k.reshape(len(self.k), -1)
+        return self.old + change.reshape(len(times), *self.old.shape)
 
 
-# scipy controls the root mean square over the whole state, which hides one bad particle among many:
-# these solvers control that of the worst particle.
-class _RK45(RK45):
-    label = "RK45"
-
-    def __init__(self, *args: Any, of: int, **options: Any) -> None:
-        self.particles = of
-        super().__init__(*args, **options)
-
-    def _estimate_error_norm(self, K: NDArray, h: float, scale: NDArray) -> float:
-        return float(np.abs(h) * _rms_of_each(K.T @ self.E / scale, self.particles).max())
-
-
-class _DOP853(DOP853):
-    label = "DOP853"
-
-    def __init__(self, *args: Any, of: int, **options: Any) -> None:
-        self.particles = of
-        super().__init__(*args, **options)
-
-    def _estimate_error_norm(self, K: NDArray, h: float, scale: NDArray) -> float:
-        fifth = _rms_of_each(K.T @ self.E5 / scale, self.particles)
-        third = _rms_of_each(K.T @ self.E3 / scale, self.particles)
-        whole = np.hypot(fifth, 0.1 * third)
-        # The estimates of orders 5 and 3 together make one of order 7 (Hairer et al., II.10).
-        ratio = np.divide(fifth**2, whole, out=np.zeros_like(whole), where=whole != 0)
-        return float(np.abs(h) * ratio.max())
+def _first_step(steps: _Steps, rtol: float, atol: float, span: float) -> float:
+    """A first step after Hairer, Norsett and Wanner (1993), II.4, for the fastest particle."""
+    scale = atol + rtol * np.abs(steps.y)
+    size = np.sqrt(np.mean((steps.y / scale) ** 2, axis=1))
+    speed = np.sqrt(np.mean((steps.k[0] / scale) ** 2, axis=1))
+    moving = speed > 1e-5
+    if not moving.any():
+        return span
+    trial = min(span, 0.01 * max(1e-4, float((size[moving] / speed[moving]).min())))
+    sign = math.copysign(1.0, steps.h)
+    slope = steps.derivative(steps.t + sign * trial, steps.y + sign * trial * steps.k[0])
+    bend = np.sqrt(np.mean(((slope - steps.k[0]) / scale) ** 2, axis=1)) / trial
+    fastest = float(max(speed.max(), np.nan_to_num(bend, nan=0.0, posinf=0.0).max()))
+    return min(span, 100 * trial, (0.01 / fastest) ** (1 / (steps.tableau.error_order + 1)))
 
 
 def integrate(
@@ -102,6 +169,7 @@ def integrate(
     divergence: Field | None = None,
     t_eval: ArrayLike | None = None,
     max_step: float = math.inf,
+    method: str = "auto",
 ) -> tuple[NDArray, NDArray | None, IntegrationStats]:
     """Carry points along ``dφ/dt = v(φ, t)`` from t0 to t1, with their log-volume on request.
 
@@ -126,6 +194,9 @@ def integrate(
         Times between t0 and t1, in the order of the integration, at which to report.
     max_step : float
         Largest step.
+    method : {"auto", "dop853", "dopri5", "tsit5", "rk4", "midpoint", "euler"}
+        "auto" is "dop853" for ``rtol < 1e-5`` and "dopri5" otherwise. The last three do not control
+        their error: they take equal steps of at most `max_step`, which must then be finite.
 
     Returns
     -------
@@ -147,13 +218,13 @@ def integrate(
 
     Notes
     -----
-    **Accuracy.** Embedded Runge–Kutta pairs with local extrapolation: Dormand–Prince 8(5,3) for
-    ``rtol < 1e-5``, 5(4) otherwise. The tolerance bounds the estimated error of one step; the error
+    **Accuracy.** Embedded Runge–Kutta pairs with local extrapolation: Dormand–Prince 8(5,3) and
+    5(4), Tsitouras 5(4). The tolerance bounds the estimated error of one step; the error
     at t1 is that times the number of steps times the growth of the flow. Values at `t_eval` come
-    from the interpolant of the pair (order 7, resp. 4).
+    from the interpolant of the pair (order 7, resp. 4); methods of fixed step end steps there.
 
     **Cost.** 12 (resp. 6) evaluations a step, all particles sharing the steps of the worst;
-    16 (resp. 8) copies of the state in memory.
+    24 (resp. 15) copies of the state in memory.
 
     References
     ----------
@@ -181,25 +252,31 @@ def integrate(
         raise ValueError(f"`max_step` must be positive, got {max_step}")
     times = np.array([t1]) if t_eval is None else _report_times(t_eval, t0, t1)
     columns = m + (divergence is not None)
-    family: type[_RK45] | type[_DOP853] = _DOP853 if rtol < _TIGHT else _RK45
-    copies = family.n_stages + 8 + len(times)
+    one_of(method, "method", METHODS)
+    tableau = TABLEAUX[("dop853" if rtol < _TIGHT else "dopri5") if method == "auto" else method]
+    if not tableau.error and not math.isfinite(max_step):
+        raise ValueError(
+            f"`max_step` must be finite for method {method!r}, got {max_step} (it takes steps of "
+            "that size and does not control their error)"
+        )
+    copies = len(tableau.all_rows) + 8 + len(times)
     fits_in_memory(8.0 * n * columns * copies, "the integration", "carry fewer points at a time")
 
     count = 0
 
-    def derivative(t: float, flat: NDArray) -> NDArray:
+    def derivative(t: float, state: NDArray) -> NDArray:
         nonlocal count
         count += 1
-        x = np.ascontiguousarray(flat.reshape(n, columns)[:, :m])
+        x = np.ascontiguousarray(state[:, :m])
         out = np.empty((n, columns))
         out[:, :m] = _shaped(velocity(x, t), (n, m), "velocity")
         if divergence is not None:
             out[:, m] = _shaped(divergence(x, t), (n,), "divergence")
-        return out.ravel()
+        return out
 
     state = np.zeros((n, columns))
     state[:, :m] = start
-    first = derivative(t0, state.ravel()).reshape(n, columns)
+    first = derivative(t0, state)
     if not np.isfinite(first).all():
         bad = int(np.flatnonzero(~np.isfinite(first).all(axis=1))[0])
         raise ValueError(
@@ -209,39 +286,25 @@ def integrate(
     states = np.empty((len(times), n, columns))
     states[times == t0] = state
     filled = int(np.sum(times == t0))
-    steps = 0
-    if t1 != t0:
-        sign = math.copysign(1.0, t1 - t0)
-        # Trial steps may overflow; the control then rejects them.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            solver = family(
-                derivative, t0, state.ravel(), t1, rtol=rtol, atol=atol, max_step=max_step, of=n
-            )
-            while solver.status == "running":
-                solver.step()
-                if solver.status == "failed" or not np.isfinite(solver.y).all():
-                    raise ConvergenceError(
-                        f"the flow must reach t = {t1:g}, got stuck at t = {solver.t:g} after "
-                        f"{steps} steps: the velocity is singular, not smooth or not finite there "
-                        "(stop earlier, or loosen `rtol` and `atol`)"
-                    )
-                steps += 1
-                if count > _MAX_EVALUATIONS and solver.status == "running":
-                    raise ConvergenceError(
-                        f"the flow must reach t = {t1:g} within {_MAX_EVALUATIONS} evaluations, "
-                        f"got to t = {solver.t:g} (loosen `rtol` and `atol`, or stop earlier)"
-                    )
-                passed = int(np.sum(sign * times <= sign * solver.t))
-                if passed > filled:
-                    states[filled:passed] = _inside(solver, times[filled:passed], (n, columns))
-                    filled = passed
+    sign = math.copysign(1.0, t1 - t0)
+    steps = _Steps(tableau, derivative, t0, state, first)
+    taken = 0
+    # Trial steps may overflow; the control then rejects them.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for reached in _march(steps, t1, times, rtol, atol, max_step):
+            taken += 1
+            _refuse_stuck(steps, reached, t1, taken, count)
+            passed = int(np.sum(sign * times <= sign * steps.t))
+            if passed > filled:
+                states[filled:passed] = steps.inside(times[filled:passed])
+                filled = passed
     if t_eval is None:
         states = states[0]
     end = np.ascontiguousarray(states[..., :m]).astype(given.dtype, copy=False)
     log_det = None
     if divergence is not None:
         log_det = np.ascontiguousarray(states[..., m]).astype(given.dtype, copy=False)
-    return end, log_det, IntegrationStats(family.label, count, steps, t1)
+    return end, log_det, IntegrationStats(tableau.name, count, taken, t1)
 
 
 def _report_times(t_eval: ArrayLike, t0: float, t1: float) -> NDArray[np.float64]:
@@ -268,8 +331,58 @@ def _shaped(value: Any, shape: tuple[int, ...], name: str) -> NDArray:
     return array
 
 
-def _inside(solver: Any, times: NDArray, shape: tuple[int, int]) -> NDArray:
-    """States at times within the last step; the end of the step needs no interpolant."""
-    if (times == solver.t).all():
-        return solver.y.reshape(1, *shape)
-    return solver.dense_output()(times).T.reshape(len(times), *shape)
+def _march(
+    steps: _Steps, t1: float, times: NDArray, rtol: float, atol: float, max_step: float
+) -> Iterator[bool]:
+    """Accept steps until t1, and say after each whether it could be taken."""
+    if steps.t == t1:
+        return
+    sign = math.copysign(1.0, t1 - steps.t)
+    if not steps.tableau.error:
+        for end in times if times[-1] == t1 else np.append(times, t1):
+            begin = steps.t
+            parts = math.ceil(abs(end - begin) / max_step)
+            for i in range(parts):
+                t = float(end) if i + 1 == parts else begin + (end - begin) * (i + 1) / parts
+                h = t - steps.t
+                steps.accept(h, steps.attempt(h, t))
+                yield bool(np.isfinite(steps.y).all())
+        return
+    steps.h = sign
+    h = min(max_step, _first_step(steps, rtol, atol, abs(t1 - steps.t)))
+    power = -1.0 / (steps.tableau.error_order + 1)
+    if steps.tableau.second_error:
+        power = -1.0 / steps.tableau.order
+    while steps.t != t1:
+        rejected = False
+        while True:
+            if not h > 10 * abs(math.nextafter(steps.t, sign * math.inf) - steps.t):
+                yield False
+                return
+            last = h >= abs(t1 - steps.t)
+            step = t1 - steps.t if last else sign * h
+            end = steps.attempt(step, t1 if last else steps.t + step)
+            error = steps.error(step, end, rtol, atol)
+            if error < 1:
+                break
+            # Not a number counts as far too large.
+            h = abs(step) * (max(0.2, 0.9 * error**power) if math.isfinite(error) else 0.2)
+            rejected = True
+        steps.accept(step, end)
+        factor = 10.0 if error == 0 else min(10.0, 0.9 * error**power)
+        h = min(max_step, abs(step) * (min(1.0, factor) if rejected else max(0.2, factor)))
+        yield True
+
+
+def _refuse_stuck(steps: _Steps, reached: bool, t1: float, taken: int, count: int) -> None:
+    if not reached:
+        raise ConvergenceError(
+            f"the flow must reach t = {t1:g}, got stuck at t = {steps.t:g} after {taken - 1} "
+            "steps: the velocity is singular, not smooth or not finite there (stop earlier, or "
+            "loosen `rtol` and `atol`)"
+        )
+    if count > _MAX_EVALUATIONS and steps.t != t1:
+        raise ConvergenceError(
+            f"the flow must reach t = {t1:g} within {_MAX_EVALUATIONS} evaluations, got to "
+            f"t = {steps.t:g} (loosen `rtol` and `atol`, or stop earlier)"
+        )

@@ -17,11 +17,12 @@ __all__ = ["carry_particles"]
 
 
 def _tables(law: GaussianMixture) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Weights (K,), means (m, K), rotations (m, m, K) or none, and variances (m, K)."""
-    n, m = law.n_components, law.dim
+    """Weights (K,), means (m, K), rotations (m, m, K) or none, variances (m, K), (1, K), (1, 1)."""
+    n = law.n_components
     flat = law.isotropic_variances
     if flat is not None:
-        variances, turns = np.broadcast_to(flat, (m, n)), np.zeros((0, 0, 0))
+        shared = n > 1 and (flat == flat[0]).all()
+        variances, turns = flat[None, : 1 if shared else n], np.zeros((0, 0, 0))
     else:
         values, vectors = np.linalg.eigh(np.asarray(law.covariances))
         variances, turns = values.T, vectors.transpose(2, 1, 0)
@@ -38,6 +39,7 @@ def carry_particles(
     times: NDArray,
     rtol: float,
     atol: float,
+    method: str = "tsit5",
 ) -> tuple[NDArray, NDArray, IntegrationStats]:
     """Points along ``dφ/dt = ∇log μ_t(φ)``, ``Σ_k(t) = Σ_k − 2tI``, with their log-volume.
 
@@ -53,6 +55,7 @@ def carry_particles(
         Between t0 and t1 in this order; the last one is t1.
     rtol, atol : float
         Of one step of each particle, as in :func:`~ridgeflow.transport.ode.integrate`.
+    method : {"tsit5", "dopri5"}
 
     Returns
     -------
@@ -77,7 +80,7 @@ def carry_particles(
     fits_in_memory(
         8.0 * n * (m + 1) * (len(times) + 2), "the integration", "carry fewer points at a time"
     )
-    pair = TABLEAUX["tsit5"]
+    pair = TABLEAUX[method]
     states = np.zeros((n, m + 1))
     states[:, :m] = points
     path = np.empty((len(times), n, m + 1))
@@ -102,5 +105,5 @@ def carry_particles(
         path[index] = states
         begin = float(end)
     most = int(counts[:, 0].max()) if n else 0
-    stats = IntegrationStats("Tsit5", most, most // (pair.stages - 1), t1)
+    stats = IntegrationStats(pair.name, most, most // (pair.stages - 1), t1)
     return path[..., :m], path[..., m], stats

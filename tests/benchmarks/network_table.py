@@ -13,7 +13,7 @@ import argparse
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -21,10 +21,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 import ridgeflow as rf
 
 THREADS = 2
+CLOCKS = {"wall": time.perf_counter, "cpu": time.thread_time}
 SIZE = 20_000
 NAMES = ("relu", "gaussian", "cos", "tanh", "sigmoid", "erf")
 # How many times faster than PyTorch evaluation has to be, by dimension.
@@ -86,6 +88,15 @@ class Problem:
         return np.einsum("ij,jd,jk->idk", features, a, c)
 
 
+@dataclass(frozen=True)
+class How:
+    """Threads for everybody, the clock, and how many runs are timed."""
+
+    rounds: int = 7
+    threads: int = THREADS
+    clock: str = "wall"
+
+
 @dataclass
 class Contestant:
     """A name, what is timed, and the error of its result."""
@@ -96,10 +107,10 @@ class Contestant:
     seconds: list[float] = field(default_factory=list)
     error: float = np.nan
 
-    def once(self) -> None:
-        start = time.perf_counter()
+    def once(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        start = clock()
         found = self.run()
-        self.seconds.append(time.perf_counter() - start)
+        self.seconds.append(clock() - start)
         if np.isnan(self.error):
             gap = np.abs(found[: len(self.truth)] - self.truth).max()
             self.error = float(gap / np.abs(self.truth).max())
@@ -177,20 +188,20 @@ def torch_blocks(problem: Problem, task: str, rows: int, columns: int) -> Callab
     return run
 
 
-def best_torch(problem: Problem, task: str = "values") -> Contestant | None:
+def best_torch(problem: Problem, task: str, how: How) -> Contestant | None:
     """PyTorch with the block size that is fastest on an eighth of the points."""
     if not installed("torch"):
         return None
     import torch
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(how.threads)
     torch.set_grad_enabled(False)
     small = Problem(
         problem.name, problem.dim, problem.dtype, max(1, problem.n // 8), *_rest(problem)
     )
     sizes = sorted({(min(r, small.n), min(c, small.width)) for r, c in BLOCKS})
     trials = [Contestant(str(s), torch_blocks(small, task, *s), small.truth(task)) for s in sizes]
-    race(trials, 2)
+    race(trials, replace(how, rounds=2))
     rows, columns = sizes[int(np.argmin([one.best for one in trials]))]
     run = torch_blocks(problem, task, rows, columns)
     return Contestant(f"torch {rows} x {columns}", run, problem.truth(task))
@@ -200,20 +211,21 @@ def _rest(problem: Problem) -> tuple[int, int]:
     return problem.width, problem.n_out
 
 
-def race(contestants: list[Contestant], rounds: int) -> None:
+def race(contestants: list[Contestant], how: How) -> None:
     """Run all in turn, after one run each that is not counted."""
+    clock = CLOCKS[how.clock]
     for one in contestants:
-        one.once()
+        one.once(clock)
         one.seconds.clear()
-    for _ in range(rounds):
+    for _ in range(how.rounds):
         for one in contestants:
-            if not one.seconds or one.best < 0.5:
+            if not one.seconds or one.best < 0.1:
                 # Threads of the one before may still spin, and the caches hold its data.
                 one.run()
-            one.once()
+            one.once(clock)
 
 
-def product_rate(dtype: type, rounds: int, size: int = 3000) -> float:
+def product_rate(dtype: type, how: How, size: int = 2000) -> float:
     """Floating-point operations per second of the fastest matrix product at hand."""
     a = np.random.default_rng(0).normal(size=(size, size)).astype(dtype)
     out = np.empty_like(a)
@@ -221,13 +233,14 @@ def product_rate(dtype: type, rounds: int, size: int = 3000) -> float:
     if installed("torch"):
         import torch
 
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(how.threads)
         b = torch.tensor(a)
         target = torch.empty_like(b)
         contestants.append(
             Contestant("torch", lambda: torch.mm(b, b, out=target).numpy(), np.full((1, 1), np.nan))
         )
-    race(contestants, rounds)
+    with threadpool_limits(how.threads):
+        race(contestants, how)
     return 2.0 * size**3 / min(one.best for one in contestants)
 
 
@@ -235,10 +248,11 @@ HEAD = f"{'m':>5s} {'':10s}{'k':>4s}{'ms':>9s}{'pairs/ns':>10s}{'error':>9s}"
 PEER = f"{'torch ms':>10s}{'error':>9s}{'ratio':>8s}{'aim':>6s}  blocks"
 
 
-def line(problem: Problem, task: str, rounds: int, aim: float | None, rate: float) -> str:
+def line(problem: Problem, task: str, how: How, aim: float | None, rate: float) -> str:
     """One row of a table."""
-    one, other = ours(problem, task), best_torch(problem, task)
-    race([one] + ([other] if other else []), rounds)
+    one, other = ours(problem, task), best_torch(problem, task, how)
+    with threadpool_limits(how.threads):
+        race([one] + ([other] if other else []), how)
     pairs = problem.n * problem.width / one.best / 1e9
     text = f"{problem.dim:5d} {problem.name:10s}{problem.n_out:4d}{1e3 * one.best:9.1f}"
     text += f"{pairs:10.2f}{one.error:9.0e}"
@@ -252,9 +266,9 @@ def line(problem: Problem, task: str, rounds: int, aim: float | None, rate: floa
     return text
 
 
-def evaluation(dtype: type, dims: list[int], size: int, rounds: int) -> Iterator[str]:
+def evaluation(dtype: type, dims: list[int], size: int, how: How) -> Iterator[str]:
     """Values of networks, all activations and dimensions."""
-    rate = product_rate(dtype, rounds)
+    rate = product_rate(dtype, how)
     yield (
         f"Values, {size} points, {size} neurons, {np.dtype(dtype).name}; "
         f"matrix products run at {rate / 1e9:.0f} GFLOP/s"
@@ -263,11 +277,11 @@ def evaluation(dtype: type, dims: list[int], size: int, rounds: int) -> Iterator
     for dim in dims:
         for name, aim in AIMS.get(dim, dict.fromkeys(NAMES)).items():
             problem = Problem(name, dim, dtype, size, size)
-            yield line(problem, "values", rounds, aim, rate if dim >= 64 else 0.0)
+            yield line(problem, "values", how, aim, rate if dim >= 64 else 0.0)
     yield ""
 
 
-def others(task: str, dims: list[int], size: int, rounds: int) -> Iterator[str]:
+def others(task: str, dims: list[int], size: int, how: How) -> Iterator[str]:
     """Gradients or correlations in float32, and several outputs."""
     titles = {"gradient": "Gradients", "correlate": "Correlations", "values": "Several outputs"}
     yield f"{titles[task]}, {size} points, {size} neurons, float32"
@@ -276,15 +290,16 @@ def others(task: str, dims: list[int], size: int, rounds: int) -> Iterator[str]:
         for name in ("relu", "tanh"):
             for n_out in (3, 10) if task == "values" else (1,):
                 problem = Problem(name, dim, np.float32, size, size, n_out)
-                yield line(problem, task, rounds, None, 0.0)
+                yield line(problem, task, how, None, 0.0)
     yield ""
 
 
-def machine() -> list[str]:
+def machine(how: How) -> list[str]:
     packages = ["numpy", "numba", *(["torch"] if installed("torch") else [])]
     held = ", ".join(f"{package} {version(package)}" for package in packages)
     return [
-        f"{platform.machine()}, {THREADS} threads, Python {platform.python_version()}",
+        f"{platform.machine()}, threads: {how.threads}, {how.clock} time, "
+        f"Python {platform.python_version()}",
         held,
         "",
     ]
@@ -297,8 +312,13 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--out", help="file for the tables")
     options = parser.parse_args()
+    if options.clock == "cpu" and options.threads != 1:
+        parser.error("--clock cpu counts one thread: add --threads 1")
+    how = How(options.rounds, options.threads, options.clock)
     lines = []
 
     def show(more: Iterable[str]) -> None:
@@ -306,16 +326,16 @@ def main() -> None:
             print(one, flush=True)
             lines.append(one)
 
-    show(machine())
-    with rf.config(threads=THREADS):
+    show(machine(how))
+    with rf.config(threads=how.threads):
         for name in options.dtypes:
             dtype = {"float32": np.float32, "float64": np.float64}[name]
-            show(evaluation(dtype, options.dims, options.size, options.rounds))
+            show(evaluation(dtype, options.dims, options.size, how))
         for task in TASKS if options.other_dims else ():
-            show(others(task, options.other_dims, options.size, options.rounds))
+            show(others(task, options.other_dims, options.size, how))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+            file.write("\n".join(lines).rstrip() + "\n")
 
 
 if __name__ == "__main__":

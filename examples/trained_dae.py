@@ -1,0 +1,120 @@
+"""What training finds: a shallow denoising autoencoder against the optimal map, and a network
+that was never trained.
+
+A network of tanh neurons is trained to denoise samples of a law in the plane. Theory says what it
+should find, Phi_t(x) = E[clean | noisy = x]; and a network of the same size is written down from
+the integral representation of that map, without training. G. Alain and Y. Bengio, *What regularized
+auto-encoders learn from the data-generating distribution*, 2014.
+
+    python examples/trained_dae.py [--full] [--out FOLDER]
+
+Needs PyTorch (``pip install ridgeflow[torch]``); says so and stops without it. --full trains ten
+times as long.
+"""
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import ridgeflow as rf
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--full", action="store_true", help="train ten times as long")
+parser.add_argument("--out", type=Path, default=Path("."), help="folder of the figure")
+options = parser.parse_args()
+if not find_spec("torch"):
+    print("skipped: PyTorch is not installed (pip install ridgeflow[torch])")
+    sys.exit(0)
+
+import torch  # noqa: E402
+
+torch.manual_seed(0)
+rng = np.random.default_rng(0)
+law = rf.GaussianMixture(
+    [0.4, 0.3, 0.3],
+    [[-1.2, -0.7], [1.3, -0.6], [0.1, 1.2]],
+    [[[0.25, 0.1], [0.1, 0.2]], [[0.2, -0.1], [-0.1, 0.3]], [[0.3, 0.0], [0.0, 0.1]]],
+)
+t, width = 0.25, 200
+exact = rf.GaussianDAE(law, t)
+noisy = law.smooth(t).sample(4000, rng)
+goal = exact(noisy)
+clean = law.sample(4000, rng)
+least = np.mean(np.sum((exact(clean + np.sqrt(t) * rng.normal(size=clean.shape)) - clean) ** 2, 1))
+moved = np.sqrt(np.mean(np.sum((goal - noisy) ** 2, axis=1)))
+
+
+def error(image):
+    """Distance to the optimal map where noisy points are, relative to how far it moves them."""
+    return float(np.sqrt(np.mean(np.sum((image - goal) ** 2, axis=1)))) / moved
+
+
+# Training: fresh samples and fresh noise in every step, so that nothing is overfitted.
+model = torch.nn.Sequential(
+    torch.nn.Linear(2, width), torch.nn.Tanh(), torch.nn.Linear(width, 2)
+).double()
+steps = 15000 if options.full else 1500
+optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+points = torch.from_numpy(noisy)
+marks, curve = [], []
+print(f"optimal risk {least:.4f}; the optimal map moves noisy points by {moved:.3f}")
+for step in range(1, steps + 1):
+    batch = law.sample(512, rng)
+    target = torch.from_numpy(batch)
+    given = target + np.sqrt(t) * torch.randn(batch.shape, dtype=torch.float64)
+    risk = ((given + model(given) - target) ** 2).sum(dim=1).mean()
+    optimiser.zero_grad()
+    risk.backward()
+    optimiser.step()
+    schedule.step()
+    if step in {steps // 100, steps // 20, steps // 5, steps // 2, steps}:
+        with torch.no_grad():
+            trained = (points + model(points)).numpy()
+        marks.append(step)
+        curve.append(error(trained))
+        print(f"trained for {step:5d} steps: {curve[-1]:.4f} from the optimal map")
+
+# Without training: neurons drawn from the ridgelet spectrum of the map's displacement, and one
+# problem of least squares for their outer weights.
+displacement = rf.CallableField(lambda x: exact(x) - x, 2, components=2)
+region = rf.Region.holding(law.smooth(t))
+representation = rf.IntegralRepresentation(displacement, rf.activation("tanh"), region=region)
+untrained = {}
+for size in (50, 100, width, 400):
+    network = rf.ShallowNetwork.from_representation(
+        representation, size, weights="least_squares", rng=0
+    )
+    untrained[size] = error(noisy + network(noisy))
+    print(f"{size:3d} neurons from the representation: {untrained[size]:.4f} from the optimal map")
+    if size == width:
+        drawn = noisy + network(noisy)
+print(f"infinite width: {error(noisy + representation(noisy)):.4f}")
+
+figure = Figure(figsize=(12.5, 4.3), dpi=120, layout="constrained")
+panels = figure.subplots(1, 3)
+for panel, image, title in (
+    (panels[0], trained, f"trained, {width} neurons"),
+    (panels[1], drawn, f"from the representation, {width} neurons"),
+):
+    some = slice(0, 250)
+    for start, end in zip(noisy[some], image[some], strict=True):
+        panel.plot(*np.stack([start, end]).T, "-", lw=0.6, color="#1f5fa8")
+    panel.plot(*image[some].T, ".", ms=3, color="#1f5fa8", label="network")
+    panel.plot(*goal[some].T, "o", ms=4.5, mfc="none", mew=0.6, color="#d1642c", label="optimal")
+    panel.set_title(f"{title}: {error(image):.3f}", fontsize=9.5)
+    panel.set_aspect("equal")
+panels[0].legend(frameon=False, fontsize=8)
+panels[2].loglog(marks, curve, "o-", color="#1f5fa8", label=f"trained, {width} neurons")
+for size, value in untrained.items():
+    panels[2].axhline(value, ls=":", color="#d1642c")
+    panels[2].text(marks[0], value, f"representation, {size}", fontsize=7.5, va="bottom")
+panels[2].set_xlabel("steps of training")
+panels[2].set_ylabel("distance to the optimal map")
+panels[2].legend(frameon=False, fontsize=8)
+figure.savefig(options.out / "trained_dae.png")
+print("wrote trained_dae.png")

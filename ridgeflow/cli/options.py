@@ -1,0 +1,94 @@
+"""Options that several commands share, and what they check before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+import ridgeflow
+from ridgeflow.cli.files import BadInput
+
+__all__ = [
+    "array_option",
+    "columns_option",
+    "figures_option",
+    "file_type",
+    "json_option",
+    "known_activation",
+    "layers_option",
+    "need_matplotlib",
+    "out_option",
+    "progress_bar",
+    "seed_option",
+]
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("ridgeflow-out"),
+    show_default=True,
+    help="Folder for the results; made if it does not exist.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+figures_option = click.option(
+    "--figures/--no-figures", default=True, show_default=True, help="Write figures (PNG)."
+)
+columns_option = click.option(
+    "--columns", metavar="NAMES", help="Columns by name or 0-based number, separated by commas."
+)
+array_option = click.option("--array", metavar="NAME", help="Which array of an NPZ file.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+layers_option = click.option(
+    "--layers",
+    type=click.Choice(["euler", "midpoint", "rk4"]),
+    default="midpoint",
+    show_default=True,
+    help="Scheme of the layers, of order 1, 2, 4 in their number.",
+)
+file_type = click.Path(path_type=Path)
+
+
+def need_matplotlib(figures: bool) -> None:
+    """Refuse figures where matplotlib is not installed."""
+    from importlib.util import find_spec
+
+    if figures and find_spec("matplotlib") is None:
+        raise ridgeflow.MissingDependencyError(
+            "figures need matplotlib: pip install ridgeflow[plot] (or add --no-figures)"
+        )
+
+
+def known_activation(name: str) -> None:
+    """Refuse an activation that is not in the list."""
+    try:
+        ridgeflow.activation(name)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<36}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    silent = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def update(message: str, fraction: float) -> None:
+            bar.update(task, description=message, completed=fraction)
+
+        yield update

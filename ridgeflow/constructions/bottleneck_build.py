@@ -1,0 +1,146 @@
+"""From checked options to the maps of a bottleneck autoencoder."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._validate import (
+    as_generator,
+    as_real_array,
+    finite_number,
+    one_of,
+    positive,
+    positive_int,
+)
+from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps, flow_maps, shallow_maps
+from ridgeflow.constructions.charts import Chart
+
+__all__ = ["FIT", "REPORT", "build_maps", "checked_gap", "nodes"]
+
+# Nodes per axis of a component of dimension 1, 2, ...: to fit on, and to report on.
+FIT = {"shallow": {1: (400, 60), 2: (71, 12)}, "flow": {1: (400, 60), 2: (41, 8)}}
+REPORT = {"shallow": {1: (1200, 600), 2: (61, 16)}, "flow": {1: (1200, 600), 2: (25, 24)}}
+_SPARSE = (13, 4)
+
+
+def build_maps(
+    charts: tuple[Chart, ...],
+    gap: float,
+    *,
+    latent_dim: int | None,
+    kind: str,
+    latent_ranges: ArrayLike | None,
+    scale: float | None,
+    n_directions: int | None,
+    n_knots: int | None,
+    width: int | None,
+    depth: tuple[int, int] | None,
+    end: float | None,
+    rng: int | np.random.Generator | None,
+) -> ShallowMaps | FlowMaps:
+    """Check charts and options, and build encoder and decoder."""
+    one_of(kind, "kind", ("shallow", "flow"))
+    for i, chart in enumerate(charts):
+        if not isinstance(chart, Chart):
+            raise TypeError(f"`charts[{i}]` must be a Chart, got {type(chart).__name__}")
+    if not charts:
+        raise ValueError("`charts` must hold at least one chart, got none")
+    k = charts[0].dim if latent_dim is None else positive_int(latent_dim, "latent_dim")
+    for i, chart in enumerate(charts):
+        if chart.dim != k:
+            more = "more" if chart.dim > k else "fewer"
+            raise ValueError(
+                f"`charts[{i}]` must have the dimension of the bottleneck, {k}, got {chart.dim}"
+                f" ({more} dimensions than pass through it)"
+            )
+    samples = [chart.samples(gap, *nodes(k, FIT[kind])) for chart in charts]
+    dims = {grid.points.shape[1] for grid in samples}
+    if len(dims) > 1:
+        raise ValueError(f"`charts` must lead to one space, got dimensions {sorted(dims)}")
+    dim = dims.pop()
+    if k >= dim:
+        raise ValueError(
+            f"the bottleneck must be narrower than the space, got {k} dimensions for {dim} "
+            "(a closed component of full dimension does not exist)"
+        )
+    wide = None if width is None else positive_int(width, "width")
+    layers = None if depth is None else tuple(positive_int(n, "depth") for n in depth)
+    if layers is not None and len(layers) != 2:
+        raise ValueError(f"`depth` must hold two numbers of layers, got {len(layers)}")
+    last = None if end is None else finite_number(end, "end")
+    if last is not None and not 0 < last < math.pi - gap:
+        raise ValueError(
+            f"`end` must lie in (0, pi - gap), here (0, {math.pi - gap:.4g}), got {last:g}"
+        )
+    length = None if scale is None else positive(scale, "scale")
+    if kind == "flow":
+        if latent_ranges is not None:
+            raise ValueError("`latent_ranges` must be left out for kind='flow', got some")
+        return flow_maps(
+            charts,
+            samples,
+            gap,
+            width=wide,
+            depth=None if layers is None else (layers[0], layers[1]),
+            end=last,
+            scale=length,
+            rng=as_generator(rng),
+        )
+    return shallow_maps(
+        charts,
+        samples,
+        gap,
+        scale=length,
+        n_directions=n_directions
+        if n_directions is None
+        else positive_int(n_directions, "n_directions"),
+        n_knots=n_knots if n_knots is None else positive_int(n_knots, "n_knots", minimum=5),
+        ranges=_checked_ranges(latent_ranges, len(charts), k),
+    )
+
+
+def nodes(dim: int, table: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Nodes per axis of what is kept and of what is removed."""
+    return table.get(dim, _SPARSE)
+
+
+def checked_gap(gap: float | None, measure: float | None) -> float:
+    """The gap, from itself or from a part of the measure."""
+    if (gap is None) == (measure is None):
+        raise ValueError("one of `gap` and `measure` must be given, got both or none")
+    if measure is not None:
+        part = finite_number(measure, "measure")
+        if not 0 < part < 1:
+            raise ValueError(f"`measure` must lie in (0, 1), got {part:g}")
+        return math.pi * part
+    width = finite_number(gap, "gap")
+    if not 0 < width < math.pi:
+        raise ValueError(
+            f"`gap` must lie in (0, pi), got {width:g} (half of the removed arc, in radians; a "
+            "closed component must be cut somewhere)"
+        )
+    return width
+
+
+def _checked_ranges(given: ArrayLike | None, count: int, k: int) -> NDArray | None:
+    if given is None:
+        return None
+    found = as_real_array(given, "latent_ranges", ndim=2).astype(np.float64)
+    if k != 1 or found.shape != (count, 2):
+        raise ValueError(
+            f"`latent_ranges` must have shape ({count}, 2) and one latent dimension, got "
+            f"{found.shape} and {k}"
+        )
+    order = np.argsort(found[:, 0])
+    if (
+        not (found[:, 0] < found[:, 1]).all()
+        or not (found[order][:-1, 1] < found[order][1:, 0]).all()
+    ):
+        raise ValueError(
+            f"`latent_ranges` must be disjoint increasing intervals, got {found.tolist()} (pieces "
+            "that share latent points cannot be told apart)"
+        )
+    return found

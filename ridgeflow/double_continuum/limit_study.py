@@ -1,0 +1,329 @@
+"""How fast finite networks approach the double continuum: errors over widths and depths."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._validate import as_generator, as_real_array, one_of, positive_int
+from ridgeflow.double_continuum.budget import stepped
+from ridgeflow.double_continuum.choose_neurons import active_neurons
+from ridgeflow.double_continuum.continuum import DoubleContinuum
+from ridgeflow.double_continuum.depths import rms
+from ridgeflow.errors import AccuracyWarning
+from ridgeflow.networks.outer_weights import fit_outer_weights
+from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.representation import IntegralRepresentation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["LimitStudy", "double_limit_study"]
+
+WAYS = ("monte_carlo", "stratified", "sobol", "quadrature", "least_squares")
+_DRAWS = 1000
+_SEED = 23
+_QUADRATURE_TOLS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
+
+
+@dataclass(frozen=True, eq=False)
+class LimitStudy:
+    """What :func:`double_limit_study` measured.
+
+    Attributes
+    ----------
+    widths : ndarray of int, shape (J,)
+    depths : ndarray of int, shape (L,)
+    layers : str
+        Scheme of the networks.
+    errors : ndarray, shape (L, J)
+        Of networks against the flow, RMS over draws relative to the RMS displacement.
+    depth_errors : ndarray, shape (L,)
+        The same of steps with the represented velocity itself: width without limit.
+    velocity_errors : dict
+        Way of choosing neurons and weights -> (sizes, errors): the relative L2 error of the
+        velocity half-way, the root mean square over repeats.
+    depth_rate : float
+        Fitted exponent of ``depth_errors``; about -1 for Euler, -2 for midpoint layers.
+    width_rates : dict
+        Fitted exponents of the velocity errors; -1/2 for Monte Carlo.
+    continuum : float
+        Error of the continuum's own flow, where the exact one is known; else 0.
+
+    Examples
+    --------
+    >>> study = LimitStudy(np.array([10]), np.array([1]), "euler", np.array([[0.1]]),
+    ...                    np.array([0.1]), {}, -1.0, {}, 0.0)
+    >>> print(study.table().splitlines()[0])
+    layers \\\\ width         10         inf
+    """
+
+    widths: NDArray[np.int64]
+    depths: NDArray[np.int64]
+    layers: str
+    errors: NDArray[np.float64]
+    depth_errors: NDArray[np.float64]
+    velocity_errors: dict[str, tuple[NDArray, NDArray]] = field(repr=False)
+    depth_rate: float
+    width_rates: dict[str, float]
+    continuum: float
+
+    def table(self) -> str:
+        """Errors by depth (rows) and width (columns, the last without limit), then the rates."""
+        head = "layers \\\\ width" + "".join(f"{w:>11d}" for w in self.widths) + f"{'inf':>12s}"
+        lines = [head]
+        for depth, row, limit in zip(self.depths, self.errors, self.depth_errors, strict=True):
+            cells = "".join(f"{value:11.2e}" for value in row)
+            lines.append(f"{depth:>14d}{cells}{limit:12.2e}")
+        lines.append(f"rate in depth ({self.layers}): {self.depth_rate:.2f}")
+        lines += [f"rate in width ({way}): {rate:.2f}" for way, rate in self.width_rates.items()]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as lists and numbers, for a JSON file."""
+        return {
+            "widths": self.widths.tolist(),
+            "depths": self.depths.tolist(),
+            "layers": self.layers,
+            "errors": self.errors.tolist(),
+            "depth_errors": self.depth_errors.tolist(),
+            "velocity_errors": {
+                way: {"sizes": np.asarray(sizes).tolist(), "errors": np.asarray(values).tolist()}
+                for way, (sizes, values) in self.velocity_errors.items()
+            },
+            "depth_rate": self.depth_rate,
+            "width_rates": dict(self.width_rates),
+            "continuum": self.continuum,
+        }
+
+    def plot(self) -> Figure:
+        """Errors against width and depth, with the fitted rates.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        from ridgeflow.plotting.limits import limit_study
+
+        return limit_study(self)
+
+
+def double_limit_study(
+    continuum: DoubleContinuum,
+    *,
+    depths: ArrayLike = (1, 2, 4, 8),
+    widths: ArrayLike = (50, 100, 200, 400),
+    layers: str = "euler",
+    ways: Sequence[str] = WAYS,
+    repeats: int = 4,
+    rng: int | np.random.Generator | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> LimitStudy:
+    r"""Errors of finite networks over a grid of widths and depths, with fitted rates.
+
+    .. math:: \mathrm{error}(L, J) \approx c_1 L^{-p} + c_2 J^{-q}
+
+    The two are also measured apart: p on steps with the represented velocity itself, q on networks
+    of the velocity at one depth, by independent, stratified and Sobol draws with importance
+    weights, by coarse quadrature, and by least squares.
+
+    Parameters
+    ----------
+    continuum : DoubleContinuum
+    depths, widths : array_like of int
+        At least two of each, increasing.
+    layers : {"euler", "midpoint", "rk4"}
+    ways : sequence of str
+        Among "monte_carlo", "stratified", "sobol", "quadrature", "least_squares". "quadrature"
+        takes whole grids, each at the number of its nodes, and leaves ``widths`` aside.
+    repeats : int
+        Draws over which width errors are averaged.
+    rng : int, Generator or None
+    progress : callable, optional
+        Called with a message and the share of the work that is done.
+
+    Returns
+    -------
+    LimitStudy
+
+    Raises
+    ------
+    ValueError
+        If sizes do not increase, a way is unknown, or the continuum has but one depth.
+
+    Notes
+    -----
+    **Accuracy.** Rates are least-squares slopes of logarithms: +-0.1 from four sizes.
+
+    **Cost.** One network for each pair of sizes.
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Double continuum limit of deep neural networks*, 2017.
+
+    Examples
+    --------
+    >>> import ridgeflow as rf
+    >>> law = rf.GaussianMixture([0.5, 0.5], [[-0.5], [0.5]], 0.3)
+    >>> limit = DoubleContinuum(law, rf.activation("tanh"), span=(0.0, 0.05), tol=1e-3)
+    >>> study = double_limit_study(limit, depths=[1, 2], widths=[20, 40], ways=["sobol"], rng=0)
+    >>> study.errors.shape
+    (2, 2)
+    """
+    rows, columns = _sizes(depths, "depths"), _sizes(widths, "widths")
+    for way in ways:
+        one_of(way, "ways", WAYS)
+    repeats = positive_int(repeats, "repeats")
+    generator = as_generator(rng)
+    tell = progress or (lambda message, share: None)
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    if first == last:
+        raise ValueError(
+            "a study needs a continuum over an interval of depths, got one depth (pass `span`)"
+        )
+    x = continuum.draw(_DRAWS, _SEED)
+    ours = continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
+    size = rms(ours - x)
+    if size == 0:
+        raise ValueError("`continuum` must move points, got a flow that leaves all where they are")
+    target, missed = ours, 0.0
+    flow = continuum._source.flow
+    if flow is not None and first == 0.0:
+        target = flow.flow(x, last, rtol=1e-9, atol=1e-11).points
+        missed = rms(ours - target) / size
+    steps_only = np.empty(len(rows))
+    errors = np.empty((len(rows), len(columns)))
+    for i, depth in enumerate(rows):
+        tell(f"networks of {depth} layers", 0.5 * i / len(rows))
+        whole = stepped(continuum, layers, np.full(depth, (last - first) / depth), x)
+        steps_only[i] = rms(whole - target) / size
+        for j, width in enumerate(columns):
+            net = continuum.network(int(depth), int(width), layers=layers, rng=generator)
+            errors[i, j] = rms(net(x) - target) / size
+    found = {}
+    for k, way in enumerate(ways):
+        tell(f"widths by {way.replace('_', ' ')}", 0.5 + 0.5 * k / len(ways))
+        found[way] = _velocity_errors(continuum, way, columns, repeats, generator)
+    tell("done", 1.0)
+    return LimitStudy(
+        columns,
+        rows,
+        layers,
+        errors,
+        steps_only,
+        found,
+        _rate(rows, np.maximum(steps_only - missed, 1e-16)),
+        {way: _rate(*pair) for way, pair in found.items()},
+        missed,
+    )
+
+
+def _sizes(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    array = as_real_array(values, name, ndim=1)
+    whole = np.rint(array).astype(np.int64)
+    if len(whole) < 2 or (whole != array).any() or whole[0] < 1 or (np.diff(whole) <= 0).any():
+        raise ValueError(
+            f"`{name}` must hold at least two increasing whole numbers from 1 on, got "
+            f"{array.tolist()} (a rate needs two sizes)"
+        )
+    return whole
+
+
+def _rate(sizes: NDArray, errors: NDArray) -> float:
+    if len(sizes) < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(sizes), np.log(np.maximum(errors, 1e-300)), 1)[0])
+
+
+def _velocity_errors(
+    continuum: DoubleContinuum,
+    way: str,
+    widths: NDArray,
+    repeats: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Sizes, and relative L2 errors of networks of the velocity half-way through the depths."""
+    middle = 0.5 * float(continuum.times[0] + continuum.times[-1])
+    x = continuum._source.points(middle)
+    truth = continuum.velocity(x, middle)
+    size = rms(truth)
+
+    def error(net: ShallowNetwork) -> float:
+        return rms(net(x).reshape(truth.shape) - truth) / size
+
+    if way == "quadrature":
+        return _quadrature_errors(continuum, middle, error)
+    if way == "least_squares":
+        fresh = continuum.draw(max(4000, 8 * int(widths[-1])), rng)
+        values = continuum.velocity(fresh, middle)
+        rep = continuum.representations[len(continuum.times) // 2]
+        out = []
+        for width in widths:
+            a, b = active_neurons(rep, int(width), fresh, values, np.ones(len(fresh)), "sobol", rng)
+            fit = fit_outer_weights(a, b, rep.activation, fresh, values, ridge=1e-10, affine=True)
+            out.append(error(fit))
+        return widths, np.array(out)
+    rep = continuum._spectrum_for_sampling(middle)
+    out = []
+    for width in widths:
+        square = [
+            error(ShallowNetwork.from_representation(rep, int(width), sampling=way, rng=rng)) ** 2
+            for _ in range(repeats)
+        ]
+        out.append(float(np.sqrt(np.mean(square))))
+    return widths, np.array(out)
+
+
+def _quadrature_errors(
+    continuum: DoubleContinuum, t: float, error: Callable[[ShallowNetwork], float]
+) -> tuple[NDArray, NDArray]:
+    """Whole grids, from coarse to fine: their numbers of nodes, and the errors of their sums."""
+    field_there = continuum._source.field_at(t)
+    dense = continuum._spectrum_for_sampling(t)
+    sizes, errors = [], []
+    for tol in _QUADRATURE_TOLS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AccuracyWarning)
+            rep = IntegralRepresentation(
+                field_there,
+                continuum.activation,
+                ridgelet=continuum.ridgelet,
+                region=continuum.region,
+                reference=dense.reference,
+                grid=_coarser(dense.spectrum.grid, tol),
+                tol=0.5,
+            )
+        net = ShallowNetwork.from_representation(rep, sampling="quadrature")
+        sizes.append(net.width)
+        errors.append(error(net))
+    return np.array(sizes), np.array(errors)
+
+
+def _coarser(grid: ParameterGrid, share: float) -> ParameterGrid:
+    """The grid with fewer directions and scales and longer steps, by powers of the share."""
+    directions = max(2, int(len(grid.directions) * share**0.5)) if grid.dim > 1 else 1
+    scales = np.geomspace(
+        grid.scales[0] / share**0.25,
+        grid.scales[-1] * share**0.25,
+        max(4, int(len(grid.scales) * share**0.25)),
+    )
+    return ParameterGrid.polar(
+        grid.dim,
+        directions,
+        scales,
+        grid.radius,
+        min(grid.step / share**0.1, 0.8),
+        margin=grid.margin,
+        center=grid.center,
+    )

@@ -1,0 +1,183 @@
+"""Where velocities come from: laws, functions of place and time, grids over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow._validate import increasing
+from ridgeflow.errors import RegionError
+from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.region import Region
+from ridgeflow.networks.sampling import ball_points
+from ridgeflow.transport.flow import ContinuousDAE
+
+__all__ = ["Source", "Velocity", "region_points", "source_of"]
+
+_SEED = 5  # of the draws that fix references and errors
+_DRAWS = 2000
+
+Velocity = Callable[[NDArray, float], NDArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A velocity field over depth, before it is represented.
+
+    Attributes
+    ----------
+    dim : int
+    region : Region
+    velocity : callable or None
+        v(x, t), (n, m); None where the field is known on grids at its own times alone.
+    flow : ContinuousDAE or None
+        Where the field belongs to a law.
+    grids : list of GridField or None
+    times : ndarray or None
+        Of the grids.
+    steady : bool
+        Whether the field does not depend on t.
+    """
+
+    dim: int
+    region: Region
+    velocity: Velocity | None
+    flow: ContinuousDAE | None = None
+    grids: list[GridField] | None = None
+    times: NDArray | None = None
+    steady: bool = False
+
+    def clock(self, t: float | NDArray) -> float | NDArray:
+        """The variable in which the field is interpolated: smooth as far as the singular time."""
+        if self.flow is None:
+            return t
+        return -np.log1p(-np.asarray(t) / self.flow.t_max)
+
+    def time_of(self, s: NDArray) -> NDArray:
+        """The inverse of the clock."""
+        return s if self.flow is None else -self.flow.t_max * np.expm1(-s)
+
+    def field_at(self, t: float) -> CallableField | GridField:
+        """The velocity at one depth, in one dimension as a scalar."""
+        if self.grids is not None and self.times is not None:
+            return self.grids[int(np.argmin(np.abs(self.times - t)))]
+        velocity = self.velocity
+        assert velocity is not None
+
+        def evaluate(x: NDArray) -> NDArray:
+            return velocity(x, t) if x.shape[1] > 1 else velocity(x, t)[:, 0]
+
+        return CallableField(evaluate, self.dim, components=self.dim)
+
+    def points(self, t: float, n: int = _DRAWS) -> NDArray[np.float64]:
+        """Where errors at depth t are measured: draws of the law there, or points of the region."""
+        if self.flow is None:
+            if self.grids is not None:
+                nodes = self.grids[0].points()
+                inside = np.flatnonzero(self.region.contains(nodes))
+                rng = np.random.default_rng(_SEED)
+                return nodes[rng.choice(inside, min(n, len(inside)), replace=False)]
+            return region_points(self.region, n)
+        x = self.flow.law(t).sample(n, rng=_SEED)
+        return x[self.region.contains(x)]
+
+    def truth(self, x: NDArray, t: float) -> NDArray:
+        """The velocity at points of :meth:`points` at one of the depths."""
+        if self.velocity is not None:
+            return self.velocity(x, t)
+        grid = self.field_at(t)
+        assert isinstance(grid, GridField)
+        index = tuple(
+            np.rint((x[:, d] - axis[0]) / grid.spacing[d]).astype(int)
+            for d, axis in enumerate(grid.axes)
+        )
+        return np.asarray(grid.values[index], np.float64).reshape(len(x), self.dim)
+
+
+def region_points(region: Region, n: int) -> NDArray[np.float64]:
+    """Points that fill the ball of a region, the same in every run."""
+    return ball_points(n, region.center, region.radius, np.random.default_rng(_SEED))
+
+
+def source_of(
+    law_or_field: GaussianMixture | CallableField | Sequence[GridField],
+    region: Region | None,
+    times: NDArray | None,
+) -> Source:
+    """The source that a caller means; see :class:`DoubleContinuum` for what is refused."""
+    if isinstance(law_or_field, GaussianMixture):
+        flow = ContinuousDAE(law_or_field)
+        region = Region.holding(law_or_field) if region is None else region
+        return Source(_same_dim(law_or_field.dim, region), region, flow.velocity, flow=flow)
+    if isinstance(law_or_field, CallableField):
+        if region is None:
+            raise RegionError(
+                "a field needs a `region` on which it is represented, got None "
+                "(pass Region(center, radius, margin))"
+            )
+        _vector(law_or_field.component_shape, law_or_field.dim)
+        return Source(
+            _same_dim(law_or_field.dim, region),
+            region,
+            _as_velocity(law_or_field),
+            steady=not law_or_field.timed,
+        )
+    if isinstance(law_or_field, (list, tuple)) and all(
+        isinstance(one, GridField) for one in law_or_field
+    ):
+        return _gridded(list(law_or_field), region, times)
+    raise TypeError(
+        "`law_or_field` must be a GaussianMixture, a CallableField or a list of GridFields, got "
+        f"{type(law_or_field).__name__} (use kernel_density for data)"
+    )
+
+
+def _gridded(grids: list[GridField], region: Region | None, times: NDArray | None) -> Source:
+    if times is None or len(times) != len(grids):
+        raise ValueError(
+            f"`times` must hold one depth for each of the {len(grids)} grids, got "
+            f"{'None' if times is None else len(times)}"
+        )
+    first = grids[0]
+    _vector(first.component_shape, first.dim)
+    for i, grid in enumerate(grids):
+        if grid.values.shape != first.values.shape or any(
+            not np.array_equal(a, b) for a, b in zip(grid.axes, first.axes, strict=True)
+        ):
+            raise ValueError(
+                f"the grids of `law_or_field` must share their axes, got different ones at {i}"
+            )
+    if region is None:
+        half = 0.5 * min(float(axis[-1] - axis[0]) for axis in first.axes)
+        center = np.array([0.5 * (axis[0] + axis[-1]) for axis in first.axes])
+        # A third of the way from the centre to the edge is left to the window.
+        region = Region(center, 2 * half / 3, (1 - 1e-9) * half / 3)
+    times = increasing(times, "times")
+    return Source(_same_dim(first.dim, region), region, None, grids=grids, times=times)
+
+
+def _vector(shape: tuple[int, ...], dim: int) -> None:
+    if shape != (dim,) and not (dim == 1 and shape == ()):
+        raise ValueError(
+            f"`law_or_field` must have {dim} components, one for each dimension, got component "
+            f"shape {shape}"
+        )
+
+
+def _same_dim(dim: int, region: Region) -> int:
+    if region.dim != dim:
+        raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
+    return dim
+
+
+def _as_velocity(field: CallableField) -> Velocity:
+    def evaluate(x: NDArray, t: float) -> NDArray:
+        value = field(x, t) if field.timed else field(x)
+        return np.asarray(value, np.float64).reshape(len(x), field.dim)
+
+    return evaluate

@@ -1,0 +1,225 @@
+"""Jacobians, log-determinants and inverses of residual networks, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._validate import as_points, common_float, fits_in_memory, positive, positive_int
+from ridgeflow.errors import ConvergenceError
+from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
+
+if TYPE_CHECKING:
+    from ridgeflow.networks.residual import ResidualNetwork
+
+__all__ = ["InverseResult", "inverse", "jacobian", "lipschitz_bounds", "log_det"]
+
+# A damped step must lower the residual; where 2^-12 of a Newton step does not, none will.
+_HALVINGS = 12
+
+
+@dataclass(frozen=True)
+class InverseResult:
+    """Preimages under a residual network, and what vouches for them.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, m)
+        x with ``network(x) = y``.
+    residual : ndarray, shape (n,)
+        :math:`|\\mathrm{network}(x) - y|`, computed afresh.
+    lipschitz : ndarray, shape (L,)
+        For each layer a bound of the Lipschitz constant of its increment, on all of R^m.
+    unique : bool
+        Whether all of these are below 1: then the network is a bijection of R^m and the points are
+        the only preimages. Otherwise there may be others.
+    iterations : ndarray, shape (L,)
+        Steps that the slowest point took in each layer.
+
+    Examples
+    --------
+    >>> InverseResult(np.zeros((1, 1)), np.zeros(1), np.array([0.5]), True, np.array([3])).unique
+    True
+    """
+
+    points: NDArray
+    residual: NDArray[np.float64]
+    lipschitz: NDArray[np.float64]
+    unique: bool
+    iterations: NDArray[np.int64] = field(repr=False)
+
+
+@lru_cache(maxsize=64)
+def _steepest(eta: Activation) -> float:
+    """Bound of |η'|, infinite for jumps and for powers above the first."""
+    slope = eta.derivative()
+    if slope.base == "dirac" or eta.origin_order > 2:
+        return float("inf")
+    z = np.linspace(-40.0, 40.0, 80_001)
+    # Between nodes 1e-3 apart a smooth slope grows by less than 1e-6 of its maximum.
+    return float(np.abs(slope(z)).max()) * (1 + 1e-6)
+
+
+def _field_bound(net: ShallowNetwork) -> float:
+    outer = net.c.reshape(net.width, -1).astype(np.float64)
+    inner = net.a.astype(np.float64)
+    used = np.abs(outer).sum(axis=1) * np.abs(inner).sum(axis=1) > 0
+    linear = float(np.linalg.norm(net.linear.reshape(net.dim, -1), 2))
+    if not used.any():
+        return linear
+    outer, inner = outer[used], inner[used]
+    spectral = float(np.linalg.norm(outer, 2) * np.linalg.norm(inner, 2))
+    each = float(np.linalg.norm(outer, axis=1) @ np.linalg.norm(inner, axis=1))
+    return linear + _steepest(net.activation) * min(spectral, each)
+
+
+def lipschitz_bounds(network: ResidualNetwork) -> NDArray[np.float64]:
+    """For each layer a bound of the Lipschitz constant of ``x -> layer(x) - x``, shape (L,)."""
+    _, evaluations, weights = network.plan
+    out = np.empty(network.depth)
+    for layer, (fields, step) in enumerate(zip(network.layers, network.steps, strict=True)):
+        own = [_field_bound(f) for f in fields]
+        before, total = 0.0, 0.0
+        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
+            before = own[stage] * (1 + (abs(step) * ahead * before if ahead else 0.0))
+            total += weight * before if weight else 0.0
+        out[layer] = abs(step) * total
+    return out
+
+
+def _layer_with_jacobian(
+    network: ResidualNetwork, x: NDArray, layer: int
+) -> tuple[NDArray, NDArray]:
+    """Image (n, m) of a layer, and its Jacobian (n, m, m), [i, k, d] = d y_ik / d x_id."""
+    _, evaluations, weights = network.plan
+    step = x.dtype.type(network.steps[layer])
+    unit = np.eye(network.dim, dtype=x.dtype)
+    value, slope = np.zeros_like(x), np.zeros((*x.shape, network.dim), x.dtype)
+    k, dk = value, slope
+    for (stage, ahead), weight in zip(evaluations, weights, strict=True):
+        shift = step * x.dtype.type(ahead)
+        own = network.layers[layer][stage]
+        at = x + shift * k if ahead else x
+        inner = np.swapaxes(own.gradient(at), 1, 2)
+        # The first evaluation is at x itself: its argument has the identity for derivative.
+        k, dk = own(at), inner @ (unit + shift * dk) if ahead else inner
+        if weight:
+            value = value + x.dtype.type(weight) * k
+            slope = slope + x.dtype.type(weight) * dk
+    return x + step * value, unit + step * slope
+
+
+def jacobian(network: ResidualNetwork, x: NDArray) -> NDArray:
+    """See :meth:`ResidualNetwork.jacobian`; the points are checked."""
+    fits_in_memory(
+        5.0 * x.itemsize * len(x) * network.dim**2,
+        f"Jacobians of {len(x)} points in dimension {network.dim}",
+        "pass fewer points, or raise memory_budget",
+    )
+    total = np.broadcast_to(np.eye(network.dim, dtype=x.dtype), (*x.shape, network.dim))
+    for layer in range(network.depth):
+        x, own = _layer_with_jacobian(network, x, layer)
+        total = own @ total
+    return np.ascontiguousarray(total)
+
+
+def log_det(network: ResidualNetwork, x: NDArray) -> NDArray:
+    """See :meth:`ResidualNetwork.log_det`; the points are checked."""
+    fits_in_memory(
+        4.0 * x.itemsize * len(x) * network.dim**2,
+        f"Jacobians of {len(x)} points in dimension {network.dim}",
+        "pass fewer points, or raise memory_budget",
+    )
+    total = np.zeros(len(x))
+    for layer in range(network.depth):
+        x, own = _layer_with_jacobian(network, x, layer)
+        with np.errstate(divide="ignore"):
+            total += np.linalg.slogdet(own.astype(np.float64))[1]
+    return total.astype(x.dtype)
+
+
+def inverse(
+    network: ResidualNetwork, y: ArrayLike, *, tol: float, max_iterations: int
+) -> InverseResult:
+    """See :meth:`ResidualNetwork.inverse`."""
+    target = as_points(y, "y", network.dim)
+    tol = positive(tol, "tol")
+    max_iterations = positive_int(max_iterations, "max_iterations")
+    real = common_float(target, *(f.c for fields in network.layers for f in fields))
+    wanted = target.astype(np.float64)
+    bounds = lipschitz_bounds(network)
+    iterations = np.zeros(network.depth, np.int64)
+    x = wanted
+    for layer in reversed(range(network.depth)):
+        x, iterations[layer] = _invert_layer(
+            network, x, layer, tol, max_iterations, float(bounds[layer])
+        )
+    there = x
+    for layer in range(network.depth):
+        there = network._advance(there, layer)
+    residual = np.linalg.norm(there - wanted, axis=1)
+    return InverseResult(x.astype(real), residual, bounds, bool((bounds < 1).all()), iterations)
+
+
+def _invert_layer(
+    network: ResidualNetwork,
+    y: NDArray,
+    layer: int,
+    tol: float,
+    max_iterations: int,
+    bound: float,
+) -> tuple[NDArray, int]:
+    """Preimages of y under one layer, by damped Newton steps, and how many were taken."""
+    enough = tol * (1.0 + np.linalg.norm(y, axis=1))
+    x = 2 * y - network._advance(y, layer)
+    size = np.linalg.norm(network._advance(x, layer) - y, axis=1)
+    for count in range(max_iterations + 1):
+        open_ = np.flatnonzero(size > enough)
+        if not len(open_):
+            return x, count
+        if count == max_iterations:
+            break
+        value, slope = _layer_with_jacobian(network, x[open_], layer)
+        gap = y[open_] - value
+        try:
+            move = np.linalg.solve(slope, gap[..., None])[..., 0]
+        except np.linalg.LinAlgError:
+            move = (np.linalg.pinv(slope) @ gap[..., None])[..., 0]
+        move = np.where(np.isfinite(move), move, 0.0)
+        if bound < 1:
+            # Fixed-point steps shrink the residual by the bound; Newton's may do better.
+            trial = x[open_] + gap
+            found = np.linalg.norm(network._advance(trial, layer) - y[open_], axis=1)
+            best, best_size = trial, found
+        else:
+            best, best_size = x[open_], size[open_]
+        scale = np.ones(len(open_))
+        waiting = np.arange(len(open_))
+        for _ in range(_HALVINGS):
+            trial = x[open_[waiting]] + scale[waiting, None] * move[waiting]
+            found = np.linalg.norm(network._advance(trial, layer) - y[open_[waiting]], axis=1)
+            better = found < best_size[waiting]
+            best[waiting[better]], best_size[waiting[better]] = trial[better], found[better]
+            waiting = waiting[~better & (best_size[waiting] >= size[open_[waiting]])]
+            if not len(waiting):
+                break
+            scale[waiting] *= 0.5
+        stuck = best_size >= size[open_]
+        x[open_], size[open_] = best, best_size
+        if stuck.all():
+            break
+    left = np.flatnonzero(size > enough)
+    if len(left):
+        worst = left[np.argmax(size[left])]
+        raise ConvergenceError(
+            f"layer {layer + 1} of {network.depth} must be inverted at all points, got stuck at "
+            f"{len(left)} of {len(y)}, the worst with a residual of {size[worst]:.1e} (its "
+            f"increment has a Lipschitz bound of {bound:.3g}: only below 1 is a preimage sure to "
+            "exist; take more layers, or points in the image of the network)"
+        )
+    return x, max_iterations

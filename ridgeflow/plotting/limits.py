@@ -1,0 +1,80 @@
+"""The figure of a double-limit study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ridgeflow.plotting._canvas import BLACK, BLUE, GREEN, GREY, ORANGE, legible, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["limit_study"]
+
+_STYLES = {
+    "monte_carlo": (BLUE, "o", "Monte Carlo"),
+    "stratified": (GREEN, "^", "stratified"),
+    "sobol": (ORANGE, "s", "scrambled Sobol"),
+    "quadrature": (GREY, "x", "quadrature (whole grids)"),
+    "least_squares": (BLACK, "D", "least squares"),
+}
+
+
+def limit_study(study: Any) -> Figure:
+    """Draw how finite networks approach the double continuum: by width, and by depth.
+
+    Parameters
+    ----------
+    study : LimitStudy
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Velocity errors against width, one line for each way; map errors against depth, one line
+        for each width and one without limit.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    figure = new_figure(10.4, 4.8)
+    left, right = figure.subplots(1, 2)
+    for way, (sizes, errors) in study.velocity_errors.items():
+        color, marker, name = _STYLES[way]
+        label = f"{name}: {study.width_rates[way]:.2f}"
+        left.loglog(sizes, errors, marker + "-", color=color, ms=6, lw=1.4, label=label)
+    left.set_xlabel("neurons")
+    left.set_ylabel("relative $L^2$ error of the velocity")
+    left.set_title("Width, and fitted rates")
+    greys = np.linspace(0.75, 0.25, len(study.widths))
+    for width, errors, shade in zip(study.widths, study.errors.T, greys, strict=True):
+        right.loglog(
+            study.depths,
+            errors,
+            "o-",
+            color=(0.0, 0.447 * (1 - shade) + 0.35, 0.698),
+            alpha=1.1 - shade,
+            ms=5,
+            lw=1.2,
+            label=f"{width} neurons",
+        )
+    right.loglog(
+        study.depths,
+        study.depth_errors,
+        "k--",
+        lw=1.4,
+        label=f"no limit of width: {study.depth_rate:.2f}",
+    )
+    right.set_xticks(study.depths, [f"{depth}" for depth in study.depths])
+    right.set_xlabel("layers")
+    right.set_ylabel("error / RMS displacement")
+    right.set_title(f"Depth, {study.layers} layers")
+    for axes in (left, right):
+        axes.minorticks_off()
+        axes.grid(True, which="major", color="#E0E0E0", lw=0.6)
+        axes.legend(frameon=False, fontsize=9)
+        legible(axes)
+    return figure

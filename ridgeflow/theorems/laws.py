@@ -1,0 +1,45 @@
+"""Laws and points on which the statements are checked."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from numpy.typing import NDArray
+
+from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.profiles.activation import activation
+from ridgeflow.profiles.admissibility import admissible_ridgelet
+from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.ridgelet import ridgelet_transform
+from ridgeflow.transforms.spectrum import Spectrum
+
+__all__ = ["mixture", "points", "spectrum"]
+
+
+@cache
+def mixture(dim: int) -> GaussianMixture:
+    """Two normal laws without symmetry, in 1, 2 or 3 dimensions."""
+    if dim == 1:
+        return GaussianMixture([0.35, 0.65], [[-0.8], [0.6]], [0.2, 0.3])
+    if dim == 2:
+        return GaussianMixture(
+            [0.35, 0.65],
+            [[-0.7, 0.4], [0.5, -0.2]],
+            [[[0.25, 0.08], [0.08, 0.2]], [[0.18, -0.05], [-0.05, 0.3]]],
+        )
+    return GaussianMixture([0.4, 0.6], [[-0.4, 0.1, 0.0], [0.3, 0.0, 0.2]], [0.3, 0.4])
+
+
+def points(dim: int, n: int) -> NDArray:
+    """n points where the mixture of that dimension lives."""
+    return mixture(dim).sample(n, rng=dim)
+
+
+@cache
+def spectrum(dim: int, name: str, tol: float) -> Spectrum:
+    """Spectrum of the mixture with the default partner of an activation, kept for reuse."""
+    eta = activation(name)
+    psi = admissible_ridgelet(eta, dim)
+    law = mixture(dim)
+    grid = ParameterGrid.for_field(law, eta, psi, tol)
+    return ridgelet_transform(law, psi, grid, tol=1e-2 * tol)

@@ -1,0 +1,119 @@
+"""Which statements there are, and the function that runs them."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Sequence
+
+from ridgeflow._validate import one_of
+from ridgeflow.theorems.report import Report
+from ridgeflow.theorems.statement import EFFORTS, Statement, registered
+
+__all__ = ["statements", "validate"]
+
+# In the order in which a report lists them.
+_SUBJECTS = (
+    "radon",
+    "ridgelet",
+    "calculus",
+    "null_space",
+    "finite_field",
+    "sampling",
+    "denoising",
+    "depth",
+    "separation",
+    "double_continuum",
+    "autoencoders",
+    "truncation",
+)
+
+
+def statements() -> dict[str, Statement]:
+    """All statements by name, in the order of the theory.
+
+    Returns
+    -------
+    dict of str to Statement
+
+    Examples
+    --------
+    >>> statements()["slice_theorem"].title
+    'Fourier slice theorem'
+    """
+    for subject in _SUBJECTS:
+        importlib.import_module(f"ridgeflow.theorems.{subject}")
+    order = {subject: i for i, subject in enumerate(_SUBJECTS)}
+    found = registered()
+    return dict(sorted(found.items(), key=lambda item: order[item[1].subject]))
+
+
+def _chosen(names: str | Sequence[str] | None) -> list[Statement]:
+    known = statements()
+    if names is None:
+        return list(known.values())
+    asked = [names] if isinstance(names, str) else list(names)
+    if not asked:
+        raise ValueError("`names` must hold at least one name, got none (None runs all)")
+    for name in asked:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(
+                f"`names` must be among {', '.join(known)}, got {name!r}{hint}",
+            )
+    return [known[name] for name in dict.fromkeys(asked)]
+
+
+def validate(
+    names: str | Sequence[str] | None = None,
+    *,
+    effort: str = "quick",
+    progress: Callable[[str, float], None] | None = None,
+) -> Report:
+    """Check theorems by numbers: run statements and report what was predicted and measured.
+
+    Parameters
+    ----------
+    names : str or sequence of str, optional
+        Statements to run; all by default (:func:`ridgeflow.theorems.statements` lists them).
+    effort : {"quick", "full"}
+        Sizes: all statements together in under three minutes, or larger ones.
+    progress : callable, optional
+        Called as ``progress(title, fraction)`` before each statement and at the end.
+
+    Returns
+    -------
+    Report
+        With ``.passed``, ``.table()``, ``.to_json(path)``, ``.to_html(path)``; iterates over the
+        results.
+
+    Raises
+    ------
+    ValueError
+        If a name or the effort is unknown; the message lists those that are known. A statement
+        that fails or raises an error is a failed result, not an exception.
+
+    Notes
+    -----
+    **Accuracy.** Every result holds its tolerances and their reason. Random choices have fixed
+    seeds.
+
+    **Cost.** The sum of ``result.seconds``.
+
+    Examples
+    --------
+    >>> report = validate("finite_field")
+    >>> report.passed
+    True
+    """
+    one_of(effort, "effort", EFFORTS)
+    chosen = _chosen(names)
+    results = []
+    for i, item in enumerate(chosen):
+        if progress is not None:
+            progress(item.title, i / len(chosen))
+        results.append(item.run(effort))
+    if progress is not None:
+        progress("done", 1.0)
+    return Report(tuple(results), effort)

@@ -1,0 +1,411 @@
+"""What a checked theorem is made of: the statement, what it predicts, and what was measured.
+
+A statement is a function that computes both sides of a claim with the library and returns an
+:class:`Outcome`. The constants on which the claim rests are its keyword arguments, with their true
+values as defaults; a *break* replaces one of them by a wrong one, and the statement must then fail.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._validate import as_real_array, one_of
+from ridgeflow.bibliography import reference
+from ridgeflow.errors import MissingDependencyError
+
+__all__ = [
+    "EFFORTS",
+    "Comparison",
+    "Outcome",
+    "Plot",
+    "Result",
+    "Series",
+    "Statement",
+    "at_least",
+    "at_most",
+    "equal",
+    "fitted_slope",
+    "registered",
+    "relative_error",
+    "sized",
+    "small",
+    "statement",
+]
+
+EFFORTS = ("quick", "full")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of a figure: y against x.
+
+    Parameters
+    ----------
+    label : str
+        What the legend says; empty for none.
+    x, y : (n,) tuple of float
+        Coordinates.
+    style : {"line", "dashed", "points"}
+        Predictions are dashed, measurements points or lines.
+
+    Examples
+    --------
+    >>> Series.of("error", [1, 2], [0.5, 0.25]).style
+    'line'
+    """
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: Literal["line", "dashed", "points"] = "line"
+
+    @classmethod
+    def of(
+        cls,
+        label: str,
+        x: ArrayLike,
+        y: ArrayLike,
+        style: Literal["line", "dashed", "points"] = "line",
+    ) -> Series:
+        """Make a series from arrays."""
+        x, y = np.ravel(x).astype(float), np.ravel(y).astype(float)
+        if x.shape != y.shape:
+            raise ValueError(f"`y` must have the length of `x`, got {len(y)} and {len(x)}")
+        return cls(label, tuple(x.tolist()), tuple(y.tolist()), style)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One panel of a statement's figure.
+
+    Parameters
+    ----------
+    title, x_label, y_label : str
+    series : tuple of Series
+    x_log, y_log : bool
+        Logarithmic axes.
+
+    Examples
+    --------
+    >>> Plot("error", "width", "rms", (Series.of("", [1, 2], [3, 4]),)).y_log
+    False
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    x_log: bool = False
+    y_log: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number that a statement predicts, beside the one that was measured.
+
+    Parameters
+    ----------
+    label : str
+        What the number is.
+    predicted, measured : float
+    tolerance : float
+        Largest violation that passes, in the unit of the numbers, >= 0.
+    relation : {"equal", "at most", "at least"}
+        How the measured number should stand to the predicted one.
+
+    Examples
+    --------
+    >>> Comparison("slope", -0.5, -0.52, 0.1).passed
+    True
+    """
+
+    label: str
+    predicted: float
+    measured: float
+    tolerance: float
+    relation: Literal["equal", "at most", "at least"] = "equal"
+
+    @property
+    def violation(self) -> float:
+        """How far the measured number is on the wrong side; at most 0 where an inequality holds."""
+        gap = self.measured - self.predicted
+        if self.relation == "equal":
+            return abs(gap)
+        return gap if self.relation == "at most" else -gap
+
+    @property
+    def passed(self) -> bool:
+        """Whether the violation is within the tolerance; never with NaN."""
+        return bool(self.violation <= self.tolerance)
+
+    @property
+    def usage(self) -> float:
+        """Share of the tolerance that the violation takes up; infinite if nothing is allowed."""
+        if math.isnan(self.violation):
+            return math.inf
+        if self.violation <= 0:
+            return 0.0
+        return self.violation / self.tolerance if self.tolerance > 0 else math.inf
+
+
+def equal(
+    label: str, predicted: float, measured: float, tolerance: float, *, relative: bool = False
+) -> Comparison:
+    """A number that should equal the prediction; a relative tolerance is one of its modulus."""
+    allowed = tolerance * abs(predicted) if relative else tolerance
+    return Comparison(label, float(predicted), float(measured), float(allowed))
+
+
+def small(label: str, measured: float, tolerance: float) -> Comparison:
+    """An error, of which the statement says that it is zero."""
+    return Comparison(label, 0.0, float(measured), float(tolerance))
+
+
+def at_most(label: str, bound: float, measured: float, tolerance: float = 0.0) -> Comparison:
+    """A number that should not exceed a bound."""
+    return Comparison(label, float(bound), float(measured), float(tolerance), "at most")
+
+
+def at_least(label: str, bound: float, measured: float, tolerance: float = 0.0) -> Comparison:
+    """A number that should reach a bound."""
+    return Comparison(label, float(bound), float(measured), float(tolerance), "at least")
+
+
+def fitted_slope(x: ArrayLike, y: ArrayLike) -> float:
+    """Least-squares slope of log y against log x: the exponent of a rate."""
+    return float(np.polyfit(np.log(as_real_array(x, "x")), np.log(as_real_array(y, "y")), 1)[0])
+
+
+def relative_error(found: NDArray, truth: NDArray) -> float:
+    """Distance of two arrays over the norm of the second."""
+    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+
+
+def sized(effort: str, quick: _T, full: _T) -> _T:
+    """The size that goes with an effort."""
+    return quick if effort == "quick" else full
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the function of a statement returns: comparisons, and panels that show them.
+
+    Parameters
+    ----------
+    comparisons : tuple of Comparison
+        At least one.
+    plots : tuple of Plot
+    note : str
+        A remark on what was found, if any.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    plots: tuple[Plot, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A statement after it was run.
+
+    Parameters
+    ----------
+    statement : Statement
+    effort : {"quick", "full"}
+    status : {"passed", "failed", "skipped"}
+        Skipped where an optional package is missing.
+    comparisons : tuple of Comparison
+        Empty if the computation did not finish.
+    plots : tuple of Plot
+    seconds : float
+        Wall-clock time.
+    note : str
+        A remark, or why the computation did not finish.
+
+    Examples
+    --------
+    >>> from ridgeflow.theorems import statements
+    >>> result = statements()["finite_field"].run("quick")
+    >>> result.passed, result.predicted
+    (True, 0.0)
+    """
+
+    statement: Statement
+    effort: str
+    status: Literal["passed", "failed", "skipped"]
+    comparisons: tuple[Comparison, ...]
+    plots: tuple[Plot, ...] = field(repr=False)
+    seconds: float
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the statement."""
+        return self.statement.name
+
+    @property
+    def passed(self) -> bool:
+        """Whether all comparisons are within their tolerances."""
+        return self.status == "passed"
+
+    @property
+    def source(self) -> str:
+        """Paper and place."""
+        return self.statement.source
+
+    @property
+    def tightest(self) -> Comparison | None:
+        """The comparison that uses up most of its tolerance; None if there is none."""
+        return max(self.comparisons, key=lambda c: c.usage, default=None)
+
+    @property
+    def predicted(self) -> float:
+        """Prediction of the tightest comparison."""
+        return self.tightest.predicted if self.tightest else math.nan
+
+    @property
+    def measured(self) -> float:
+        """Measurement of the tightest comparison."""
+        return self.tightest.measured if self.tightest else math.nan
+
+    @property
+    def tolerance(self) -> float:
+        """Tolerance of the tightest comparison."""
+        return self.tightest.tolerance if self.tightest else math.nan
+
+    @property
+    def reason(self) -> str:
+        """Why the tolerances are what they are."""
+        return self.statement.reason
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A theorem that can be checked.
+
+    Parameters
+    ----------
+    name : str
+        Lower case, with underscores.
+    title : str
+    claim : str
+        What is claimed, with its constants.
+    papers : tuple of str
+        Keys of the bibliography, the first being the source.
+    where : str
+        Number or section within the source.
+    reason : str
+        Why the tolerances are what they are.
+    breaks : mapping of str to mapping
+        Wrong constants with which the statement must fail, by what is wrong about them.
+    subject : str
+        Module that holds it.
+    function : callable
+        ``function(effort, **constants) -> Outcome``.
+    """
+
+    name: str
+    title: str
+    claim: str
+    papers: tuple[str, ...]
+    where: str
+    reason: str
+    breaks: Mapping[str, Mapping[str, Any]]
+    subject: str
+    function: Callable[..., Outcome] = field(repr=False)
+
+    @property
+    def source(self) -> str:
+        """Authors, title and year of the source, and the place within it."""
+        return reference(self.papers[0]) + (f", {self.where}" if self.where else "")
+
+    def run(self, effort: str = "quick", *, broken: str | None = None) -> Result:
+        """Check the statement.
+
+        Parameters
+        ----------
+        effort : {"quick", "full"}
+        broken : str, optional
+            One of :attr:`breaks`: check the statement with a wrong constant.
+
+        Returns
+        -------
+        Result
+            Failed, with the message, if the computation raised an error.
+
+        Raises
+        ------
+        ValueError
+            If the effort or the break is unknown.
+        """
+        one_of(effort, "effort", EFFORTS)
+        constants = {} if broken is None else self.breaks[one_of(broken, "broken", self.breaks)]
+        start = time.perf_counter()
+        try:
+            found = self.function(effort, **constants)
+        except MissingDependencyError as error:
+            seconds = time.perf_counter() - start
+            return Result(self, effort, "skipped", (), (), seconds, str(error))
+        except Exception as error:
+            seconds = time.perf_counter() - start
+            note = f"{type(error).__name__}: {error}"
+            return Result(self, effort, "failed", (), (), seconds, note)
+        seconds = time.perf_counter() - start
+        passed = bool(found.comparisons) and all(c.passed for c in found.comparisons)
+        status: Literal["passed", "failed"] = "passed" if passed else "failed"
+        return Result(self, effort, status, found.comparisons, found.plots, seconds, found.note)
+
+
+_REGISTRY: dict[str, Statement] = {}
+
+
+def statement(
+    name: str,
+    title: str,
+    *,
+    claim: str,
+    papers: Sequence[str],
+    where: str = "",
+    reason: str,
+    breaks: Mapping[str, Mapping[str, Any]],
+) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Register a function as the check of a statement; see :class:`Statement` for the arguments."""
+
+    def keep(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        if name in _REGISTRY and _REGISTRY[name].function.__module__ != function.__module__:
+            raise ValueError(f"`name` must be new, got {name!r} again")
+        for paper in papers:
+            reference(paper)
+        if not breaks:
+            raise ValueError("`breaks` must hold a way in which the statement fails, got none")
+        wrong = {label: MappingProxyType(dict(change)) for label, change in breaks.items()}
+        subject = function.__module__.rpartition(".")[2]
+        text = " ".join(claim.split())
+        _REGISTRY[name] = Statement(
+            name,
+            title,
+            text,
+            tuple(papers),
+            where,
+            " ".join(reason.split()),
+            MappingProxyType(wrong),
+            subject,
+            function,
+        )
+        return function
+
+    return keep
+
+
+def registered() -> dict[str, Statement]:
+    """Statements of the modules imported so far, in their order."""
+    return dict(_REGISTRY)
