@@ -36,7 +36,7 @@ for name, points in (("noisy", cloud), ("denoised", clean)):
     print(f"{name} points through the bottleneck: {(moved > 0.3).mean():.3f} move by more than 0.3")
 back = model(clean)
 
-figure = plt.figure(figsize=(11, 3.9), layout="constrained")
+figure = plt.figure(figsize=(11, 4.3), layout="constrained")
 shown = (("noisy", cloud), ("after the denoising flow", clean), ("through the bottleneck", back))
 for i, (title, points) in enumerate(shown):
     axes = figure.add_subplot(1, 3, i + 1, projection="3d")
@@ -44,8 +44,8 @@ for i, (title, points) in enumerate(shown):
     if i == 2:
         for grid in kept:
             axes.plot(*grid.points[grid.kept].T, color="#D55E00", linewidth=1.0)
-    axes.set_title(title, fontsize=11, y=0.96)
+    axes.set_title(title, fontsize=11)
     axes.set(xlim=(-1.2, 2.2), ylim=(-1.7, 1.7), zlim=(-1.7, 1.7))
     axes.set_box_aspect((1, 1, 1))
     axes.tick_params(labelsize=7)
-figure.savefig("bottleneck_noisy_circles.png", dpi=120)
+figure.savefig("bottleneck_noisy_circles.png", dpi=120, bbox_inches="tight")

@@ -216,7 +216,7 @@ def test_sphere_by_a_flow():
 def test_sphere_and_torus(kind):
     sphere = BottleneckAutoencoder.from_sphere(1.0, 0.4, kind=kind).report(0.1)
     torus = BottleneckAutoencoder.from_torus(2.0, 1.0, 0.6, kind=kind).report(0.1)
-    # measured: shallow 1.8e-2, 9e-3; flow 8e-7, 1e-4
+    # measured: shallow 1.8e-2, 2.4e-2; flow 8e-7, 2e-5
     bound = 5e-2 if kind == "shallow" else 1e-3
     for report in (sphere, torus):
         assert report.sup_kept < bound and report.sup >= 1 and report.holds

@@ -24,8 +24,8 @@ def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None
     """Draw curves, what a bottleneck autoencoder makes of them, and its error along each.
 
     Left, the curves in grey and what comes back, between large dots; small dots are the images of
-    the arcs that were removed. Right, the error against the angle of normalised arclength from the cut, with
-    the error that every autoencoder makes somewhere on the curve.
+    the arcs that were removed. Right, the error against the angle of normalised arclength from the
+    cut, with the error that every autoencoder makes somewhere on the curve.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None
     errors.set_ylabel("error; dotted: forced somewhere")
     legible(errors)
     errors.legend(fontsize=9)
-    axes.set_title("what comes back" if title is None else title, fontsize=12, y=0.98)
+    axes.set_title("what comes back" if title is None else title, fontsize=12)
     return figure
 
 

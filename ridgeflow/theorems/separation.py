@@ -69,7 +69,8 @@ def _falls(label: str, values: list[float], sign: float) -> list[Comparison]:
     "With the same total noise, deeper networks converge faster",
     claim="The entropy that a deep denoising autoencoder of total noise t leaves falls with its "
     "depth L, down to that of the continuous flow; on iris (kernel density, h² = 0.3, t = 0.6) so "
-    "do the total variance and the share of it within the species.",
+    "do the total variance and the share of it within the species. Not for every bandwidth: with "
+    "h² = 0.1, t = 0.2 the variance on iris is not monotone in L.",
     papers=(_PAPER,),
     where="trajectories of shallow, deep and continuous denoising autoencoders",
     reason="Inequalities, exact for the normal law; on iris no map has a sampling error, since the "
@@ -149,7 +150,8 @@ def _panels(found: NDArray) -> tuple[Plot, ...]:
     "Iris: species come apart along the depth",
     claim="Along the layers of a deep denoising autoencoder that never saw a label, the share of "
     "variance within species falls at every layer, to less than 0.6 of its start, and neither the "
-    "nearest centroid nor a linear probe loses accuracy.",
+    "nearest centroid nor a linear probe loses accuracy. So for noise of variance 0.1 in each of "
+    "eight layers; with 0.2 species merge from the sixth on, and accuracy falls.",
     papers=(_PAPER, "fisher1936use"),
     where="features along the depth",
     reason="Accuracies are means over random halves of 150 flowers, of standard error 0.02: a loss "
@@ -175,11 +177,12 @@ def separation_iris(effort: str, *, sign: float = 1.0, gain: float = 0.0) -> Out
     "Digits: features become better along the depth",
     claim="Along the layers of a deep denoising autoencoder of handwritten digits (noise variance "
     "0.2 in each), nearest-centroid accuracy rises by at least 0.02, that of a linear probe by at "
-    "least 0.01, and the share of variance within digits falls at every layer.",
+    "least 0.01, and the share of variance within digits falls at every layer. The noise was "
+    "chosen for this: with 0.1 the gains stay below 0.006, with 0.3 accuracy falls after three "
+    "layers.",
     papers=(_PAPER,),
     where="features along the depth",
-    reason="Accuracies are means over random halves, of standard error 0.004; measured gains are "
-    "twice what is asked.",
+    reason="Accuracies are means over random halves, of standard error 0.004.",
     breaks={"the share grows": {"sign": -1.0}, "a gain of 0.2 in accuracy": {"gain": 0.2}},
 )
 def separation_digits(effort: str, *, sign: float = 1.0, gain: float = 0.0) -> Outcome:
