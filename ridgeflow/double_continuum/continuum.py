@@ -389,6 +389,7 @@ class DoubleContinuum(Interpolated):
         sampling: str = "sobol",
         weights: str = "least_squares",
         neurons: str = "shared",
+        aim: str = "velocity",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
     ) -> ResidualNetwork:
@@ -418,6 +419,10 @@ class DoubleContinuum(Interpolated):
         neurons : {"shared", "per_layer"}
             Whether all layers have the same neurons (a, b), chosen for the velocities at the
             beginning, in the middle and at the end of the depths, or each its own.
+        aim : {"velocity", "flow"}
+            What the last stage of a layer is fitted to: the velocity, so that the network is a
+            Runge-Kutta line of the flow; or what is missing to where the flow takes the draws by
+            the end of the layer, which makes up for the error of the step and of the layers before.
         n_samples : int, optional
             Draws of the law (without law: points of the region) on which weights are fitted; by
             default ``max(8000, 8 width)``.
@@ -431,7 +436,8 @@ class DoubleContinuum(Interpolated):
         Raises
         ------
         ValueError
-            If depth or width is below 1, an option is unknown, or there is but one depth.
+            If depth or width is below 1, an option is unknown, there is but one depth, or "flow"
+            is asked of rk4 layers or of importance weights.
         RegionError
             If draws leave the region on their way.
         MemoryBudgetError
@@ -441,6 +447,7 @@ class DoubleContinuum(Interpolated):
         -----
         **Accuracy.** Order 1 in 1/L for "euler", 2 for "midpoint", 4 for "rk4", plus the width
         error: :math:`J^{-1/2}` for Monte Carlo with importance weights, faster by least squares.
+        With ``aim="flow"`` the width error alone is left.
 
         **Cost.** One least-squares problem of n_samples x J for each stage.
         """
@@ -454,6 +461,7 @@ class DoubleContinuum(Interpolated):
             sampling=sampling,
             weights=weights,
             neurons=neurons,
+            aim=aim,
             n_samples=n_samples,
             rng=rng,
         )

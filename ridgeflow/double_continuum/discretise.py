@@ -29,6 +29,7 @@ _WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
 # Depths of the stages of a layer, in units of its step.
 _STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
 _WEIGHTS = ("least_squares", "tied", "importance")
+_AIMS = ("velocity", "flow")
 _SHARED_DRAWS = 3200
 _MARKS = (0.0, 0.5, 1.0)  # of the span: depths whose velocities choose shared neurons
 
@@ -93,6 +94,7 @@ def finite_network(
     neurons: str,
     n_samples: int | None,
     rng: int | np.random.Generator | None,
+    aim: str = "velocity",
     common: tuple[NDArray, NDArray] | None = None,
 ) -> ResidualNetwork:
     """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
@@ -101,6 +103,13 @@ def finite_network(
     one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
     one_of(weights, "weights", _WEIGHTS)
     one_of(neurons, "neurons", ("shared", "per_layer"))
+    one_of(aim, "aim", _AIMS)
+    if aim == "flow" and (layers == "rk4" or weights == "importance"):
+        raise ValueError(
+            "`aim` must be 'velocity' for layers='rk4' and for weights='importance', got 'flow' "
+            "(the last stage of a layer is fitted to what is missing: take euler or midpoint "
+            "layers and fitted weights)"
+        )
     fits_in_memory(
         8.0 * depth * len(_STAGES[layers]) * width * (2 * continuum.dim + 1),
         f"a network of {depth} {layers} layers of {width} neurons",
@@ -122,12 +131,14 @@ def finite_network(
     if common is None and weights != "importance" and neurons == "shared":
         common = shared_neurons(continuum, width, sampling, generator)
     blocks, steps = [], np.full(depth, step)
+    arrivals = _arrivals(continuum, x, depth) if aim == "flow" else None
     for layer in range(depth):
         start = first + layer * step
         stages: list[ShallowNetwork] = []
         where = x
         for fraction in _STAGES[layers]:
             t = min(start + fraction * step, last)
+            decides = fraction == _STAGES[layers][-1]
             if weights == "importance":
                 stage = ShallowNetwork.from_representation(
                     continuum._spectrum_for_sampling(t),
@@ -139,7 +150,11 @@ def finite_network(
             else:
                 # Stages meet the law where the method evaluates them.
                 held = _held(continuum.region, where, n, layer)
-                inside, value = where[held], continuum.velocity(where[held], t)
+                inside = where[held]
+                if arrivals is not None and decides:
+                    value = (arrivals[layer][held] - x[held]) / step
+                else:
+                    value = continuum.velocity(inside, t)
                 near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
                 a, b = common or active_neurons(
                     near, width, inside, value, share[held], sampling, generator
@@ -164,6 +179,15 @@ def finite_network(
         blocks.append(tuple(_vector(stage) for stage in stages))
         x = ResidualNetwork(blocks[-1:], steps[:1], scheme=layers)(x)
     return ResidualNetwork(blocks, steps, scheme=layers)
+
+
+def _arrivals(continuum: DoubleContinuum, x: NDArray, depth: int) -> NDArray:
+    """Where the flow takes points (n, m) at the end of each layer: (depth, n, m)."""
+    times = np.linspace(float(continuum.times[0]), float(continuum.times[-1]), depth + 1)[1:]
+    fits_in_memory(8.0 * depth * x.size, "trajectories of the draws", "take fewer n_samples")
+    carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
+    assert carried.trajectory is not None
+    return carried.trajectory
 
 
 def _vector(stage: ShallowNetwork) -> ShallowNetwork:

@@ -23,10 +23,12 @@ parser.add_argument("--n", type=int, default=20000, help="points and centres of 
 parser.add_argument("--most", type=int, default=10**6, help="points of fast sums")
 parser.add_argument("--particles", type=int, default=100_000, help="of the flow")
 parser.add_argument("--runs", type=int, default=3)
-options = parser.parse_args()
-# Before anything loads a BLAS.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = str(options.threads)
+# The arguments of a program that imports this one are not for here.
+options = parser.parse_args(None if __name__ == "__main__" else [])
+if __name__ == "__main__":
+    # Before anything loads a BLAS.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(options.threads)
 
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
