@@ -240,6 +240,21 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         x = self._points(X)
         return self.classes_[self.network_.classify(x)]
 
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of samples that are classified correctly.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+        y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, y, sample_weight))
+
     def noise_to_signal(self, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Noise-to-signal ratio of labelled data layer by layer.
 
