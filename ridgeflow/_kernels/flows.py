@@ -194,7 +194,7 @@ def flow_particles(
     z, s = np.empty((m, n, BLOCK)), np.empty((m, n, BLOCK))
     exponent, amplitude = np.empty((n, BLOCK)), np.empty((n, BLOCK))
     lane = np.empty((3, BLOCK))
-    slope, first = np.zeros((stages, size, BLOCK)), np.zeros((1, size, BLOCK))
+    slope = np.zeros((stages, size, BLOCK))
     y, trial = np.zeros((size, BLOCK)), np.zeros((size, BLOCK))
     time, now, h, step = np.full(BLOCK, t0), np.empty(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
     held = np.full(BLOCK, -1)
@@ -216,18 +216,12 @@ def flow_particles(
                 step[p] = 0.0
         if active == 0:
             return
-        if fresh:
-            _drift(
-                y, time, weights, means, turns, variances, z, s, exponent, amplitude, lane, first, 0
-            )
-            for i in range(size):
-                for p in range(BLOCK):
-                    slope[0, i, p] = first[0, i, p]
         for p in range(BLOCK):
             if held[p] >= 0:
                 last = sign * (time[p] + 1.0000001 * h[p] - t1) >= 0.0
                 step[p] = t1 - time[p] if last else h[p]
-        for stage in range(1, stages):
+        # One call of the drift in all: it is large, and each call would be compiled in place.
+        for stage in range(0 if fresh else 1, stages):
             for i in range(size):
                 for p in range(BLOCK):
                     trial[i, p] = 0.0
