@@ -13,8 +13,10 @@ import ridgeflow
 from ridgeflow.cli.files import Columns, output_folder, read_columns, write_json
 from ridgeflow.cli.limits import reconstruct, study
 from ridgeflow.cli.options import (
+    activation_option,
     array_option,
     columns_option,
+    depth_option,
     figures_option,
     file_type,
     json_option,
@@ -24,6 +26,7 @@ from ridgeflow.cli.options import (
     out_option,
     progress_bar,
     seed_option,
+    width_option,
 )
 
 __all__ = ["root"]
@@ -74,11 +77,9 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
 @columns_option
 @array_option
 @out_option
-@click.option("--activation", default="tanh", show_default=True, help="Activation of the network.")
-@click.option("--depth", type=click.IntRange(min=1), default=16, show_default=True, help="Layers.")
-@click.option(
-    "--width", type=click.IntRange(min=1), default=400, show_default=True, help="Units per layer."
-)
+@activation_option
+@depth_option
+@width_option
 @layers_option
 @click.option(
     "--tol",

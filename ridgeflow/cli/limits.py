@@ -19,8 +19,10 @@ from ridgeflow.cli.files import (
     write_json,
 )
 from ridgeflow.cli.options import (
+    activation_option,
     array_option,
     columns_option,
+    depth_option,
     figures_option,
     file_type,
     json_option,
@@ -30,6 +32,7 @@ from ridgeflow.cli.options import (
     out_option,
     progress_bar,
     seed_option,
+    width_option,
 )
 
 __all__ = ["reconstruct", "study"]
@@ -56,11 +59,9 @@ _SHOWN = 200  # trajectories in the figure
     help="The field there: an array (n, m), or columns.",
 )
 @click.option("--times", "times_name", metavar="NAME", help="Times of the samples, if they differ.")
-@click.option("--activation", default="tanh", show_default=True, help="Activation of the network.")
-@click.option("--depth", type=click.IntRange(min=1), default=16, show_default=True, help="Layers.")
-@click.option(
-    "--width", type=click.IntRange(min=1), default=400, show_default=True, help="Units per layer."
-)
+@activation_option
+@depth_option
+@width_option
 @layers_option
 @click.option(
     "--time",

@@ -12,8 +12,10 @@ import ridgeflow
 from ridgeflow.cli.files import BadInput
 
 __all__ = [
+    "activation_option",
     "array_option",
     "columns_option",
+    "depth_option",
     "figures_option",
     "file_type",
     "json_option",
@@ -23,6 +25,7 @@ __all__ = [
     "out_option",
     "progress_bar",
     "seed_option",
+    "width_option",
 ]
 
 out_option = click.option(
@@ -42,6 +45,15 @@ columns_option = click.option(
 array_option = click.option("--array", metavar="NAME", help="Which array of an NPZ file.")
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+activation_option = click.option(
+    "--activation", default="tanh", show_default=True, help="Activation of the network."
+)
+depth_option = click.option(
+    "--depth", type=click.IntRange(min=1), default=16, show_default=True, help="Layers."
+)
+width_option = click.option(
+    "--width", type=click.IntRange(min=1), default=400, show_default=True, help="Units per layer."
 )
 layers_option = click.option(
     "--layers",

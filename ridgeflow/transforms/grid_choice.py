@@ -84,8 +84,7 @@ def polar_grid_for(
     admissibility(activation, ridgelet)
     mixture = isinstance(source, GaussianMixture)
     center = np.asarray(source.mean if mixture else source.center, float)  # type: ignore[union-attr]
-    # The corrected dual amplifies what the end of the offsets cuts off.
-    edge = (1e-3 if dual == "corrected" else 1e-2) * tol
+    edge = _cut(tol, dual == "corrected")
     radius = ball_about(source, center, edge)
     pilot, area = directions(field.dim, PILOT_DIRECTIONS.get(field.dim, 200))
     slices = fourier_slices(source, pilot, center, 1e-2 * tol)
@@ -141,8 +140,7 @@ def grid_for_energy(
     else:
         scales = _log_scales(activation, ridgelet, constant, k, weighted, tol)
     step = float(np.clip(np.pi / ridgelet.bandlimit(1e-2 * tol), 0.05, 0.6))
-    # Low frequencies, which the cut of a tail leaves behind, are amplified by the corrected dual.
-    tail = (1e-3 if corrected else 1e-2) * tol
+    tail = _cut(tol, corrected)
     margin = ridgelet.decay_radius(tail)
     margin = ridgelet.decay_radius(tail / tail_amplification(activation, ridgelet, margin))
     if n_directions is None:
@@ -152,6 +150,14 @@ def grid_for_energy(
     return ParameterGrid.polar(
         dim, n_directions, scales, radius, step, margin=margin, center=center, scale_weights=weights
     )
+
+
+def _cut(tol: float, corrected: bool) -> float:
+    """What the ends of the ball and of the offsets may cut off, relative to the maximum.
+
+    The corrected dual amplifies the low frequencies that a cut leaves behind.
+    """
+    return (1e-3 if corrected else 1e-2) * tol
 
 
 def direction_count(dim: int, phase: float, tol: float) -> int:

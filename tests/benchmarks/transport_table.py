@@ -10,35 +10,19 @@ torchdiffeq's ``dopri5``. Packages that are not installed are left out.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--out", help="file for the table")
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--n", type=int, default=20000, help="points and centres of kernel densities")
-parser.add_argument("--most", type=int, default=10**6, help="points of fast sums")
-parser.add_argument("--particles", type=int, default=100_000, help="of the flow")
-parser.add_argument("--runs", type=int, default=3)
-# The arguments of a program that imports this one are not for here.
-options = parser.parse_args(None if __name__ == "__main__" else [])
-if __name__ == "__main__":
-    # Before anything loads a BLAS.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(options.threads)
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+from threadpoolctl import threadpool_limits
 
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from scipy.integrate import solve_ivp  # noqa: E402
+import ridgeflow as rf
+from ridgeflow.transport.slicing import sliced_sums
 
-import ridgeflow as rf  # noqa: E402
-from ridgeflow.transport.slicing import sliced_sums  # noqa: E402
-
-# On one thread the time of the processor, which others who share it do not lengthen.
-clock = time.process_time if options.threads == 1 else time.perf_counter
 LINES: list[str] = []
 # All pairs of many points take long: a part of the points will do.
 _PART = 20
@@ -50,8 +34,10 @@ def say(line: str = "") -> None:
     LINES.append(line)
 
 
-def least(runs: int, **calls: Callable) -> dict[str, float]:
+def least(threads: int, runs: int, **calls: Callable) -> dict[str, float]:
     """Least seconds of each call, in turns."""
+    # On one thread the time of the processor, which others who share it do not lengthen.
+    clock = time.process_time if threads == 1 else time.perf_counter
     found = dict.fromkeys(calls, float("inf"))
     for call in calls.values():
         call()
@@ -82,7 +68,7 @@ def blocked(x, c, h, block):  # type: ignore[no-untyped-def]
     return logs, mean
 
 
-def kernel_densities() -> None:
+def kernel_densities(options: argparse.Namespace) -> None:
     """All pairs, against PyTorch."""
     if not find_spec("torch"):
         return
@@ -102,7 +88,7 @@ def kernel_densities() -> None:
             h = float(np.sqrt(law.covariances[0, 0, 0]))
             tx, tc = torch.from_numpy(x), torch.from_numpy(c)
             calls = {str(b): partial(blocked, tx, tc, h, b) for b in (16, 64, 256)}
-            found = least(options.runs, ours=partial(law._evaluate, x, 1), **calls)
+            found = least(options.threads, options.runs, ours=partial(law._evaluate, x, 1), **calls)
             rival = min(value for key, value in found.items() if key != "ours")
             say(
                 f"{f'{m}, {np.dtype(dtype).name}':24}{1e3 * found['ours']:12.0f}{1e3 * rival:12.0f}"
@@ -111,7 +97,7 @@ def kernel_densities() -> None:
     say()
 
 
-def fast_sums() -> None:
+def fast_sums(options: argparse.Namespace) -> None:
     """The route without pairs, against all pairs at some points."""
     say("Fast sums, log density and score, default bandwidth, tol = 1e-6: seconds")
     say(f"{'points x centres':24}{'fast':>10}{'per point':>12}{'error':>12}")
@@ -121,7 +107,9 @@ def fast_sums() -> None:
         law = rf.kernel_density(rng.normal(size=(n, m)))
         x = law.sample(n, rng)
         found = least(
-            1 if n == 10**6 else options.runs, fast=partial(law.score, x, method="fast", tol=1e-6)
+            options.threads,
+            1 if n == 10**6 else options.runs,
+            fast=partial(law.score, x, method="fast", tol=1e-6),
         )["fast"]
         some = rng.integers(0, n, 20)
         error = np.abs(
@@ -133,7 +121,7 @@ def fast_sums() -> None:
     say()
 
 
-def slicing() -> None:
+def slicing(options: argparse.Namespace) -> None:
     """Monte Carlo in the directions."""
     n = 5 * options.n
     say(f"Sliced sums, {n} points x {n} centres, kernels twice as wide as the law: seconds")
@@ -146,6 +134,7 @@ def slicing() -> None:
         exact = law.pdf(x[:500], method="exact") * (2 * np.pi) ** (0.5 * m)
         for p in (256, 1024):
             found = least(
+                options.threads,
                 1,
                 sliced=partial(sliced_sums, x, c, w, n_directions=p),
                 exact=partial(law.score, x[::_PART], method="exact"),
@@ -161,7 +150,7 @@ def slicing() -> None:
     say()
 
 
-def flows() -> None:
+def flows(options: argparse.Namespace) -> None:
     """Particles through a mixture of 20 components in the plane."""
     n, k = options.particles, 20
     rng = np.random.default_rng(0)
@@ -215,7 +204,7 @@ def flows() -> None:
             )[-1].numpy()
 
         calls["torchdiffeq"] = differential
-    found = least(1, **calls)
+    found = least(options.threads, 1, **calls)
     say(f"{n} particles through a mixture of {k} components in the plane, rtol = {rtol:g}")
     say(f"{'':24}{'seconds':>10}{'ratio':>8}{'worst error':>14}")
     for name, seconds in found.items():
@@ -224,15 +213,26 @@ def flows() -> None:
     say("(ridgeflow carries log densities as well, and has steps for each particle)")
 
 
-if __name__ == "__main__":
-    with rf.config(threads=options.threads):
+def main() -> None:
+    """The tables, printed and kept."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", help="file for the table")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--n", type=int, default=20000, help="points and centres of densities")
+    parser.add_argument("--most", type=int, default=10**6, help="points of fast sums")
+    parser.add_argument("--particles", type=int, default=100_000, help="of the flow")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    with rf.config(threads=options.threads), threadpool_limits(options.threads):
         kind = "processor time" if options.threads == 1 else "wall time"
         say(f"{options.threads} thread(s), {kind}; {options.runs} runs in turns, the least of each")
         say()
-        kernel_densities()
-        fast_sums()
-        slicing()
-        flows()
+        for part in (kernel_densities, fast_sums, slicing, flows):
+            part(options)
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
             file.write("\n".join(LINES) + "\n")
+
+
+if __name__ == "__main__":
+    main()
