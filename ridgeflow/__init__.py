@@ -93,7 +93,7 @@ _HOMES = {
     "GaussianDAE": "transport.denoise",
     "DeepDAE": "transport.deep",
     "ContinuousDAE": "transport.flow",
-    "FlowResult": "transport.flow",
+    "FlowResult": "transport.flow_result",
     "Estimate": "transport.functionals",
     "entropy": "transport.functionals",
     "DenoisingAutoencoder": "transport.noise",

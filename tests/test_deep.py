@@ -52,6 +52,25 @@ def test_normal_recursion(covariance):
     assert len(deep.layers) == depth and all(v.t == t / depth for v in deep.layers)
 
 
+def test_slopes_as_deep_as_a_thousand_layers():
+    depths = 2 ** np.arange(11)
+    slopes = np.array([rf.DeepDAE(LINE, 0.5, int(n))([[1.0]])[0, 0] for n in depths])
+    expected = []
+    for depth in depths:
+        variance, slope = 1.3, 1.0
+        for _ in range(depth):
+            slope *= variance / (variance + 0.5 / depth)
+            variance = variance**3 / (variance + 0.5 / depth) ** 2
+        expected.append(slope)
+    np.testing.assert_allclose(slopes, expected, atol=1e-10)  # measured 2e-15
+    assert (np.diff(slopes) < 0).all()
+    # To the slope sqrt(1 - 2t/v) of the limit, as 1/L.
+    errors = slopes - np.sqrt(1 - 2 * 0.5 / 1.3)
+    order = -np.polyfit(np.log(depths[4:]), np.log(errors[4:]), 1)[0]
+    assert 0.7 < order < 1.5  # measured 0.95
+    assert errors[-1] * 1024 == pytest.approx(errors[-2] * 512, rel=0.02)  # measured 0.004
+
+
 def test_first_order_in_depth():
     depths = np.array([16, 32, 64, 128])
     limit = rf.ContinuousDAE(LINE).flow([[1.0]], 0.5).points[0, 0]

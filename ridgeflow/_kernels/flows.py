@@ -1,8 +1,10 @@
 """Trajectories in the score of a Gaussian mixture that cools, each particle with steps of its own.
 
 The law at time t has the covariances Σ_k − 2tI, diagonal after the rotation of each component.
-``BLOCK`` particles advance side by side, in the lanes of vector registers, at times of their own;
-one that has arrived makes room for the next.
+Steps are taken in the clock s = −log(1 − t/t_max), in which the narrowest component shrinks at a
+constant rate: its variance is 2 t_max e^{−s}, without cancellation. ``BLOCK`` particles advance
+side by side, in the lanes of vector registers, at times of their own; one that has arrived makes
+room for the next. Tables (rows, BLOCK) are flat arrays here.
 """
 
 from __future__ import annotations
@@ -12,262 +14,331 @@ import math
 import numpy as np
 
 from ridgeflow._kernels._jit import kernel
-from ridgeflow._kernels.mixtures import HALF_LOG2E, exp2_double
+from ridgeflow._kernels.elementary import DROP, reduced
+from ridgeflow._kernels.vectors import choose, fma, full, lanes, load, store
 
 __all__ = ["BLOCK", "flow_particles", "isotropic_drift", "mixture_drift"]
 
 BLOCK = 32
+# Exponents below: e to it, and what is made of it, are normal numbers that add nothing.
+_LEAST = -650.0
 
 
 @kernel
 def mixture_drift(
-    x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage
+    x, rest, heat, weights, means, turns, excess, z, s, exponent, amplitude, slope, base, whole
 ):
-    """slope[stage, :m] <- ∇log μ_t(x) of each particle, slope[stage, m] <- its divergence.
+    """slope[base:] <- m rows ∇log μ_t(x) dt/ds of each particle, and if ``whole`` its divergence.
 
-    x (m + 1, BLOCK), t (BLOCK,); weights (K,), means (m, K), variances (m, K); turns (m, m, K) with
-    z_k = turns_k (x - m_k), or empty where no component needs one. Work space z, s (m, K, BLOCK),
-    exponent, amplitude (K, BLOCK), lane (3, BLOCK).
+    x (m or more, BLOCK), rest (BLOCK,) e^{−s}; heat 2 t_max; weights (K,), means (m, K), excess
+    (m, K) variances less 2 t_max; turns (m, m, K) with z_k = turns_k (x - m_k), or empty where no
+    component needs one. Work space z, s (m, K, BLOCK), exponent, amplitude (K, BLOCK).
     """
     m, n = means.shape
     # Loops of unknown length run in vector registers; known ones would be taken apart before.
-    width = len(t)
+    width = len(rest)
     turned = turns.size > 0
     for k in range(n):
         for p in range(width):
-            exponent[k, p] = 0.0
-            amplitude[k, p] = 1.0
-    for i in range(m):
-        for k in range(n):
-            variance = variances[i, k]
-            if turned:
-                for p in range(width):
-                    z[i, k, p] = 0.0
-                for j in range(m):
-                    row, mean = turns[i, j, k], means[j, k]
-                    for p in range(width):
-                        z[i, k, p] += row * (x[j, p] - mean)
-            else:
-                mean = means[i, k]
-                for p in range(width):
-                    z[i, k, p] = x[i, p] - mean
-            for p in range(width):
-                inverse = 1.0 / (variance - 2.0 * t[p])
-                s[i, k, p] = inverse
-                exponent[k, p] -= HALF_LOG2E * z[i, k, p] * z[i, k, p] * inverse
-                amplitude[k, p] *= inverse
-    for p in range(width):
-        lane[0, p] = exponent[0, p]
-    for k in range(1, n):
-        for p in range(width):
-            lane[0, p] = max(lane[0, p], exponent[k, p])
-    for k in range(n):
-        for p in range(width):
-            exponent[k, p] -= lane[0, p]
-    exp2_double(exponent.reshape(-1), n * width, 0.0)
-    for p in range(width):
-        lane[1, p] = 0.0
-    for k in range(n):
-        weight = weights[k]
-        for p in range(width):
-            exponent[k, p] *= weight * math.sqrt(amplitude[k, p])
-            lane[1, p] += exponent[k, p]
-    for p in range(width):
-        lane[1, p] = 1.0 / lane[1, p]
-        lane[2, p] = 0.0
-    for i in range(m):
-        for k in range(n):
-            for p in range(width):
-                scaled = z[i, k, p] * s[i, k, p]
-                z[i, k, p] = scaled
-                lane[2, p] += exponent[k, p] * (scaled * scaled - s[i, k, p])
-    for j in range(m):
-        for p in range(width):
-            slope[stage, j, p] = 0.0
-        for i in range(m if turned else 1):
-            for k in range(n):
-                row = turns[i, j, k] if turned else 1.0
-                axis = i if turned else j
-                for p in range(width):
-                    slope[stage, j, p] -= row * exponent[k, p] * z[axis, k, p]
-        for p in range(width):
-            slope[stage, j, p] *= lane[1, p]
-    for p in range(width):
-        slope[stage, m, p] = lane[2, p] * lane[1, p]
-    for j in range(m):
-        for p in range(width):
-            slope[stage, m, p] -= slope[stage, j, p] * slope[stage, j, p]
-
-
-@kernel
-def isotropic_drift(x, t, weights, means, variances, square, s, exponent, lane, slope, stage):
-    """As ``mixture_drift`` for variances (1, K), the same on all axes, or (1, 1), shared by all.
-
-    Work space square, exponent (K, BLOCK), s (K or more, BLOCK), lane (3, BLOCK).
-    """
-    m, n = means.shape
-    width = len(t)
-    shared = variances.shape[1] == 1
-    for k in range(variances.shape[1]):
-        variance = variances[0, k]
-        for p in range(width):
-            s[k, p] = 1.0 / (variance - 2.0 * t[p])
-    for k in range(n):
-        own = 0 if shared else k
-        for p in range(width):
-            square[k, p] = 0.0
+            amplitude[k * width + p] = 1.0
         for i in range(m):
-            mean = means[i, k]
+            row = (i * n + k) * width
+            cold = excess[i, k]
             for p in range(width):
-                square[k, p] += (x[i, p] - mean) * (x[i, p] - mean)
-        for p in range(width):
-            exponent[k, p] = -HALF_LOG2E * square[k, p] * s[own, p]
-    for p in range(width):
-        lane[0, p] = exponent[0, p]
-    for k in range(1, n):
-        for p in range(width):
-            lane[0, p] = max(lane[0, p], exponent[k, p])
-    for k in range(n):
-        for p in range(width):
-            exponent[k, p] -= lane[0, p]
-    exp2_double(exponent.reshape(-1), n * width, 0.0)
-    for p in range(width):
-        lane[1, p] = 0.0
-        lane[2, p] = 0.0
-    for j in range(m):
-        for p in range(width):
-            slope[stage, j, p] = 0.0
-    for k in range(n):
+                inverse = 1.0 / (cold + heat * rest[p])
+                s[row + p] = inverse
+                amplitude[k * width + p] *= inverse
         weight = weights[k]
-        own = 0 if shared else k
-        if not shared:
-            for _ in range(m // 2):
-                for p in range(width):
-                    exponent[k, p] *= s[k, p]
-            if m % 2 == 1:
-                for p in range(width):
-                    exponent[k, p] *= math.sqrt(s[k, p])
         for p in range(width):
-            share = weight * exponent[k, p]
-            lane[1, p] += share
-            share *= s[own, p]
-            exponent[k, p] = share
-            lane[2, p] += share * (square[k, p] * s[own, p] - m)
+            amplitude[k * width + p] = weight * math.sqrt(amplitude[k * width + p])
+    for at in range(0, width, lanes(rest)):
+        least = full(rest, math.inf)
+        for k in range(n):
+            q = full(rest, 0.0)
+            for i in range(m):
+                row = (i * n + k) * width + at
+                if turned:
+                    distance = full(rest, 0.0)
+                    for j in range(m):
+                        gap = load(x, j * width + at) - means[j, k]
+                        distance = fma(gap, turns[i, j, k], distance)
+                else:
+                    distance = load(x, i * width + at) - means[i, k]
+                scaled = distance * load(s, row)
+                q = fma(distance, scaled, q)
+                store(z, row, scaled)
+            store(exponent, k * width + at, q)
+            least = choose(q < least, q, least)
+        mass, spread = full(rest, 0.0), full(rest, 0.0)
+        for k in range(n):
+            gap = 0.5 * (least - load(exponent, k * width + at))
+            part, power = reduced(choose(gap < _LEAST, _LEAST, gap))
+            share = load(amplitude, k * width + at) * fma(part, power, power)
+            mass = mass + share
+            store(exponent, k * width + at, share)
+            if whole:
+                for i in range(m):
+                    row = (i * n + k) * width + at
+                    scaled = load(z, row)
+                    spread = fma(share, fma(scaled, scaled, -load(s, row)), spread)
+        factor = 1.0 / mass
+        rate = load(rest, at) * (0.5 * heat)
+        spread = spread * factor
         for j in range(m):
-            mean = means[j, k]
-            for p in range(width):
-                slope[stage, j, p] -= exponent[k, p] * (x[j, p] - mean)
-    for p in range(width):
-        lane[1, p] = 1.0 / lane[1, p]
-        slope[stage, m, p] = lane[2, p] * lane[1, p]
-    for j in range(m):
-        for p in range(width):
-            slope[stage, j, p] *= lane[1, p]
-            slope[stage, m, p] -= slope[stage, j, p] * slope[stage, j, p]
+            pull = full(rest, 0.0)
+            for k in range(n):
+                share = load(exponent, k * width + at)
+                if turned:
+                    for i in range(m):
+                        row = (i * n + k) * width + at
+                        pull = fma(share * turns[i, j, k], load(z, row), pull)
+                else:
+                    pull = fma(share, load(z, (j * n + k) * width + at), pull)
+            pull = pull * factor
+            spread = fma(-pull, pull, spread)
+            store(slope, base + j * width + at, -(pull * rate))
+        if whole:
+            store(slope, base + m * width + at, spread * rate)
 
 
 @kernel
-def _drift(x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage):
-    if variances.shape[0] < means.shape[0] or variances.shape[1] < means.shape[1]:
-        isotropic_drift(x, t, weights, means, variances, z[0], s[0], exponent, lane, slope, stage)
+def isotropic_drift(
+    x, rest, heat, weights, means, excess, s, exponent, amplitude, slope, base, whole
+):
+    """As ``mixture_drift`` for excess (K,), the same on all axes, or (1,), shared by all."""
+    m, n = means.shape
+    width = len(rest)
+    shared = len(excess) == 1
+    for k in range(len(excess)):
+        cold = excess[k]
+        for p in range(width):
+            s[k * width + p] = 1.0 / (cold + heat * rest[p])
+    if not shared:
+        for k in range(n):
+            weight = weights[k]
+            for p in range(width):
+                inverse = s[k * width + p]
+                value = weight * (math.sqrt(inverse) if m % 2 == 1 else 1.0)
+                for _ in range(m // 2):
+                    value *= inverse
+                amplitude[k * width + p] = value
+    for at in range(0, width, lanes(rest)):
+        inverse = load(s, at)
+        least = full(rest, math.inf)
+        for k in range(n):
+            square = full(rest, 0.0)
+            for i in range(m):
+                gap = load(x, i * width + at) - means[i, k]
+                square = fma(gap, gap, square)
+            if not shared:
+                inverse = load(s, k * width + at)
+            q = square * inverse
+            store(exponent, k * width + at, q)
+            least = choose(q < least, q, least)
+        mass, spread = full(rest, 0.0), full(rest, 0.0)
+        for k in range(n):
+            q = load(exponent, k * width + at)
+            gap = 0.5 * (least - q)
+            part, power = reduced(choose(gap < _LEAST, _LEAST, gap))
+            share = fma(part, power, power)
+            if shared:
+                share = share * weights[k]
+            else:
+                share = share * load(amplitude, k * width + at)
+                inverse = load(s, k * width + at)
+            mass = mass + share
+            share = share * inverse
+            store(exponent, k * width + at, share)
+            if whole:
+                spread = fma(share, q - 1.0 * m, spread)
+        factor = 1.0 / mass
+        rate = load(rest, at) * (0.5 * heat)
+        spread = spread * factor
+        for j in range(m):
+            pull = full(rest, 0.0)
+            place = load(x, j * width + at)
+            for k in range(n):
+                pull = fma(load(exponent, k * width + at), place - means[j, k], pull)
+            pull = pull * factor
+            spread = fma(-pull, pull, spread)
+            store(slope, base + j * width + at, -(pull * rate))
+        if whole:
+            store(slope, base + m * width + at, spread * rate)
+
+
+@kernel
+def _drift(
+    x, rest, heat, weights, means, turns, excess, z, s, exponent, amplitude, slope, base, whole
+):
+    # Only one of them is compiled.
+    if excess.ndim == 1:
+        isotropic_drift(
+            x, rest, heat, weights, means, excess, s, exponent, amplitude, slope, base, whole
+        )
     else:
         mixture_drift(
-            x, t, weights, means, turns, variances, z, s, exponent, amplitude, lane, slope, stage
-        )
+            x, rest, heat, weights, means, turns, excess, z, s, exponent, amplitude, slope, base,
+            whole,
+        )  # fmt: skip
+
+
+@kernel
+def _errors(y, trial, slope, step, errors, size, rtol, atol, error):
+    """error (BLOCK,) <- square of each particle's error, in units of its tolerance."""
+    width = len(step)
+    for at in range(0, width, lanes(step)):
+        total = full(step, 0.0)
+        for i in range(size):
+            value = full(step, 0.0)
+            for stage in range(len(errors)):
+                value = fma(load(slope, (stage * size + i) * width + at), errors[stage], value)
+            old, new = abs(load(y, i * width + at)), abs(load(trial, i * width + at))
+            ratio = (
+                load(step, at) * value / fma(choose(old > new, old, new), rtol, full(step, atol))
+            )
+            total = fma(ratio, ratio, total)
+        store(error, at, total * (1.0 / size))
+
+
+@kernel
+def _stage(y, slope, clock, step, rows, nodes, stage, size, trial, rest):
+    """trial <- y + step Σ rows[stage] slope, and rest <- e^{−s} at the stage's clock."""
+    width = len(step)
+    for at in range(0, width, lanes(step)):
+        taken = load(step, at)
+        part, power = reduced(-fma(taken, nodes[stage], load(clock, at)))
+        store(rest, at, fma(part, power, power) * DROP)
+        for i in range(size):
+            total = full(step, 0.0)
+            for before in range(stage):
+                place = (before * size + i) * width + at
+                total = fma(load(slope, place), rows[stage, before], total)
+            store(trial, i * width + at, fma(taken, total, load(y, i * width + at)))
+
+
+@kernel
+def _report(y, slope, clock, step, dense, p, size, marks, mark, reached, path, particle):
+    """Interpolate the step of lane p at the marks within it; returns the next mark."""
+    width, stages = len(step), dense.shape[0]
+    sign = 1.0 if step[p] >= 0.0 else -1.0
+    while mark < len(marks) and sign * (reached - marks[mark]) >= 0.0:
+        theta = (marks[mark] - clock[p]) / step[p]
+        for i in range(size):
+            value = 0.0
+            for stage in range(stages):
+                share = 0.0
+                for degree in range(dense.shape[1] - 1, -1, -1):
+                    share = (share + dense[stage, degree]) * theta
+                value += share * slope[(stage * size + i) * width + p]
+            path[mark, particle, i] = y[i * width + p] + step[p] * value
+        mark += 1
+    return mark
 
 
 @kernel
 def flow_particles(
-    start, stop, states, steps, counts, weights, means, turns, variances, t0, t1, rtol, atol,
-    rows, nodes, errors,
+    start, stop, states, steps, counts, weights, means, turns, excess, heat, begin, marks,
+    rtol, atol, rows, nodes, errors, dense, path,
 ):  # fmt: skip
-    """Carry states (n, m + 1), points and log-volumes, from t0 to t1.
+    """Carry states (n, m + 1), points and log-volumes, or (n, m), from ``begin`` to the marks.
 
-    variances (m, K), or (1, K) where axes have the same, or (1, 1) where components have too.
-    steps (n,): first step of each particle, and the last one after; 0 marks a particle that got
-    stuck, with the time it reached in counts[:, 1]. counts (n, 2) gains evaluations. rows (S, S),
-    nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the first of the next step.
+    path (len(marks), n, m + 1 or m) <- the states at the marks, clocks that go one way; they are
+    interpolated, by dense (S, degree), but for the last one. excess (m, K), or (K,) where axes
+    have the same, or (1,) where components have too. steps (n,): first step of each particle, and
+    0 afterwards for one that got stuck, at the clock counts[:, 1]. counts (n, 2) gains evaluations.
+    rows (S, S), nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the first of the
+    next step.
     """
     m, n = means.shape
-    size = m + 1
+    size = states.shape[1]
+    whole = size > m
     stages = len(nodes)
-    z, s = np.empty((m, n, BLOCK)), np.empty((m, n, BLOCK))
-    exponent, amplitude = np.empty((n, BLOCK)), np.empty((n, BLOCK))
-    lane = np.empty((3, BLOCK))
-    slope = np.zeros((stages, size, BLOCK))
-    y, trial = np.zeros((size, BLOCK)), np.zeros((size, BLOCK))
-    time, now, h, step = np.full(BLOCK, t0), np.empty(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
-    held = np.full(BLOCK, -1)
-    sign = 1.0 if t1 >= t0 else -1.0
-    following, active = start, 0
+    isotropic = excess.ndim == 1
+    z = np.empty(0 if isotropic else m * n * BLOCK)
+    s = np.empty((1 if isotropic else m) * n * BLOCK)
+    exponent, amplitude = np.empty(n * BLOCK), np.empty(n * BLOCK)
+    # The slopes of those that wait follow the stages.
+    slope = np.zeros((stages + 1) * size * BLOCK)
+    y, trial, waiting = np.zeros(size * BLOCK), np.zeros(size * BLOCK), np.zeros(size * BLOCK)
+    clock, step, error = np.full(BLOCK, begin), np.zeros(BLOCK), np.empty(BLOCK)
+    h, rest = np.zeros(BLOCK), np.empty(BLOCK)
+    held, mark = np.full(BLOCK, -1), np.zeros(BLOCK, np.int64)
+    end = marks[-1]
+    # Not a constant: the loops over lanes would be taken apart.
+    width = len(step)
+    sign = 1.0 if end >= begin else -1.0
+    spare = stages * size * width
+    following, first, count, active = start, start, 0, 0
     while True:
-        fresh = False
-        for p in range(BLOCK):
-            if held[p] < 0 and following < stop:
-                held[p] = following
+        look = first + count == following and following < stop
+        if look:
+            # The first slopes of the next particles, a block at once.
+            first, count = following, min(width, stop - following)
+            for p in range(width):
                 for i in range(size):
-                    y[i, p] = states[following, i]
-                time[p], h[p] = t0, steps[following]
-                following += 1
-                active += 1
-                fresh = True
-            elif held[p] < 0:
-                # An empty lane repeats a particle that stands still.
-                step[p] = 0.0
-        if active == 0:
-            return
-        for p in range(BLOCK):
-            if held[p] >= 0:
-                last = sign * (time[p] + 1.0000001 * h[p] - t1) >= 0.0
-                step[p] = t1 - time[p] if last else h[p]
+                    waiting[i * width + p] = states[first + min(p, count - 1), i]
         # One call of the drift in all: it is large, and each call would be compiled in place.
-        for stage in range(0 if fresh else 1, stages):
-            for i in range(size):
-                for p in range(BLOCK):
-                    trial[i, p] = 0.0
-                for before in range(stage):
-                    row = rows[stage, before]
-                    for p in range(BLOCK):
-                        trial[i, p] += row * slope[before, i, p]
-                for p in range(BLOCK):
-                    trial[i, p] = y[i, p] + step[p] * trial[i, p]
-            for p in range(BLOCK):
-                now[p] = time[p] + nodes[stage] * step[p]
+        for stage in range(0 if look else 1, stages):
+            if stage == 0:
+                for at in range(size * width):
+                    trial[at] = waiting[at]
+                for p in range(width):
+                    rest[p] = math.exp(-begin)
+            else:
+                if stage == 1:
+                    for p in range(width):
+                        if held[p] < 0 and following < first + count:
+                            held[p], mark[p] = following, 0
+                            for i in range(size):
+                                at = i * width + following - first
+                                y[i * width + p] = waiting[at]
+                                slope[i * width + p] = slope[spare + at]
+                            clock[p], h[p] = begin, steps[following]
+                            following += 1
+                            active += 1
+                        # A lane without a particle stands still.
+                        step[p] = 0.0
+                        if held[p] >= 0:
+                            last = sign * (clock[p] + 1.0000001 * h[p] - end) >= 0.0
+                            step[p] = end - clock[p] if last else h[p]
+                    if active == 0:
+                        return
+                _stage(y, slope, clock, step, rows, nodes, stage, size, trial, rest)
             _drift(
-                trial, now, weights, means, turns, variances, z, s, exponent, amplitude, lane,
-                slope, stage,
+                trial, rest, heat, weights, means, turns, excess, z, s, exponent, amplitude, slope,
+                (stage if stage > 0 else stages) * size * width, whole,
             )  # fmt: skip
-        for p in range(BLOCK):
-            if held[p] < 0:
+        _errors(y, trial, slope, step, errors, size, rtol, atol, error)
+        for p in range(width):
+            particle = held[p]
+            if particle < 0:
                 continue
-            error = 0.0
-            for i in range(size):
-                value = 0.0
-                for stage in range(stages):
-                    value += errors[stage] * slope[stage, i, p]
-                scale = atol + rtol * max(abs(y[i, p]), abs(trial[i, p]))
-                error += (step[p] * value / scale) ** 2
-            error = math.sqrt(error / size)
-            counts[held[p], 0] += stages - 1
-            last = abs(time[p] + step[p] - t1) <= 1e-15 * abs(t1)
-            accepted = error <= 1.0
+            counts[particle, 0] += stages - 1
+            last = abs(clock[p] + step[p] - end) <= 1e-15 * abs(end)
+            accepted = error[p] <= 1.0
             if accepted:
-                time[p] = t1 if last else time[p] + step[p]
+                reached = end if last else clock[p] + step[p]
+                mark[p] = _report(
+                    y, slope, clock, step, dense, p, size, marks, mark[p], reached, path, particle
+                )
+                clock[p] = reached
                 for i in range(size):
-                    y[i, p] = trial[i, p]
-                    slope[0, i, p] = slope[stages - 1, i, p]
+                    at = i * width + p
+                    y[at] = trial[at]
+                    slope[at] = slope[(stages - 1) * size * width + at]
             # Not a number counts as far too large.
             factor = 0.1
-            if error == error:
-                factor = min(5.0, max(0.1, 0.9 * (error + 1e-10) ** -0.2))
-            # A step cut short at the end says little about the next one.
-            kept = abs(h[p]) if accepted and last else 0.0
-            h[p] = sign * max(kept, abs(step[p]) * factor)
-            stuck = abs(h[p]) <= 1e-15 * max(abs(t0), abs(t1))
+            if error[p] == error[p]:
+                # The square of the error to the power -1/10, in single precision.
+                power = np.float32(error[p] + 1e-20) ** np.float32(-0.1)
+                factor = min(5.0, max(0.1, float(0.9 * power)))
+            h[p] = sign * abs(step[p]) * factor
+            stuck = abs(h[p]) <= 1e-15 * max(abs(begin), abs(end))
             if stuck or (accepted and last):
+                if stuck:
+                    steps[particle] = 0.0
                 for i in range(size):
-                    states[held[p], i] = y[i, p]
-                steps[held[p]] = 0.0 if stuck else h[p]
-                counts[held[p], 1] = time[p]
+                    path[len(marks) - 1, particle, i] = y[i * width + p]
+                counts[particle, 1] = clock[p]
                 held[p] = -1
                 active -= 1

@@ -34,7 +34,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.representation import IntegralRepresentation
-from ridgeflow.transport.flow import FlowResult
+from ridgeflow.transport.flow_result import FlowResult
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]

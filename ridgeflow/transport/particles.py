@@ -15,20 +15,25 @@ from ridgeflow.transport.tableaux import TABLEAUX
 
 __all__ = ["carry_particles"]
 
+_FIRST = 0.05  # first step of every particle, of the whole way
 
-def _tables(law: GaussianMixture) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Weights (K,), means (m, K), rotations (m, m, K) or none, variances (m, K), (1, K), (1, 1)."""
+
+def _tables(law: GaussianMixture) -> tuple[NDArray, NDArray, NDArray, NDArray, float]:
+    """Weights (K,), means (m, K), rotations (m, m, K) or none, variances (m, K), (K,) or (1,) less
+    the least of them, and that.
+    """
     n = law.n_components
     flat = law.isotropic_variances
     if flat is not None:
         shared = n > 1 and (flat == flat[0]).all()
-        variances, turns = flat[None, : 1 if shared else n], np.zeros((0, 0, 0))
+        variances, turns = flat[: 1 if shared else n], np.zeros((0, 0, 0))
     else:
         values, vectors = np.linalg.eigh(np.asarray(law.covariances))
         variances, turns = values.T, vectors.transpose(2, 1, 0)
-    tables = (law.weights, law.means.T, turns, variances)
-    weights, means, turns, variances = (np.ascontiguousarray(each, float) for each in tables)
-    return weights, means, turns, variances
+    least = float(variances.min())
+    tables = (law.weights, law.means.T, turns, variances - least)
+    weights, means, turns, excess = (np.ascontiguousarray(each, float) for each in tables)
+    return weights, means, turns, excess, least
 
 
 def carry_particles(
@@ -40,8 +45,13 @@ def carry_particles(
     rtol: float,
     atol: float,
     method: str = "tsit5",
-) -> tuple[NDArray, NDArray, IntegrationStats]:
+    *,
+    volume: bool = True,
+) -> tuple[NDArray, NDArray | None, IntegrationStats]:
     """Points along ``dφ/dt = ∇log μ_t(φ)``, ``Σ_k(t) = Σ_k − 2tI``, with their log-volume.
+
+    Steps are taken in ``s = −log(1 − t/t_max)``, in which a normal law shrinks evenly: some two
+    thirds as many as in t.
 
     Parameters
     ----------
@@ -52,15 +62,18 @@ def carry_particles(
     t0, t1 : float
         Before the singular time.
     times : (k,) ndarray
-        Between t0 and t1 in this order; the last one is t1.
+        Between t0 and t1 in this order; the last one is t1. States in between are interpolated
+        within steps.
     rtol, atol : float
         Of one step of each particle, as in :func:`~ridgeflow.transport.ode.integrate`.
     method : {"tsit5", "dopri5"}
+    volume : bool
+        Whether the log-volume is carried along.
 
     Returns
     -------
     path : (k, n, m) ndarray
-    log_det : (k, n) ndarray
+    log_det : (k, n) ndarray or None
     stats : IntegrationStats
         Evaluations and steps of the particle that took most.
 
@@ -77,33 +90,34 @@ def carry_particles(
             f"`rtol` must be at least 1e-13, got {rtol:g} (double precision does not hold more)"
         )
     n, m = points.shape
+    size = m + 1 if volume else m
     fits_in_memory(
-        8.0 * n * (m + 1) * (len(times) + 2), "the integration", "carry fewer points at a time"
+        8.0 * n * size * (len(times) + 2), "the integration", "carry fewer points at a time"
     )
     pair = TABLEAUX[method]
-    states = np.zeros((n, m + 1))
+    states = np.zeros((n, size))
     states[:, :m] = points
-    path = np.empty((len(times), n, m + 1))
+    path = np.empty((len(times), n, size))
     counts = np.zeros((n, 2))
-    steps = np.full(n, 0.05 * (t1 - t0))
-    begin = t0
-    tables = _tables(law)
-    for index, end in enumerate(times):
-        if end != begin:
-            parallel_for(
-                *(flow_particles, n, states, steps, counts, *tables, begin, float(end)),
-                *(rtol, atol, pair.a, pair.c, np.array(pair.error)),
-                grain=2 * BLOCK,
+    *tables, heat = _tables(law)
+    begin, *marks = (float(-np.log1p(-2 * t / heat)) for t in (t0, *times))
+    if marks[-1] == begin:
+        path[:] = states
+    else:
+        steps = np.full(n, _FIRST * (marks[-1] - begin))
+        parallel_for(
+            *(flow_particles, n, states, steps, counts, *tables, heat, begin, np.array(marks)),
+            *(rtol, atol, pair.a, pair.c, np.array(pair.error), np.array(pair.dense), path),
+            grain=2 * BLOCK,
+        )
+        stuck = (steps == 0) | ~np.isfinite(path[-1]).all(axis=1)
+        if stuck.any():
+            bad = int(np.flatnonzero(stuck)[0])
+            reached = -0.5 * heat * np.expm1(-counts[bad, 1])
+            raise ConvergenceError(
+                f"the flow must reach t = {t1:g}, got stuck at t = {reached:g} with the point "
+                f"{points[bad]} (stop earlier, or loosen `rtol` and `atol`)"
             )
-            if (steps == 0).any() or not np.isfinite(states).all():
-                stuck = (steps == 0) | ~np.isfinite(states).all(axis=1)
-                bad = int(np.flatnonzero(stuck)[0])
-                raise ConvergenceError(
-                    f"the flow must reach t = {t1:g}, got stuck at t = {counts[bad, 1]:g} with the "
-                    f"point {points[bad]} (stop earlier, or loosen `rtol` and `atol`)"
-                )
-        path[index] = states
-        begin = float(end)
     most = int(counts[:, 0].max()) if n else 0
     stats = IntegrationStats(pair.name, most, most // (pair.stages - 1), t1)
-    return path[..., :m], path[..., m], stats
+    return path[..., :m], path[..., m] if volume else None, stats
