@@ -7,7 +7,7 @@ machine (random directions, tanh), get the same samples, the same penalty and th
 
     python examples/digits_high_dimension.py [--full] [--out FOLDER]
 
---full goes on to 2000 and 4000 neurons.
+--full goes on to 8000 neurons, with four times as many samples.
 """
 
 import argparse
@@ -21,13 +21,13 @@ import ridgeflow as rf
 from ridgeflow.networks.pairs import pair_neurons
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--full", action="store_true", help="up to 4000 neurons")
+parser.add_argument("--full", action="store_true", help="up to 8000 neurons")
 parser.add_argument("--out", type=Path, default=Path("."), help="folder of the figure")
 options = parser.parse_args()
 
 rng = np.random.default_rng(0)
-widths = (250, 500, 1000, 2000, 4000) if options.full else (250, 500, 1000)
-n, t, ridge, slope = 5000, 0.1, 1e-3, 3.0
+widths = (250, 500, 1000, 2000, 4000, 8000) if options.full else (250, 500, 1000)
+n, t, ridge, slope = (20_000 if options.full else 5000), 0.1, 1e-3, 3.0
 images = load_digits().data[rng.permutation(1797)] / 16.0
 law, new = rf.SampleField(images[:1400]), images[1400:]
 exact = rf.GaussianDAE(law, t)

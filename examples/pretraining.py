@@ -24,7 +24,7 @@ import ridgeflow as rf
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--epochs", type=int, default=12)
-parser.add_argument("--seeds", type=int, default=2)
+parser.add_argument("--seeds", type=int, default=5)
 parser.add_argument("--out", type=Path, default=Path("."), help="folder of the figure")
 options = parser.parse_args()
 try:
@@ -56,7 +56,9 @@ def absorbed(field, step):
     return rf.ShallowNetwork(field.a, field.b, step * field.c, "tanh", linear=linear, bias=bias)
 
 
-layers = [tuple(absorbed(f, network.steps[0]) for f in layer) for layer in network.layers]
+layers = [
+    tuple(absorbed(f, step) for f in layer) for layer, step in zip(network.layers, network.steps)
+]
 network = rf.ResidualNetwork(layers, np.ones(len(layers)), scheme="midpoint")
 
 

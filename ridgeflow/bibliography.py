@@ -62,7 +62,7 @@ _TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "fourier slice method": (("sonoda2024unified",), ("corrected_dual",)),
     "finite fields": (
-        ("yamasaki2023quantum",),
+        ("sonoda2024unified", "yamasaki2023quantum"),
         ("finite_ridgelet_transform", "finite_reconstruct"),
     ),
     "single scale": (

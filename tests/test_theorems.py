@@ -326,7 +326,13 @@ def test_json_for_another_validator():
 def test_cite():
     text = rf.cite("ghosts", rf.finite_ridgelet_transform, "fisher1936use")
     keys = re.findall(r"^@\w+\{(\w+),", text, re.MULTILINE)
-    assert keys == ["ridgeflow", "sonoda2021ghosts", "yamasaki2023quantum", "fisher1936use"]
+    assert keys == [
+        "ridgeflow",
+        "sonoda2021ghosts",
+        "sonoda2024unified",
+        "yamasaki2023quantum",
+        "fisher1936use",
+    ]
     law = rf.GaussianMixture([1.0], [[0.0]], 1.0)
     assert "alain2014regularized" in rf.cite(rf.GaussianDAE(law, 0.1))
     everything = re.findall(r"^@\w+\{(\w+),", rf.cite("all"), re.MULTILINE)

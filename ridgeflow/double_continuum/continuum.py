@@ -390,6 +390,7 @@ class DoubleContinuum(Interpolated):
         weights: str = "least_squares",
         neurons: str = "shared",
         aim: str = "velocity",
+        spacing: str = "clock",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
     ) -> ResidualNetwork:
@@ -423,6 +424,9 @@ class DoubleContinuum(Interpolated):
             What the last stage of a layer is fitted to: the velocity, so that the network is a
             Runge-Kutta line of the flow; or what is missing to where the flow takes the draws by
             the end of the layer, which makes up for the error of the step and of the layers before.
+        spacing : {"clock", "even"}
+            Layers of a law take steps that are equal in :math:`-\log(1 - t/t_{\max})`, in which
+            the velocity changes evenly, or equal in t. Without law both are the same.
         n_samples : int, optional
             Draws of the law (without law: points of the region) on which weights are fitted; by
             default ``max(8000, 8 width)``.
@@ -462,6 +466,7 @@ class DoubleContinuum(Interpolated):
             weights=weights,
             neurons=neurons,
             aim=aim,
+            spacing=spacing,
             n_samples=n_samples,
             rng=rng,
         )

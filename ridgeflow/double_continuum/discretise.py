@@ -30,6 +30,7 @@ _WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
 _STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
 _WEIGHTS = ("least_squares", "tied", "importance")
 _AIMS = ("velocity", "flow")
+_SPACINGS = ("clock", "even")
 _SHARED_DRAWS = 3200
 _MARKS = (0.0, 0.5, 1.0)  # of the span: depths whose velocities choose shared neurons
 
@@ -95,6 +96,7 @@ def finite_network(
     n_samples: int | None,
     rng: int | np.random.Generator | None,
     aim: str = "velocity",
+    spacing: str = "clock",
     common: tuple[NDArray, NDArray] | None = None,
 ) -> ResidualNetwork:
     """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
@@ -104,6 +106,7 @@ def finite_network(
     one_of(weights, "weights", _WEIGHTS)
     one_of(neurons, "neurons", ("shared", "per_layer"))
     one_of(aim, "aim", _AIMS)
+    one_of(spacing, "spacing", _SPACINGS)
     if aim == "flow" and (layers == "rk4" or weights == "importance"):
         raise ValueError(
             "`aim` must be 'velocity' for layers='rk4' and for weights='importance', got 'flow' "
@@ -123,21 +126,21 @@ def finite_network(
             "a network needs a continuum over an interval of depths, got one depth "
             f"{first:g} (pass at least two `times`)"
         )
-    step = (last - first) / depth
+    edges = _edges(continuum, depth, spacing)
+    steps = np.diff(edges)
     x = continuum.draw(n, generator)
     wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
     share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
     x = np.concatenate([x, wide])
     if common is None and weights != "importance" and neurons == "shared":
         common = shared_neurons(continuum, width, sampling, generator)
-    blocks, steps = [], np.full(depth, step)
-    arrivals = _arrivals(continuum, x, depth) if aim == "flow" else None
-    for layer in range(depth):
-        start = first + layer * step
+    blocks = []
+    arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else None
+    for layer, (start, step) in enumerate(zip(edges[:-1], steps, strict=True)):
         stages: list[ShallowNetwork] = []
         where = x
         for fraction in _STAGES[layers]:
-            t = min(start + fraction * step, last)
+            t = min(float(start + fraction * step), last)
             decides = fraction == _STAGES[layers][-1]
             if weights == "importance":
                 stage = ShallowNetwork.from_representation(
@@ -177,14 +180,24 @@ def finite_network(
             where = x + half * step * stages[-1](where).reshape(x.shape)
         # Representations in one dimension are scalar: layers map vectors to vectors.
         blocks.append(tuple(_vector(stage) for stage in stages))
-        x = ResidualNetwork(blocks[-1:], steps[:1], scheme=layers)(x)
+        x = ResidualNetwork(blocks[-1:], steps[layer : layer + 1], scheme=layers)(x)
     return ResidualNetwork(blocks, steps, scheme=layers)
 
 
-def _arrivals(continuum: DoubleContinuum, x: NDArray, depth: int) -> NDArray:
+def _edges(continuum: DoubleContinuum, depth: int, spacing: str) -> NDArray[np.float64]:
+    """Depths between which the layers step: (depth + 1,)."""
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    edges = np.linspace(first, last, depth + 1)
+    if spacing == "clock":
+        source = continuum._source
+        marks = np.asarray(source.clock(np.array([first, last])), np.float64)
+        edges[1:-1] = source.time_of(np.linspace(marks[0], marks[1], depth + 1))[1:-1]
+    return edges
+
+
+def _arrivals(continuum: DoubleContinuum, x: NDArray, times: NDArray) -> NDArray:
     """Where the flow takes points (n, m) at the end of each layer: (depth, n, m)."""
-    times = np.linspace(float(continuum.times[0]), float(continuum.times[-1]), depth + 1)[1:]
-    fits_in_memory(8.0 * depth * x.size, "trajectories of the draws", "take fewer n_samples")
+    fits_in_memory(8.0 * len(times) * x.size, "trajectories of the draws", "take fewer n_samples")
     carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
     assert carried.trajectory is not None
     return carried.trajectory

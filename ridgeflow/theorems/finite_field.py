@@ -14,8 +14,8 @@ from ridgeflow.transforms.finite_field import finite_ridgelet_transform
     claim="For p prime and f: Z_p^m → C, Σ_{a,b} R[f;ρ](a,b) σ(a·x − b) = (p^m ⟨σ,ρ⟩ − D) f(x) + "
     "D Σ_y f(y), D = p^(m−1) σ♯(0) ρ♯(0)*: exactly p^m ⟨σ,ρ⟩ f if ρ has mean zero. An erratum of "
     "the printed constant p^(−(m−1)).",
-    papers=("yamasaki2023quantum",),
-    where="reconstruction formula",
+    papers=("sonoda2024unified", "yamasaki2023quantum"),
+    where="Theorem 3.2",
     reason="Sums of integers' images, exact but for rounding.",
     breaks={
         "the printed p^(−(m−1))": {"power": -1},

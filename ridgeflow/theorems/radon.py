@@ -99,7 +99,7 @@ def slice_theorem(effort: str, *, sign: float = -1.0, stretch: float = 1.0) -> O
     "radon_inversion",
     "Inversion of the Radon transform",
     claim="R* Λ^(m−1) R f = 2 (2π)^(m−1) f, where Λ^(m−1) has the symbol |ω|^(m−1) and R* "
-    "integrates over the full sphere. An erratum of a printed filter: with |ω|^m it does not hold.",
+    "integrates over the full sphere; with |ω|^m in its place it does not hold.",
     papers=("natterer2001mathematics", "radon1917bestimmung", "sonoda2017unbounded"),
     where="Theorem 2.1 of chapter II",
     reason="Projections are closed forms, and directions and offsets resolve the mixture to "

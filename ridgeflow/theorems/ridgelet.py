@@ -62,7 +62,7 @@ def _constant(eta: Activation, psi: Ridgelet, power: int) -> float:
     claim="R[f;ψ](ρu, ρp) = ∫ Rf(u,q) ψ(ρ(q − p)) dq: each projection, correlated with dilations "
     "of ψ.",
     papers=_PAPER,
-    where="the transform in the Radon domain",
+    where="Definition 4.1",
     reason="The trapezoid rule over q is exact to rounding for smooth ψ of every scale that the "
     "offsets resolve; both sides lose two digits to the largest scale.",
     breaks={
@@ -105,7 +105,7 @@ _SEEN = tuple(name for name in activation_names() if name not in ("linear", "cos
     "admissible pair: ReLU and its like, sigmoids, bells, the step and the point mass, in m = 1, "
     "2, 3.",
     papers=_PAPER,
-    where="Theorem 5.6",
+    where="reconstruction formula of section 5",
     reason="The grid of parameters is chosen for a tolerance (1e−6, 1e−4, 1e−2 in m = 1, 2, 3); "
     "the statement allows that tolerance. K is a quadrature of its own.",
     breaks={"(2π)^m in place of (2π)^(m−1)": {"shift": 1}},
@@ -153,7 +153,7 @@ _TABLE: dict[str, tuple[float | None, ...]] = {
     claim="K/(2π)^m of nine activations with Λ^m G, Λ^m G′, Λ^m G″: the value, zero, or divergent "
     "(refused), the same in every dimension.",
     papers=_PAPER,
-    where="Definition 4.1 and the table of admissible pairs",
+    where="sections 5 (admissibility) and 6.2 (Table 5)",
     reason="The table is printed to seven digits.",
     breaks={"the opposite sign of ω in ψ̂": {"sign": -1.0}},
 )
@@ -315,7 +315,7 @@ def truncation(effort: str, *, complement: bool = False, stretch: float = 1.0) -
     claim="∫∫ |R[f;ψ]|² da db = K(ψ,ψ,m) ‖f‖² with K(Λ^m G^(ℓ), itself, m) = (2π)^m Γ((m+2ℓ+1)/2), "
     "and ⟨R[f;ψ], R[g;ψ]⟩ = K ⟨f,g⟩, in m = 1, 2, 3.",
     papers=_PAPER,
-    where="Parseval relation and Plancherel identity",
+    where="Parseval relation and extension to square integrable functions, section 5",
     reason="The scales are cut at both ends and the directions finite: 1e−6 by the grid.",
     breaks={
         "Γ((m+2ℓ)/2)": {"shift": -0.5},

@@ -146,8 +146,8 @@ def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) ->
 
     Notes
     -----
-    *Erratum*: the constant is printed as :math:`p^{-(m-1)}` in the article, and the condition of
-    mean zero is missing; without it the term with the sum of f appears. Where
+    *Erratum*: the constant is printed as :math:`p^{-(m-1)}` in Theorem 3.2 of the article of 2024,
+    and the condition of mean zero is missing; without it the term with the sum of f appears. Where
     :math:`\langle\sigma,\rho\rangle = 0` but D is not zero, the pair is refused although f could be
     recovered from D alone: subtract the mean of rho and transform again.
 
@@ -160,7 +160,9 @@ def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) ->
     ----------
     H. Yamasaki, S. Subramanian, S. Hayakawa and S. Sonoda, *Quantum ridgelet transform: winning
     lottery ticket of neural networks with quantum computation*, ICML 2023 (exact reconstruction on
-    a finite field).
+    a finite field). S. Sonoda, I. Ishikawa and M. Ikeda, *A unified Fourier slice method to derive
+    ridgelet transform for a variety of depth-2 neural networks*, J. Stat. Plan. Inference (2024),
+    Theorem 3.2.
 
     Examples
     --------

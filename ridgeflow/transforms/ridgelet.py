@@ -119,7 +119,7 @@ def ridgelet_transform(
     S. Sonoda and N. Murata, *Neural network with unbounded activation functions is universal
     approximator*, Appl. Comput. Harmon. Anal. 43 (2017), Definition 4.1. S. Sonoda, I. Ishikawa and
     M. Ikeda, *A unified Fourier slice method to derive ridgelet transform for a variety of
-    depth-2 neural networks*, J. Stat. Plan. Inference (2024), Section 3.
+    depth-2 neural networks*, J. Stat. Plan. Inference (2024), Section 2.
 
     Examples
     --------
