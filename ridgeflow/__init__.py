@@ -113,6 +113,8 @@ _HOMES = {
     "fit_field": "double_continuum.reconstruct",
     "reconstruct_network": "double_continuum.reconstruct",
     "DoubleContinuum": "double_continuum.continuum",
+    "MovingContinuum": "double_continuum.moving",
+    "MovingRegion": "double_continuum.moving",
     "ContinuumBudget": "double_continuum.budget",
     "LimitStudy": "double_continuum.limit_study",
     "double_limit_study": "double_continuum.limit_study",

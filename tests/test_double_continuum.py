@@ -58,6 +58,7 @@ def test_velocity_comes_from_the_spectra_alone(continuum):
 
     rep = continuum.representations[0]
     x = continuum.draw(20, rng=3)
+    assert continuum.spectrum(0.0) is rep.spectrum
     radius = 1.001 * continuum.region.radius
     rebuilt = backproject(rep.spectrum, rep.activation, radius, dual=rep.dual)
     integral = continuum.velocity(x, 0.0) - rep.affine(x)

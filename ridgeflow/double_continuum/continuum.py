@@ -33,7 +33,6 @@ from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.representation import IntegralRepresentation
 from ridgeflow.transport.flow_result import FlowResult
 from ridgeflow.transport.ode import integrate
 
@@ -257,30 +256,6 @@ class DoubleContinuum(Interpolated):
         return made
 
     _sampling = 0.0
-
-    def representation(self, t: float) -> IntegralRepresentation:
-        """Integral representation of the velocity at one depth.
-
-        Parameters
-        ----------
-        t : float
-            Between the first and the last of ``times``.
-
-        Returns
-        -------
-        IntegralRepresentation
-            Interpolated between the depths; the stored one where t is one of them.
-
-        Raises
-        ------
-        ValueError
-            If t lies outside the depths.
-        """
-        index, weights = self._weights(t)
-        exact = np.flatnonzero(np.abs(weights - 1) < 1e-13)
-        if len(exact) == 1 and np.abs(np.delete(weights, exact)).max(initial=0.0) < 1e-13:
-            return self.representations[index[exact[0]]]
-        return IntegralRepresentation.blend([self.representations[i] for i in index], list(weights))
 
     def velocity(self, points: ArrayLike, t: float) -> NDArray:
         """Velocity at one depth, from the spectra.

@@ -15,6 +15,7 @@ from ridgeflow.fields.region import Region
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.representation import IntegralRepresentation
+from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = ["AT", "Interpolated"]
 
@@ -40,6 +41,50 @@ class Interpolated:
     def dim(self) -> int:
         """Dimension m of the space."""
         return self._source.dim
+
+    def representation(self, t: float) -> IntegralRepresentation:
+        """Integral representation of the velocity at one depth.
+
+        Parameters
+        ----------
+        t : float
+            Between the first and the last of ``times``.
+
+        Returns
+        -------
+        IntegralRepresentation
+            Interpolated between the depths; the stored one where t is one of them.
+
+        Raises
+        ------
+        ValueError
+            If t lies outside the depths.
+        """
+        index, weights = self._weights(t)
+        exact = np.flatnonzero(np.abs(weights - 1) < 1e-13)
+        if len(exact) == 1 and np.abs(np.delete(weights, exact)).max(initial=0.0) < 1e-13:
+            return self.representations[index[exact[0]]]
+        return IntegralRepresentation.blend([self.representations[i] for i in index], list(weights))
+
+    def spectrum(self, t: float) -> Spectrum:
+        """The spectrum at one depth, of what the window leaves beside the affine part.
+
+        Parameters
+        ----------
+        t : float
+            Between the first and the last of ``times``.
+
+        Returns
+        -------
+        Spectrum
+            That of :meth:`representation`.
+
+        Raises
+        ------
+        ValueError
+            If t lies outside the depths.
+        """
+        return self.representation(t).spectrum
 
     @cached_property
     def _dense(self) -> list[IntegralRepresentation]:
