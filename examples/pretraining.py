@@ -126,7 +126,8 @@ for (start, rate), losses in curves.items():
     axes.fill_between(epochs, low, high, color=colors[start], alpha=0.2)
 axes.set_xlabel("epochs of Adam")
 axes.set_ylabel("mean square error / mean square displacement")
-axes.legend(frameon=False, fontsize=8)
+axes.set_ylim(bottom=2e-4)  # room for the legend
+axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower center")
 axes.grid(True, color="#E0E0E0")
 options.out.mkdir(parents=True, exist_ok=True)
 figure.savefig(options.out / "pretraining.png", dpi=110)

@@ -17,6 +17,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget
 from ridgeflow.double_continuum.continuum import DoubleContinuum
+from ridgeflow.double_continuum.sources import as_velocity
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
@@ -146,9 +147,11 @@ class MovingRegion:
         if room < 1:
             raise ValueError(f"`room` must be at least 1, got {room:g} (points would lie outside)")
         path, _, _ = integrate(
-            lambda y, t: _velocity(field, y, t), x, depths[0], depths[-1], t_eval=depths[1:],
-            rtol=1e-6, atol=1e-9,
-        )  # fmt: skip
+            *(as_velocity(field), x, float(depths[0]), float(depths[-1])),
+            rtol=1e-6,
+            atol=1e-9,
+            t_eval=depths[1:],
+        )
         path = np.concatenate([x[None], path])
         centers = path.mean(axis=1)
         radii = room * np.linalg.norm(path - centers[:, None], axis=2).max(axis=1)
@@ -184,21 +187,17 @@ class MovingRegion:
 
     def field(self, field: CallableField) -> CallableField:
         """The velocity u(y, t) of a field in the moving coordinates."""
+        velocity = as_velocity(field)
 
         def evaluate(y: NDArray, t: float) -> NDArray:
             center, scale, drift, rate = self._motion(t)
             away = y - self.rest.center
-            return (_velocity(field, center + scale * away, t) - drift - rate * away) / scale
+            return (velocity(center + scale * away, t) - drift - rate * away) / scale
 
         return CallableField(evaluate, self.dim, components=self.dim)
 
     def __repr__(self) -> str:
         return f"MovingRegion(depths {self.times[0]:g} to {self.times[-1]:g}, dim={self.dim})"
-
-
-def _velocity(field: CallableField, x: NDArray, t: float) -> NDArray:
-    value = field(x, t) if field.timed else field(x)
-    return np.asarray(value, np.float64).reshape(x.shape)
 
 
 class MovingContinuum:

@@ -17,7 +17,7 @@ from ridgeflow.fields.region import Region
 from ridgeflow.networks.sampling import ball_points
 from ridgeflow.transport.flow import ContinuousDAE
 
-__all__ = ["Source", "Velocity", "region_points", "source_of"]
+__all__ = ["Source", "Velocity", "as_velocity", "region_points", "source_of"]
 
 _SEED = 5  # of the draws that fix references and errors
 _DRAWS = 2000
@@ -124,7 +124,7 @@ def source_of(
         return Source(
             _same_dim(law_or_field.dim, region),
             region,
-            _as_velocity(law_or_field),
+            as_velocity(law_or_field),
             steady=not law_or_field.timed,
         )
     if isinstance(law_or_field, (list, tuple)) and all(
@@ -175,7 +175,9 @@ def _same_dim(dim: int, region: Region) -> int:
     return dim
 
 
-def _as_velocity(field: CallableField) -> Velocity:
+def as_velocity(field: CallableField) -> Velocity:
+    """A field of x, or of x and t, as a function of both."""
+
     def evaluate(x: NDArray, t: float) -> NDArray:
         value = field(x, t) if field.timed else field(x)
         return np.asarray(value, np.float64).reshape(len(x), field.dim)
