@@ -373,6 +373,35 @@ def test_times_between_cost_no_steps_and_keep_the_accuracy():
     assert gap < 1e-6  # measured 8.6e-8
 
 
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_many_variables_with_widths_far_apart(isotropic):
+    # Root determinants of 1e-400 to 1: products of variances would leave the range of numbers.
+    m = 200
+    rng = np.random.default_rng(4)
+    variances = np.array([1e-4, 1e-2, 1.0])
+    covariances = variances
+    if not isotropic:
+        covariances = np.stack([np.diag(v * rng.uniform(1, 1.3, m)) for v in variances])
+    law = rf.GaussianMixture([0.2, 0.3, 0.5], rng.normal(size=(3, m)), covariances)
+    flow = rf.ContinuousDAE(law)
+    x, t = law.sample(60, rng), 0.5 * flow.t_max
+    result = flow.flow(x, t)
+    exact = flow.law(t).logpdf(result.points)
+    np.testing.assert_allclose(result.log_density, exact, rtol=1e-8)  # measured 8e-10
+
+
+def test_threads_do_not_change_the_flow():
+    x = points(1000)
+    found = []
+    for threads in (1, 2):
+        with rf.config(threads=threads):
+            found.append(rf.ContinuousDAE(MIXTURE).flow(x, 0.1, rtol=1e-6))
+    np.testing.assert_array_equal(found[0].points, found[1].points)
+    np.testing.assert_array_equal(found[0].log_density, found[1].log_density)
+    alone = rf.ContinuousDAE(MIXTURE).flow(x[17:18], 0.1, rtol=1e-6)
+    np.testing.assert_array_equal(alone.points, found[0].points[17:18])
+
+
 @KINDS
 @pytest.mark.parametrize("method", ["tsit5", "dopri5"])
 def test_points_without_densities(covariance, method):

@@ -22,6 +22,8 @@ __all__ = ["BLOCK", "flow_particles", "isotropic_drift", "mixture_drift"]
 BLOCK = 32
 # Exponents below: e to it, and what is made of it, are normal numbers that add nothing.
 _LEAST = -650.0
+# Beyond so many variables products of inverse deviations may overflow: their logarithms are added.
+_FACTORS = 16
 
 
 @kernel
@@ -32,25 +34,34 @@ def mixture_drift(
 
     x (m or more, BLOCK), rest (BLOCK,) e^{−s}; heat 2 t_max; weights (K,), means (m, K), excess
     (m, K) variances less 2 t_max; turns (m, m, K) with z_k = turns_k (x - m_k), or empty where no
-    component needs one. Work space z, s (m, K, BLOCK), exponent, amplitude (K, BLOCK).
+    component needs one. Work space z, s (m, K, BLOCK), exponent, amplitude (K, BLOCK): weight over
+    root determinant, or twice its logarithm.
     """
     m, n = means.shape
     # Loops of unknown length run in vector registers; known ones would be taken apart before.
     width = len(rest)
     turned = turns.size > 0
+    logarithms = m > _FACTORS
     for k in range(n):
         for p in range(width):
-            amplitude[k * width + p] = 1.0
+            amplitude[k * width + p] = 0.0 if logarithms else 1.0
         for i in range(m):
             row = (i * n + k) * width
             cold = excess[i, k]
             for p in range(width):
                 inverse = 1.0 / (cold + heat * rest[p])
                 s[row + p] = inverse
-                amplitude[k * width + p] *= inverse
+                if logarithms:
+                    amplitude[k * width + p] += math.log(inverse)
+                else:
+                    amplitude[k * width + p] *= inverse
         weight = weights[k]
         for p in range(width):
-            amplitude[k * width + p] = weight * math.sqrt(amplitude[k * width + p])
+            value = amplitude[k * width + p]
+            if logarithms:
+                amplitude[k * width + p] = 2.0 * math.log(weight) + value
+            else:
+                amplitude[k * width + p] = weight * math.sqrt(value)
     for at in range(0, width, lanes(rest)):
         least = full(rest, math.inf)
         for k in range(n):
@@ -67,13 +78,17 @@ def mixture_drift(
                 scaled = distance * load(s, row)
                 q = fma(distance, scaled, q)
                 store(z, row, scaled)
+            if logarithms:
+                q = q - load(amplitude, k * width + at)
             store(exponent, k * width + at, q)
             least = choose(q < least, q, least)
         mass, spread = full(rest, 0.0), full(rest, 0.0)
         for k in range(n):
             gap = 0.5 * (least - load(exponent, k * width + at))
             part, power = reduced(choose(gap < _LEAST, _LEAST, gap))
-            share = load(amplitude, k * width + at) * fma(part, power, power)
+            share = fma(part, power, power)
+            if not logarithms:
+                share = share * load(amplitude, k * width + at)
             mass = mass + share
             store(exponent, k * width + at, share)
             if whole:
@@ -113,14 +128,18 @@ def isotropic_drift(
         cold = excess[k]
         for p in range(width):
             s[k * width + p] = 1.0 / (cold + heat * rest[p])
+    logarithms = m > _FACTORS and not shared
     if not shared:
         for k in range(n):
             weight = weights[k]
             for p in range(width):
                 inverse = s[k * width + p]
-                value = weight * (math.sqrt(inverse) if m % 2 == 1 else 1.0)
-                for _ in range(m // 2):
-                    value *= inverse
+                if logarithms:
+                    value = 2.0 * math.log(weight) + m * math.log(inverse)
+                else:
+                    value = weight * (math.sqrt(inverse) if m % 2 == 1 else 1.0)
+                    for _ in range(m // 2):
+                        value *= inverse
                 amplitude[k * width + p] = value
     for at in range(0, width, lanes(rest)):
         inverse = load(s, at)
@@ -133,6 +152,8 @@ def isotropic_drift(
             if not shared:
                 inverse = load(s, k * width + at)
             q = square * inverse
+            if logarithms:
+                q = q - load(amplitude, k * width + at)
             store(exponent, k * width + at, q)
             least = choose(q < least, q, least)
         mass, spread = full(rest, 0.0), full(rest, 0.0)
@@ -144,8 +165,11 @@ def isotropic_drift(
             if shared:
                 share = share * weights[k]
             else:
-                share = share * load(amplitude, k * width + at)
                 inverse = load(s, k * width + at)
+                if logarithms:
+                    q = q + load(amplitude, k * width + at)
+                else:
+                    share = share * load(amplitude, k * width + at)
             mass = mass + share
             share = share * inverse
             store(exponent, k * width + at, share)

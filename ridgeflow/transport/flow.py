@@ -299,8 +299,8 @@ class ContinuousDAE:
             "exact" is the closed form of a normal law; "auto" takes it where it holds. The last two
             are pairs of Runge-Kutta methods of order 5(4) for "ode", which by default is "tsit5".
         log_density : bool
-            Whether to carry the log-density along; without it steps are chosen for the points
-            alone, which are fewer, and less accurate by as much as the density asks for more.
+            Whether to carry the log-density along. Without it steps are chosen for the points
+            alone: fewer, with errors closer to the tolerance.
 
         Returns
         -------
