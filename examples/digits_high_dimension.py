@@ -7,7 +7,7 @@ machine (random directions, tanh), get the same samples, the same penalty and th
 
     python examples/digits_high_dimension.py [--full] [--out FOLDER]
 
---full goes on to 8000 neurons, with four times as many samples.
+--full goes on to 8000 neurons, with four times as many samples, in some twenty minutes.
 """
 
 import argparse
