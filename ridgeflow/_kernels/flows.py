@@ -261,17 +261,17 @@ def _report(y, slope, clock, step, dense, p, size, marks, mark, reached, path, p
 
 @kernel
 def flow_particles(
-    start, stop, states, steps, counts, weights, means, turns, excess, heat, begin, marks,
+    start, stop, states, begin, start_step, counts, weights, means, turns, excess, heat, marks,
     rtol, atol, rows, nodes, errors, dense, path,
 ):  # fmt: skip
     """Carry states (n, m + 1), points and log-volumes, or (n, m), from ``begin`` to the marks.
 
     path (len(marks), n, m + 1 or m) <- the states at the marks, clocks that go one way; they are
     interpolated, by dense (S, degree), but for the last one. excess (m, K), or (K,) where axes
-    have the same, or (1,) where components have too. steps (n,): first step of each particle, and
-    0 afterwards for one that got stuck, at the clock counts[:, 1]. counts (n, 2) gains evaluations.
-    rows (S, S), nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the first of the
-    next step.
+    have the same, or (1,) where components have too. start_step: first step of every particle.
+    counts (n, 2) gains evaluations and the clock reached: the last mark, but for a particle that
+    got stuck. rows (S, S), nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the
+    first of the next step.
     """
     m, n = means.shape
     size = states.shape[1]
@@ -317,7 +317,7 @@ def flow_particles(
                                 at = i * width + following - first
                                 y[i * width + p] = waiting[at]
                                 slope[i * width + p] = slope[spare + at]
-                            clock[p], h[p] = begin, steps[following]
+                            clock[p], h[p] = begin, start_step
                             following += 1
                             active += 1
                         # A lane without a particle stands still.
@@ -357,10 +357,7 @@ def flow_particles(
                 power = np.float32(error[p] + 1e-20) ** np.float32(-0.1)
                 factor = min(5.0, max(0.1, float(0.9 * power)))
             h[p] = sign * abs(step[p]) * factor
-            stuck = abs(h[p]) <= 1e-15 * max(abs(begin), abs(end))
-            if stuck or (accepted and last):
-                if stuck:
-                    steps[particle] = 0.0
+            if (accepted and last) or abs(h[p]) <= 1e-15 * max(abs(begin), abs(end)):
                 for i in range(size):
                     path[len(marks) - 1, particle, i] = y[i * width + p]
                 counts[particle, 1] = clock[p]

@@ -104,13 +104,13 @@ def carry_particles(
     if marks[-1] == begin:
         path[:] = states
     else:
-        steps = np.full(n, _FIRST * (marks[-1] - begin))
+        first = _FIRST * (marks[-1] - begin)
         parallel_for(
-            *(flow_particles, n, states, steps, counts, *tables, heat, begin, np.array(marks)),
+            *(flow_particles, n, states, begin, first, counts, *tables, heat, np.array(marks)),
             *(rtol, atol, pair.a, pair.c, np.array(pair.error), np.array(pair.dense), path),
             grain=2 * BLOCK,
         )
-        stuck = (steps == 0) | ~np.isfinite(path[-1]).all(axis=1)
+        stuck = (counts[:, 1] != marks[-1]) | ~np.isfinite(path[-1]).all(axis=1)
         if stuck.any():
             bad = int(np.flatnonzero(stuck)[0])
             reached = -0.5 * heat * np.expm1(-counts[bad, 1])
