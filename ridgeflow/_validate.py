@@ -7,6 +7,7 @@ import difflib
 import math
 import operator
 from collections.abc import Iterable, Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ridgeflow._config import get_config
 from ridgeflow.errors import MemoryBudgetError
 
 __all__ = [
+    "as_array",
     "as_covariance",
     "as_generator",
     "as_points",
@@ -23,7 +25,10 @@ __all__ = [
     "common_float",
     "finite_number",
     "fits_in_memory",
+    "flag",
     "increasing",
+    "instance_of",
+    "items_of",
     "non_negative",
     "one_of",
     "positive",
@@ -33,10 +38,53 @@ __all__ = [
 ]
 
 
+# Counts beyond this are slips of the pen: nothing that has so many parts can be stored.
+_LARGEST_COUNT = 2**48
+
+
 def common_float(*arrays: NDArray) -> np.dtype:
     """float32 if every array is float32, float64 otherwise."""
-    single = all(np.asarray(a).dtype == np.float32 for a in arrays)
+    single = all(np.asarray(a).dtype.type is np.float32 for a in arrays)
     return np.dtype(np.float32 if single else np.float64)
+
+
+def _short(value: Any, length: int = 80) -> str:
+    """A value as a message shows it: its repr, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not print integers of more than 4300 digits
+        text = f"an integer of some {int(value.bit_length() * 0.30103)} digits"
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _masked(value: Any, depth: int = 3) -> bool:
+    """Whether some entry is masked: NumPy would read what lies under the mask."""
+    if isinstance(value, np.ma.MaskedArray):
+        return bool(np.ma.getmaskarray(value).any())
+    if isinstance(value, (list, tuple)) and depth:
+        return any(
+            _masked(part, depth - 1)
+            for part in value
+            if isinstance(part, (np.ndarray, list, tuple))
+        )
+    return False
+
+
+def as_array(value: Any, name: str) -> NDArray:
+    """What NumPy makes of a value, without losing a mask and without foreign errors."""
+    if _masked(value):
+        raise ValueError(
+            f"`{name}` must have no masked entries, got a masked array (pass `.compressed()`, or "
+            "`.filled(value)` with a value that means something)"
+        )
+    try:
+        return np.asarray(value)
+    # Ragged lists; objects that refuse to become arrays, such as tensors that require a gradient.
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise ValueError(
+            f"`{name}` must be a rectangular array of numbers, got {_short(value)}: {error}"
+        ) from None
 
 
 def as_real_array(
@@ -48,20 +96,17 @@ def as_real_array(
     allow_empty: bool = False,
 ) -> NDArray:
     """A finite, C-contiguous float32 or float64 array (complex where that is allowed)."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"`{name}` must be a rectangular array of numbers: {error}") from None
-    if array.dtype.kind in "biu":
-        array = array.astype(np.float64)
-    elif array.dtype.kind == "c" and allow_complex:
-        array = array.astype(np.complex64 if array.dtype == np.complex64 else np.complex128)
-    elif array.dtype.kind == "c":
+    array = as_array(value, name)
+    kind = array.dtype.kind
+    if kind == "c" and not allow_complex:
         raise TypeError(f"`{name}` must be real, got dtype {array.dtype} (pass its real part)")
-    elif array.dtype.kind == "f":
-        array = array.astype(np.float32 if array.dtype == np.float32 else np.float64)
-    else:
-        raise TypeError(f"`{name}` must be numeric, got dtype {array.dtype}")
+    if kind not in "biufc":
+        what = f"dtype {array.dtype}" if array.ndim else _short(value)
+        raise TypeError(f"`{name}` must be numeric, got {what} (pass an array of numbers)")
+    single, double = (np.complex64, np.complex128) if kind == "c" else (np.float32, np.float64)
+    # Too large for float64 becomes infinite and is refused below.
+    with np.errstate(over="ignore"):
+        array = array.astype(single if array.dtype.type is single else double)
     if ndim is not None:
         wanted = (ndim,) if isinstance(ndim, int) else tuple(ndim)
         if array.ndim not in wanted:
@@ -96,13 +141,22 @@ def as_points(value: ArrayLike, name: str = "points", dim: int | None = None) ->
 
 
 def finite_number(value: Any, name: str) -> float:
-    """A finite real number."""
+    """A finite real number: a Python or NumPy number or a 0-d array; no text, no truth value."""
+    # Strings, truth values and masked or complex scalars all pass through float() in some form.
+    if isinstance(value, (str, bytes, bytearray, bool)) or _masked(value):
+        raise TypeError(f"`{name}` must be a number, got {_short(value)}")
+    if getattr(value, "ndim", 0) or (
+        isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "iuf"
+    ):
+        raise TypeError(f"`{name}` must be a single real number, got {_short(value)}")
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"`{name}` must be a number, got {value!r}") from None
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"`{name}` must be a number, got {_short(value)}") from None
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"`{name}` must be finite, got {number}")
+        raise ValueError(f"`{name}` must be finite, got {_short(value)}")
     return number
 
 
@@ -122,28 +176,60 @@ def non_negative(value: Any, name: str, *, hint: str = "") -> float:
     return number
 
 
-def positive_int(value: Any, name: str, *, minimum: int = 1) -> int:
-    """An integer >= ``minimum``."""
+def positive_int(value: Any, name: str, *, minimum: int = 1, maximum: int = _LARGEST_COUNT) -> int:
+    """An integer from ``minimum`` to ``maximum``."""
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {value!r}") from None
-    if isinstance(value, bool):
-        raise TypeError(f"`{name}` must be an integer, got {value!r}")
+        raise TypeError(f"`{name}` must be an integer, got {_short(value)}") from None
+    if isinstance(value, bool) or _masked(value) or getattr(value, "dtype", None) == np.bool_:
+        raise TypeError(f"`{name}` must be an integer, got {_short(value)}")
     if number < minimum:
-        raise ValueError(f"`{name}` must be at least {minimum}, got {number}")
+        raise ValueError(f"`{name}` must be at least {minimum}, got {_short(number)}")
+    if number > maximum:
+        raise ValueError(f"`{name}` must be at most {maximum}, got {_short(number)}")
     return number
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False, and nothing that merely counts as one of them."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"`{name}` must be True or False, got {_short(value)}")
+
+
+def instance_of(value: Any, name: str, *kinds: type, hint: str = "") -> Any:
+    """An object of one of the given classes."""
+    if isinstance(value, kinds):
+        return value
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    raise TypeError(
+        f"`{name}` must be a {wanted}, got {_short(value)} of type "
+        f"{type(value).__name__}{hint and f' ({hint})'}"
+    )
+
+
+def items_of(value: Any, name: str) -> list:
+    """The items of a list, tuple or array; a generator, which can be read once, is refused."""
+    if isinstance(value, (str, bytes, Number, dict)) or not (
+        hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    ):
+        raise TypeError(f"`{name}` must be a list or a tuple, got {_short(value)}")
+    try:
+        return list(value)
+    except TypeError:  # a 0-d array
+        raise TypeError(f"`{name}` must be a list or a tuple, got {_short(value)}") from None
 
 
 def one_of(value: Any, name: str, options: Iterable[str]) -> str:
     """One of the given strings; the message names the nearest."""
     valid = list(options)
     if not isinstance(value, str):
-        raise TypeError(f"`{name}` must be a string among {', '.join(valid)}, got {value!r}")
+        raise TypeError(f"`{name}` must be a string among {', '.join(valid)}, got {_short(value)}")
     if value not in valid:
         near = difflib.get_close_matches(value, valid, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"`{name}` must be one of {', '.join(valid)}, got {value!r}{hint}")
+        raise ValueError(f"`{name}` must be one of {', '.join(valid)}, got {_short(value)}{hint}")
     return value
 
 
@@ -157,7 +243,7 @@ def same_length(**arrays: NDArray) -> int:
 
 
 def increasing(value: ArrayLike, name: str, *, minimum_size: int = 1) -> NDArray:
-    """A strictly increasing 1-D array."""
+    """A strictly increasing 1-D array of float64."""
     array = as_real_array(value, name, ndim=1).astype(np.float64)
     if array.size < minimum_size:
         raise ValueError(f"`{name}` must hold at least {minimum_size} value(s), got {array.size}")
@@ -172,20 +258,24 @@ def increasing(value: ArrayLike, name: str, *, minimum_size: int = 1) -> NDArray
 
 def uniform_axis(value: ArrayLike, name: str) -> tuple[NDArray, float]:
     """An increasing 1-D axis of equal steps, and its spacing (1 for a single coordinate)."""
-    axis = increasing(value, name)
+    given = as_array(value, name)
+    axis = increasing(given, name)
     if axis.size == 1:
         return axis, 1.0
     spacing = (axis[-1] - axis[0]) / (axis.size - 1)
     ideal = axis[0] + spacing * np.arange(axis.size)
-    # Coordinates carry rounding of their own magnitude, not of the spacing.
-    slack = 1e-6 * spacing + 8 * np.finfo(np.float64).eps * np.abs(axis).max()
+    # Coordinates carry rounding of their own magnitude, in the precision in which they came: one
+    # unit for the value and one for each of start, stop and step from which it was computed.
+    kind = given.dtype if given.dtype.kind == "f" else np.dtype(np.float64)
+    rounding = max(float(np.finfo(kind).eps), np.finfo(np.float64).eps)
+    slack = 1e-6 * spacing + 8 * rounding * np.abs(axis).max()
     worst = float(np.abs(axis - ideal).max())
-    if worst > slack:
+    if worst > min(slack, 0.25 * spacing):
         raise ValueError(
             f"`{name}` must be uniform, got steps from {np.diff(axis).min():g} to "
             f"{np.diff(axis).max():g} (resample, or pass scattered points as a SampleField)"
         )
-    return axis, float(spacing)
+    return (axis if rounding == np.finfo(np.float64).eps else ideal), float(spacing)
 
 
 def as_covariance(value: ArrayLike, name: str, dim: int) -> NDArray[np.float64]:
@@ -212,9 +302,13 @@ def as_covariance(value: ArrayLike, name: str, dim: int) -> NDArray[np.float64]:
 
 def as_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     """A NumPy generator from a seed, a generator, or None (fresh entropy)."""
-    if rng is None or isinstance(rng, (int, np.integer, np.random.Generator)):
+    if rng is None or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
-    raise TypeError(f"`rng` must be an int, a numpy Generator or None, got {rng!r}")
+    if not isinstance(rng, (int, np.integer)) or isinstance(rng, bool):
+        raise TypeError(f"`rng` must be an int, a numpy Generator or None, got {_short(rng)}")
+    if rng < 0:
+        raise ValueError(f"`rng` must be a seed >= 0, a numpy Generator or None, got {_short(rng)}")
+    return np.random.default_rng(int(rng))
 
 
 def fits_in_memory(n_bytes: float, what: str, hint: str) -> None:
