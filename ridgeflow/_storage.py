@@ -1,4 +1,4 @@
-"""Files that hold one object: a .npz archive with a JSON header, written whole or not at all."""
+"""Files written whole or not at all: text, and archives of one object with a JSON header."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import os
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow.errors import FileFormatError
 
-__all__ = ["load_archive", "save_archive"]
+__all__ = ["load_archive", "save_archive", "save_text", "whole_file"]
 
 _HEADER = "ridgeflow_header"
 _VERSION = 1
@@ -25,8 +27,29 @@ def save_archive(
     path: str | os.PathLike, kind: str, header: dict[str, Any], arrays: dict[str, NDArray]
 ) -> None:
     """Write ``header`` (JSON values) and ``arrays``; if interrupted, an old file stays whole."""
-    target = Path(path)
     text = json.dumps({"kind": kind, "version": _VERSION, **header})
+    with whole_file(path) as stream:
+        np.savez(stream, **{_HEADER: np.array(text)}, **arrays)  # type: ignore[arg-type]
+
+
+def save_text(path: str | os.PathLike, text: str) -> None:
+    """Write ``text`` as UTF-8 with line feeds; if interrupted, an old file stays whole."""
+    data = text.encode("utf-8")
+    with whole_file(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes the file at ``path`` when the block ends without an error."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"`path` must be a file, got the folder {str(target)!r}")
+    if target.exists() and not target.is_file():
+        # Devices and pipes are written to: nothing may take their place.
+        with target.open("wb") as stream:
+            yield stream
+        return
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"`path` must lie in an existing folder, got {str(target)!r} (create {target.parent})"
@@ -40,7 +63,7 @@ def save_archive(
         ) from None
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **{_HEADER: np.array(text)}, **arrays)  # type: ignore[arg-type]
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes private files; a saved result follows the user's own mask instead.

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from ridgeflow import theorems
 from ridgeflow.cli import _run
 from ridgeflow.plotting.theorems import as_svg, statement_figure
 from ridgeflow.theorems import Plot, Report, Series, Statement, runner, statements
+from ridgeflow.theorems.page import page as html_page
 from ridgeflow.theorems.statement import Outcome, small
 
 CHROMIUM = next(
@@ -62,6 +64,50 @@ def test_page_is_whole_and_asks_nothing(report, page):
     assert "default-src 'none'" in text
     assert "Made up &lt;b&gt;" in text and "a &lt;note&gt; &amp; more" in text
     assert "3 of 4 statements passed" in text and "$" not in re.sub(r"base64,[^\"]+", "", text)
+
+
+def test_every_text_on_the_page_is_escaped():
+    said = """x"'<i>&1"""
+    plot = Plot(said, said, said, (Series.of(said, [1.0], [2.0]),))
+    outcome = Outcome((small(said, 0.0, 0.5),), (plot,), said)
+    item = Statement(
+        said, said, said, ("fisher1936use",), said, said, {said: {}}, said, lambda effort: outcome
+    )
+    text = html_page(Report((item.run(),), said))
+    assert "<i>" not in text and """x"'""" not in text
+    # Anchor, name, title, claim, place, note, comparison, reason, break, figure, effort.
+    assert text.count("x&quot;&#x27;&lt;i&gt;&amp;1") == 11
+    assert 'href="#x%22%27%3Ci%3E%261"' in text
+
+
+@pytest.mark.parametrize("method", ["to_html", "to_json"])
+def test_a_report_is_written_whole_or_not_at_all(report, tmp_path, monkeypatch, method):
+    path = tmp_path / "report"
+    getattr(report, method)(path)
+    whole = path.read_text("utf-8")
+    assert whole.endswith("\n") and list(tmp_path.iterdir()) == [path]
+
+    def full_disk(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        getattr(report, method)(path)
+    assert path.read_text("utf-8") == whole and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError, match="must lie in an existing folder"):
+        getattr(report, method)(tmp_path / "absent" / "report")
+    with pytest.raises(IsADirectoryError, match="must be a file, got the folder"):
+        getattr(report, method)(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_report_goes_through_a_pipe(report, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        report.to_json(pipe)
+        assert json.loads(reader.stdout.read())["format"] == "ridgeflow-validation-1"
+    assert pipe.is_fifo()
 
 
 def test_figures_are_reproducible(report):

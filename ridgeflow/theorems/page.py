@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ridgeflow import __version__
 from ridgeflow.theorems.statement import Comparison, Result
@@ -78,10 +79,11 @@ def _section(result: Result) -> str:
     )
     note = f'<p class="note">{escape(result.note)}</p>' if result.note else ""
     fails = "; ".join(s.breaks)
+    name = escape(s.name)
     return (
-        f'<article id="{s.name}" class="statement" data-status="{result.status}">\n'
-        f'<h2><span class="badge {result.status}">{result.status}</span> {_mathematics(s.title)} '
-        f'<a class="name" href="#{s.name}">{s.name}</a></h2>\n'
+        f'<article id="{name}" class="statement" data-status="{escape(result.status)}">\n'
+        f'<h2><span class="badge {escape(result.status)}">{escape(result.status)}</span> '
+        f'{_mathematics(s.title)} <a class="name" href="#{quote(s.name)}">{name}</a></h2>\n'
         f'<p class="claim">{_mathematics(s.claim)}</p>\n'
         f'<p class="source">{escape(s.source)} · {result.seconds:.2f} s</p>\n'
         f"{note}\n{table if rows else ''}\n"
@@ -99,7 +101,7 @@ def page(report: Report) -> str:
     return template.substitute(
         version=__version__,
         summary=escape(report.summary()),
-        effort=report.effort,
+        effort=escape(report.effort),
         verdict="passed" if report.passed else "failed",
         count=len(report),
         sections="\n".join(_section(result) for result in report),

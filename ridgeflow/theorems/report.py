@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ridgeflow import __version__
 from ridgeflow._config import get_config
+from ridgeflow._storage import save_text
 from ridgeflow.theorems.statement import Comparison, Plot, Result
 
 __all__ = ["Report", "number", "schema"]
@@ -212,7 +212,7 @@ class Report:
         path : path
         """
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        save_text(path, text + "\n")
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write one HTML page with figures inside, that asks nothing of the network.
@@ -228,4 +228,4 @@ class Report:
         """
         from ridgeflow.theorems.page import page
 
-        Path(path).write_text(page(self), encoding="utf-8")
+        save_text(path, page(self))
