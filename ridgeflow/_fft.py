@@ -16,14 +16,16 @@ import pyfftw
 from numpy.typing import NDArray
 
 from ridgeflow._config import get_config
+from ridgeflow._fork import held_over_forks
 from ridgeflow._parallel import parallel_for
 
 __all__ = ["BlockFFT", "RowFFT", "aligned_zeros", "fast_length"]
 
 _EFFORT = {"estimate": "FFTW_ESTIMATE", "measure": "FFTW_MEASURE", "patient": "FFTW_PATIENT"}
 
-# The planner of FFTW is not safe under threads; executing plans is.
-_planner = threading.Lock()
+# The planner of FFTW is not safe under threads; executing plans is. A fork waits for the plan that
+# is being made: the planner's state is whole then, and the lock of pyfftw beside ours is free.
+_planner = held_over_forks(threading.RLock())
 
 # Pieces of about this many numbers are worth a thread.
 _GRAIN = 1 << 14
@@ -43,14 +45,24 @@ def fast_length(n: int) -> int:
         n += 2
 
 
+def _planned(
+    source: NDArray, target: NDArray, axis: int, direction: str, *flags: str
+) -> pyfftw.FFTW:
+    """One plan at a time, so that a fork waits for no more than one."""
+    effort = _EFFORT[get_config().fft_effort]
+    with _planner:
+        return pyfftw.FFTW(
+            source, target, axes=(axis,), direction=direction, flags=(effort, *flags), threads=1
+        )
+
+
 class RowFFT:
     """Real FFTs of many rows of one length, on buffers of its own.
 
     ``real`` (rows, n) and ``spectrum`` (rows, n//2 + 1) are the two sides. ``forward()`` fills the
     spectrum from the real rows, ``inverse()`` the real rows from the spectrum, divided by n; either
     may overwrite its input. Sign and order are those of ``numpy.fft.rfft``. Use a plan in one
-    thread
-    at a time.
+    thread at a time.
     """
 
     def __init__(self, rows: int, n: int, dtype: np.typing.DTypeLike = np.float64) -> None:
@@ -63,18 +75,16 @@ class RowFFT:
         self._scale = 1.0 / n
         pieces = max(1, min(config.threads, rows * n // _GRAIN, rows))
         cuts = [rows * i // pieces for i in range(pieces + 1)]
-        flags = (_EFFORT[config.fft_effort], "FFTW_DESTROY_INPUT")
-        with _planner:
-            self._pairs = [
-                tuple(
-                    pyfftw.FFTW(*ends, axes=(1,), direction=direction, flags=flags, threads=1)
-                    for ends, direction in (
-                        ((self.real[lo:hi], self.spectrum[lo:hi]), "FFTW_FORWARD"),
-                        ((self.spectrum[lo:hi], self.real[lo:hi]), "FFTW_BACKWARD"),
-                    )
+        self._pairs = [
+            tuple(
+                _planned(*ends, 1, direction, "FFTW_DESTROY_INPUT")
+                for ends, direction in (
+                    ((self.real[lo:hi], self.spectrum[lo:hi]), "FFTW_FORWARD"),
+                    ((self.spectrum[lo:hi], self.real[lo:hi]), "FFTW_BACKWARD"),
                 )
-                for lo, hi in pairwise(cuts)
-            ]
+            )
+            for lo, hi in pairwise(cuts)
+        ]
         # Planning with more effort than "estimate" writes into the buffers.
         self.real[:] = 0
         self.spectrum[:] = 0
@@ -113,15 +123,7 @@ class BlockFFT:
         self, source: NDArray, target: NDArray, axis: int, *, backward: bool = False
     ) -> None:
         backward = backward or not np.iscomplexobj(target)
-        with _planner:
-            self._plan = pyfftw.FFTW(
-                source,
-                target,
-                axes=(axis,),
-                direction="FFTW_BACKWARD" if backward else "FFTW_FORWARD",
-                flags=(_EFFORT[get_config().fft_effort],),
-                threads=1,
-            )
+        self._plan = _planned(source, target, axis, "FFTW_BACKWARD" if backward else "FFTW_FORWARD")
         source[...] = 0
         target[...] = 0
         self.execute = self._plan.execute

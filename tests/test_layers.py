@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "ridgeflow"
 FLOORS = {
     "errors": 0,
     "_config": 1,
+    "_fork": 1,
     "_parallel": 2,
     "_validate": 3,
     "_storage": 3,

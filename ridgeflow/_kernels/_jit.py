@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
+from ridgeflow._fork import held_over_forks
 from ridgeflow.errors import CacheWarning
 
 __all__ = ["compiled", "inline", "kernel"]
@@ -20,6 +22,9 @@ __all__ = ["compiled", "inline", "kernel"]
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
 _warned = False
+
+# A child forked while another thread compiles could never compile anything itself.
+held_over_forks(global_compiler_lock)
 
 
 def compiled(function: Callable, **options: Any) -> Callable:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_points, non_negative, one_of
 
 __all__ = ["ClosedCurve", "closed_curves", "filling_radius", "order_points", "separate_points"]

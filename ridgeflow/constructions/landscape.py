@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import positive_int
 from ridgeflow.constructions.clusters import (
     Classes,

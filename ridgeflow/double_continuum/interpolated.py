@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import finite_number
 from ridgeflow.double_continuum.depths import interpolation_weights, represent_all
 from ridgeflow.double_continuum.escape import outside_error

@@ -7,12 +7,13 @@ divided beforehand by the kernel's transform, and a short sum of kernel values a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._fft import fast_length
+from ridgeflow._fork import cached_property
 from ridgeflow._kernels.windows import CELLS, window_terms
 from ridgeflow._validate import finite_number
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -160,7 +159,6 @@ class RadonPlan:
         if self.dtype not in LEAST_TOL:
             raise ValueError(f"`dtype` must be float32 or float64, got {self.dtype}")
         self._axes = axes
-        self._lock = threading.Lock()
         self._inverse: FilteredBackprojection | None = None
         self.nbytes = 0
         self._plan: SlicePlan | None = None
@@ -223,12 +221,12 @@ class RadonPlan:
         """
         from ridgeflow.transforms.radon_inverse import FilteredBackprojection
 
-        with self._lock:
-            if self._inverse is None:
-                tol = max(self.tol if self.method == "slice" else 1e-9, LEAST_TOL[self.dtype])
-                self._inverse = FilteredBackprojection(
-                    self._axes, self.directions, self.offsets, tol, self.dtype
-                )
+        # No lock, which a forked child would inherit: two threads that come first both prepare.
+        if self._inverse is None:
+            tol = max(self.tol if self.method == "slice" else 1e-9, LEAST_TOL[self.dtype])
+            self._inverse = FilteredBackprojection(
+                self._axes, self.directions, self.offsets, tol, self.dtype
+            )
         return self._inverse(sinogram, filter=filter, weights=weights)
 
     def as_linear_operator(self) -> LinearOperator:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from scipy.special import i0, jv
 
 from ridgeflow._config import get_config
 from ridgeflow._fft import BlockFFT, aligned_zeros, fast_length
+from ridgeflow._fork import cached_property
 from ridgeflow._parallel import parallel_for
 
 __all__ = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ridgeflow._fork import cached_property
 
 __all__ = ["TABLEAUX", "Tableau", "rooted_trees"]
 
