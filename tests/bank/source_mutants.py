@@ -1,0 +1,213 @@
+"""Random small changes of the library, each run against the tests of its file.
+
+``python -m tests.bank.source_mutants --per-file 6 --seed 1`` changes one operator, comparison or
+constant at a time in a copy of the tree, runs the tests of that file there, and lists the changes
+that went unnoticed. Not every survivor is a gap: some changes alter no result (a step of a loop
+that converges anyway, a bound with room to spare), which a person has to judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# A file of the library, and the tests that ought to notice a change of it.
+TESTS = {
+    "profiles/activation.py": "activation",
+    "profiles/admissibility.py": "admissibility",
+    "profiles/ridgelet.py": "ridgelet_profile admissibility",
+    "fields/grid.py": "fields",
+    "fields/kernel_density.py": "fields laws mixture",
+    "fields/mixture.py": "mixture",
+    "fields/region.py": "region",
+    "fields/samples.py": "fields",
+    "fields/fast_sums.py": "fast_sums",
+    "transforms/geometry.py": "geometry ridgelet_transform",
+    "transforms/radon.py": "radon lines",
+    "transforms/radon_inverse.py": "radon",
+    "transforms/slice_stages.py": "radon",
+    "transforms/ridgelet.py": "ridgelet_transform",
+    "transforms/spectrum.py": "spectrum ridgelet_transform",
+    "transforms/calculus.py": "calculus",
+    "transforms/null_space.py": "null_space",
+    "networks/analysis.py": "network_analysis",
+    "networks/estimator.py": "estimator",
+    "networks/outer_weights.py": "outer_weights",
+    "networks/pairs.py": "sampling outer_weights estimator",
+    "networks/residual.py": "residual",
+    "networks/sampling.py": "sampling",
+    "networks/shallow.py": "shallow",
+    "networks/sums.py": "neurons shallow ridge_sums",
+    "transport/denoise.py": "denoise",
+    "transport/distances.py": "distances",
+    "transport/energies.py": "energies",
+    "transport/flow.py": "flow",
+    "transport/functionals.py": "functionals",
+    "transport/noise.py": "noise",
+    "transport/particles.py": "flow",
+    "transport/stacked.py": "stacked",
+    "double_continuum/depths.py": "double_continuum continuum_parts",
+    "double_continuum/reconstruct.py": "reconstruct_network",
+}
+
+_SWAPS: dict[type, type] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """The node with its one operator, comparison or constant changed; None where it has none."""
+    if isinstance(node, ast.BinOp) and type(node.op) in _SWAPS:
+        return ast.BinOp(node.left, _SWAPS[type(node.op)](), node.right)
+    if isinstance(node, ast.BoolOp):
+        return ast.BoolOp(_SWAPS[type(node.op)](), node.values)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _SWAPS:
+        return ast.Compare(node.left, [_SWAPS[type(node.ops[0])]()], node.comparators)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
+        return node.operand
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            return ast.Constant(not node.value)
+        if isinstance(node.value, int):
+            return ast.Constant(node.value + 1)
+        if isinstance(node.value, float):
+            return ast.Constant(1.3 * node.value if node.value else 0.7)
+    return None
+
+
+class _Sites(ast.NodeVisitor):
+    """Places of a module where a change means something: no text, annotations or messages."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[ast.AST, ast.AST]] = []
+
+    def visit(self, node: ast.AST) -> None:
+        changed = _changed(node)
+        if changed is not None:
+            self.found.append((node, changed))
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list") or isinstance(
+                node, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)
+            ):
+                continue
+            # Arguments of warnings and of refusals by size are words.
+            if isinstance(node, ast.Call) and _name(node.func) in ("warn", "fits_in_memory"):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    self.visit(child)
+
+
+def _name(function: ast.AST) -> str:
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def mutants(source: str) -> list[tuple[int, str, str, str]]:
+    """Line, old text, new text and whole new source of every change of a module."""
+    tree = ast.parse(source)
+    sites = _Sites()
+    sites.visit(tree)
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    raw = source.encode()
+    found = []
+    for node, changed in sites.found:
+        lo = starts[node.lineno - 1] + node.col_offset
+        hi = starts[node.end_lineno - 1] + node.end_col_offset
+        new = f"({ast.unparse(ast.fix_missing_locations(changed))})"
+        text = (raw[:lo] + new.encode() + raw[hi:]).decode()
+        found.append((node.lineno, raw[lo:hi].decode(), new, text))
+    return found
+
+
+def run(copy: Path, tests: list[str], limit: float) -> bool:
+    """Whether the tests pass in the copy; what never returns counts as noticed."""
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+    process = subprocess.Popen(
+        [*command, *tests],
+        cwd=copy,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(limit) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+        return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--per-file", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--files", nargs="*", default=list(TESTS), help="paths in ridgeflow/")
+    parser.add_argument("--lines", default="", help="only lines LO-HI of the (one) file")
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    noticed = total = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv*", "_build", ".mypy_cache")
+        )
+        for name in arguments.files:
+            path = copy / "ridgeflow" / name
+            source = path.read_text("utf-8")
+            tests = [f"tests/test_{t}.py" for t in TESTS[name].split()]
+            start = time.monotonic()
+            if not run(copy, tests, 900):
+                print(f"{name}: its tests fail as it is")
+                return 1
+            limit = 60 + 3 * (time.monotonic() - start)
+            pool = mutants(source)
+            if arguments.lines:
+                lo, hi = map(int, arguments.lines.split("-"))
+                pool = [m for m in pool if lo <= m[0] <= hi]
+            chosen = rng.sample(pool, min(arguments.per_file, len(pool)))
+            survivors = []
+            for line, old, new, text in chosen:
+                path.write_text(text, "utf-8")
+                total += 1
+                if run(copy, tests, limit):
+                    survivors.append((line, old, new))
+                else:
+                    noticed += 1
+            path.write_text(source, "utf-8")
+            print(f"{name}: {len(chosen) - len(survivors)} of {len(chosen)} noticed", flush=True)
+            for line, old, new in survivors:
+                print(f"    line {line}: {' '.join(old.split())} -> {new}", flush=True)
+    print(f"{noticed} of {total} changes noticed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
