@@ -11,7 +11,7 @@ import numpy as np
 __all__ = ["difference", "leaves", "not_finite"]
 
 # What differs between equal calls, or names the input rather than the result.
-_PASSED_OVER = {"seconds", "provenance", "digest", "path", "version", "created", "_lock"}
+_PASSED_OVER = {"seconds", "provenance", "digest", "path", "version", "created"}
 
 _WORDS = (bool, int, float, complex, np.generic, str, bytes, os.PathLike)
 
@@ -38,7 +38,7 @@ def leaves(value: Any, where: str = "", depth: int = 6) -> Iterator[tuple[str, A
     elif type(value).__module__.partition(".")[0] == "ridgeflow":
         parts = getattr(value, "__dict__", {})
         for key in sorted(parts):
-            if key not in _PASSED_OVER and depth:
+            if key not in _PASSED_OVER and not key.startswith("_") and depth:
                 yield from leaves(parts[key], f"{where}.{key}", depth - 1)
     elif type(value).__module__.startswith("matplotlib"):
         from matplotlib import pyplot

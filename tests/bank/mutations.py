@@ -95,7 +95,7 @@ def _at_first(value: np.ndarray, what: Any) -> np.ndarray:
 def _strided(value: np.ndarray) -> np.ndarray:
     if not value.ndim:
         raise NotApplicable
-    wide = np.full((*value.shape[:-1], 2 * value.shape[-1]), np.nan).astype(value.dtype)
+    wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
     wide[..., ::2] = value
     return wide[..., ::2]
 
@@ -614,7 +614,146 @@ def _none(_optional: bool) -> Iterator[Mutation]:
     yield _constant("an empty list", "either", [], sharp=False)
 
 
+def _labels(optional: bool) -> Iterator[Mutation]:
+    """Names of classes, of any kind."""
+
+    def named(v: np.ndarray) -> np.ndarray:
+        return np.array([f"class {i}" for i in v])
+
+    for label, change in {
+        "as a list": lambda v: v.tolist(),
+        "as a tuple": lambda v: tuple(v.tolist()),
+        "strided": _strided,
+        "byte-swapped": lambda v: v.astype(v.dtype.newbyteorder()),
+        "read-only": _read_only,
+        "int16": lambda v: v.astype(np.int16),
+        "as a series": _frame,
+        "masked nowhere": lambda v: _masked(v, some=False),
+    }.items():
+        yield _changed(label, "same", change)
+    for label, change in {
+        "of text": named,
+        "of booleans": lambda v: v.astype(bool),
+        "of floats": lambda v: v.astype(float),
+        "of objects": lambda v: named(v).astype(object),
+        "one less": lambda v: v[:-1],
+        "one more": lambda v: np.append(v, v[0]),
+        "of one class": lambda v: np.zeros_like(v),
+        "all different": lambda v: np.arange(len(v)),
+        "an axis behind": lambda v: v[:, None],
+        "huge": lambda v: v * 2**62,
+        "negative": lambda v: -v,
+        "complex": lambda v: v + 0j,
+        "bytes": lambda v: named(v).astype(bytes),
+    }.items():
+        yield _changed(label, "either", change, sharp=False)
+    for label, change in {
+        "masked somewhere": lambda v: _masked(v, some=True),
+        "with NaN": lambda v: _at_first(v, np.nan),
+        "with None": lambda v: [*v[:-1].tolist(), None],
+        "of mixed kinds": lambda v: [*v[:-1].tolist(), "x"],
+    }.items():
+        yield _changed(label, "never", change)
+    yield _constant("None", "either" if optional else "never", None)
+    yield _constant("a number", "never", 3, sharp=False)
+    yield _constant("empty", "never", [], sharp=False)
+    yield from _foreign()
+
+
+def _names(optional: bool) -> Iterator[Mutation]:
+    """Several words."""
+    yield _changed("list for tuple", "same", lambda v: tuple(v) if isinstance(v, list) else list(v))
+    yield _changed("an array of text", "same", np.array)
+    yield _constant("None", "either" if optional else "never", None)
+    yield _constant("a number", "never", 3)
+    yield _changed("of numbers", "either", lambda v: list(range(len(v))))
+    yield _changed("one less", "either", lambda v: v[:-1], sharp=False)
+    yield _changed("one more", "either", lambda v: [*v, "x"], sharp=False)
+    yield _changed("equal ones", "either", lambda v: [v[0]] * len(v), sharp=False)
+    yield _changed("with None", "never", lambda v: [*v[:-1], None])
+    yield _changed("very long", "either", lambda v: [w * 5000 for w in v])
+    yield _changed("with signs", "either", lambda v: ["$x_", "a\nb<&>"] * len(v), sharp=False)
+    yield from _foreign("text", "a set", "a dictionary", "bytes", "a generator")
+
+
+def _words(optional: bool) -> Iterator[Mutation]:
+    """Text that is shown."""
+    yield _changed("numpy text", "same", np.str_)
+    yield _constant("None", "either" if optional else "never", None)
+    for label, what in {
+        "empty": "",
+        "very long": "x" * 5000,
+        "signs of formulas": "fee ($$) a_b^c \\frac{",
+        "two lines": "a\nb",
+        "signs of pages": "<script>&amp;",
+    }.items():
+        yield _constant(label, "either", what)
+    for label, what in {"a number": 3, "NaN": float("nan"), "an array": np.ones(3)}.items():
+        yield _constant(label, "never", what)
+    yield from _foreign("text")
+
+
+def _command_words(never: dict[str, Any], either: dict[str, Any]) -> Any:
+    def made(_optional: bool) -> Iterator[Mutation]:
+        for expects, words in {"never": never, "either": either}.items():
+            for label, word in words.items():
+                yield _constant(label, expects, word, sharp=expects == "never")
+
+    return made
+
+
+_NO_NUMBERS = {
+    "text": "three",
+    "empty": "",
+    "NaN": "nan",
+    "inf": "inf",
+    "-inf": "-inf",
+    "complex": "1+2j",
+    "a list": "1,2",
+    "with a unit": "3cm",
+    "beyond float64": "1e400",
+    "very long": "9" * 5000,
+}
+_WORD_KINDS = {
+    "a whole word": _command_words(
+        {**_NO_NUMBERS, "a half": "2.5", "negative": "-1", "in hexadecimal": "0x3"},
+        {"zero": "0", "1": "1", "with blanks": " 3 ", "huge": "1000000000000", "2**63": str(2**63)},
+    ),
+    "a number as a word": _command_words(
+        _NO_NUMBERS,
+        {"zero": "0", "one": "1", "negative": "-0.5", "tiny": "1e-300", "huge": "1e300"},
+    ),
+    "a word": _command_words(
+        {"unknown": "no such thing", "very long": "x" * 5000, "a folder": "/tmp"},
+        {
+            "empty": "",
+            "a number": "3",
+            "zero": "0",
+            "negative": "-1",
+            "commas": ",,",
+            "quoted": "'u'",
+            "NaN": "nan",
+            "huge": "1000000000000",
+            "twice": "1,1",
+        },
+    ),
+    "a file as a word": _command_words(
+        {
+            "missing": "/no/such/file.csv",
+            "a folder": "/tmp",
+            "empty": "",
+            "a device": "/dev/null",
+            "very long": "x" * 5000,
+            "a module": np.__file__,
+        },
+        {},
+    ),
+}
 _KINDS = {
+    **_WORD_KINDS,
+    "labels": _labels,
+    "names": _names,
+    "words": _words,
     "activation": _activation,
     "array": _array,
     "flag": _flag,

@@ -13,6 +13,7 @@ from .rows import folder
 __all__ = [
     "angles",
     "continuum",
+    "eta",
     "grid",
     "grid_field",
     "means",
@@ -58,6 +59,10 @@ def angles() -> np.ndarray:
 
 def offsets() -> np.ndarray:
     return np.linspace(-4.0, 4.0, 17)
+
+
+def eta() -> rf.Activation:
+    return rf.activation("tanh")
 
 
 @cache

@@ -160,11 +160,13 @@ def of_error(row: Row, argument: str, error: BaseException, sharp: bool) -> Outc
     text = f"{type(error).__name__}: {said[:160]} ({where})"
     if frame and any(f"/{package}/" in frame.filename for package in row.foreign):
         return Outcome("our error", text)
+    if isinstance(error, row.errors) and frame and frame.filename.startswith(_LIBRARY):
+        return Outcome("our error", text)
     ours = isinstance(error, (ValueError, TypeError, *_OURS)) and (
         "`" in said or isinstance(error, _OURS)
     )
-    if isinstance(error, OSError) and row.kinds.get(argument, "") == "path":
-        ours = True
+    if isinstance(error, OSError) and (argument == "path" or row.kinds.get(argument) == "path"):
+        return Outcome("our error", text)  # what the system says of a file
     if (
         not ours
         or not frame
@@ -223,8 +225,10 @@ def judge(case: Case) -> Outcome:
             if other.error is not None:
                 return told
         return Outcome("refused what means the same", told.detail)
+    if answer.result is NotImplemented:  # Python's own way to refuse an operand
+        return Outcome("our error", "not implemented")
     if mutation.expects == "never":
-        return Outcome("accepted what means nothing", str(answer.result)[:60])
+        return Outcome("accepted what means nothing", type(answer.result).__name__)
     if mutation.expects == "same":
         other = call(row, clean if reference is CLEAN else arguments(reference), 8 * row.limit)
         if other.error is not None:

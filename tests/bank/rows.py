@@ -71,12 +71,14 @@ class Row:
         Other names by which messages may call an argument.
     fixed : sequence of str
         Arguments that are not changed.
-    only : dict
-        For some arguments, the labels of mutations that do not apply to them, with "why".
+    exempt : dict
+        For some arguments, the labels of mutations that do not apply to them.
     infinite : bool
         Whether a result may hold infinite values (a law of measure zero, a logarithm of zero).
     foreign : sequence of str
         Packages whose own validation speaks for us by convention.
+    errors : tuple of exception classes
+        Errors that Python's conventions ask for here.
     rtol : float
         Agreement of equivalent calls, relative to the largest value.
     limit : float
@@ -94,6 +96,7 @@ class Row:
     exempt: dict[str, Sequence[str]] = field(default_factory=dict)
     infinite: bool = False
     foreign: Sequence[str] = ()
+    errors: tuple[type[Exception], ...] = ()
     rtol: float = 1e-9
     limit: float = 5.0
     equal: Sequence[Equal] = ()
@@ -105,7 +108,7 @@ class Row:
 
     @cached_property
     def target(self) -> Any:
-        return resolve(self.name)
+        return resolve(self.name.partition(" ")[0])
 
     @cached_property
     def signature(self) -> inspect.Signature:
