@@ -264,6 +264,23 @@ room.add(
     out=lambda made: made(ring(7)),
     **BUILD,
 )
+SURFACES = {
+    "from_sphere": {"radius": 1.0, "center": np.zeros(3), "hole": np.array([0.0, 0.0, 1.0])},
+    "from_torus": {"major": 2.0, "minor": 1.0, "center": np.zeros(3), "cut": np.zeros(2)},
+}
+for name, more in SURFACES.items():
+    room.add(
+        f"constructions.BottleneckAutoencoder.{name}",
+        # Small maps of flows: ridge maps of surfaces take ten seconds.
+        lambda more=more: {
+            **building(**more, gap=2.0),
+            "kind": "flow",
+            "width": 6,
+            "depth": (1, 1),
+        },
+        out=lambda made: made(np.array([[1.0, 0.5, 0.25]])),
+        **BUILD,
+    )
 for name in ("__call__", "encode"):
     room.add(f"constructions.BottleneckAutoencoder.{name}", lambda: {"x": ring(7)}, on=autoencoder)
 room.add(
