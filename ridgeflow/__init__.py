@@ -31,6 +31,7 @@ _HOMES = {
     "RegionError": "errors",
     "RegionWarning": "errors",
     "SingularTimeError": "errors",
+    "TableWarning": "errors",
     "cite": "bibliography",
     # profiles
     "Activation": "profiles.activation",

@@ -16,6 +16,7 @@ __all__ = [
     "RegionError",
     "RegionWarning",
     "SingularTimeError",
+    "TableWarning",
 ]
 
 
@@ -57,6 +58,10 @@ class RankWarning(UserWarning):
 
 class RegionWarning(UserWarning):
     """Part of the points lie outside the region on which a representation holds."""
+
+
+class TableWarning(UserWarning):
+    """Part of a table was left out; the message says which and why."""
 
 
 class CacheWarning(UserWarning):

@@ -1,6 +1,8 @@
 """``ridgeflow reconstruct`` and ``ridgeflow study`` on users' files, with their exit statuses."""
 
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -68,6 +70,21 @@ def test_reconstruct_from_a_table_and_with_times(samples, tmp_path):
     assert _run([*timed, "--out", str(tmp_path / "timed")]) == 0
 
 
+def test_reconstruct_reads_a_pipe_once(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("the system has no named pipes")
+    x = np.round(RNG.uniform(-1, 1, (400, 2)), 6)
+    rows = "\n".join(",".join(map(repr, row)) for row in np.hstack([x, swirl(x)]).tolist())
+    pipe, out = tmp_path / "pipe", tmp_path / "out"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("u,v,du,dv\n" + rows,))
+    writer.start()
+    named = ["--points", "u,v", "--velocities", "du,dv", "--no-figures"]
+    assert _run(["reconstruct", str(pipe), *named, *SMALL, "--out", str(out)]) == 0
+    writer.join()
+    np.testing.assert_array_equal(rf.datasets.read_table(out / "points.csv").data[:, :2], x)
+
+
 def test_study_of_points(tmp_path):
     table = tmp_path / "points.csv"
     np.savetxt(table, RNG.normal(size=(30, 1)) * 5 + 2, header="u", comments="")
@@ -100,14 +117,19 @@ def test_study_of_points(tmp_path):
         (["study", "{field}", "--array", "points", "--depths", "a,b"], "`--depths` must be whole"),
         (["study", "{field}", "--array", "points", "--end", "1"], "'--end': 1.0 is not in"),
         (["study", "absent.csv"], "must be an existing file"),
+        (["study", "{field}", "--header", "--array", "points"], "`header` must be None for NPY"),
+        (["reconstruct", "{field}", "--no-header"], "`header` must be None for NPY and NPZ"),
+        (["reconstruct", "{table}", "--points", "0"], "may be a header or data, got '0, 1'"),
     ],
 )
 def test_bad_usage_is_status_2_and_leaves_nothing(
     arguments, message, samples, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
+    table = tmp_path / "table.csv"
+    table.write_text("0,1\n0.5,0.25\n1.25,7.5\n2.5,0.5\n")
     before = sorted(tmp_path.iterdir())
-    assert _run([word.format(field=samples[0]) for word in arguments]) == 2
+    assert _run([word.format(field=samples[0], table=table) for word in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
     import re

@@ -19,6 +19,7 @@ from ridgeflow.cli.options import (
     depth_option,
     figures_option,
     file_type,
+    header_option,
     json_option,
     known_activation,
     layers_option,
@@ -76,6 +77,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
 @click.argument("file", type=file_type)
 @columns_option
 @array_option
+@header_option
 @out_option
 @activation_option
 @depth_option
@@ -95,6 +97,7 @@ def flow(
     file: Path,
     columns: str | None,
     array: str | None,
+    header: bool | None,
     out: Path,
     activation: str,
     depth: int,
@@ -116,7 +119,7 @@ def flow(
     start = time.perf_counter()
     need_matplotlib(figures)
     known_activation(activation)
-    data = read_columns(file, columns, array)
+    data = read_columns(file, columns, array, header=header, most=3)
     with output_folder(out) as folder:
         line = _main_line(
             data,
@@ -141,6 +144,7 @@ def flow(
 @click.option("--iris", is_flag=True, help="Use the petals of Fisher's iris instead of a file.")
 @columns_option
 @array_option
+@header_option
 @out_option
 @click.option("--activation", default="tanh", show_default=True, help="Activation to rebuild with.")
 @click.option(
@@ -158,6 +162,7 @@ def spectrum(
     iris: bool,
     columns: str | None,
     array: str | None,
+    header: bool | None,
     out: Path,
     activation: str,
     tol: float,
@@ -177,7 +182,10 @@ def spectrum(
         raise click.UsageError("give either a FILE or --iris")
     need_matplotlib(figures)
     known_activation(activation)
-    data = _iris(columns or IRIS_COLUMNS) if file is None else read_columns(file, columns, array)
+    if file is None:
+        data = _iris(columns or IRIS_COLUMNS)
+    else:
+        data = read_columns(file, columns, array, header=header)
     with output_folder(out) as folder:
         with progress_bar() as progress:
             report = spectrum_report(

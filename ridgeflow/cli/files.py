@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow.datasets import read_table, standardise
+from ridgeflow.datasets import standardise
+from ridgeflow.datasets.tables import TableFile
 
 __all__ = [
     "BadInput",
@@ -25,6 +27,7 @@ __all__ = [
     "output_folder",
     "read_columns",
     "read_samples",
+    "refused",
     "write_json",
 ]
 
@@ -59,15 +62,40 @@ class Columns:
         }
 
 
-def read_columns(path: Path, columns: str | None, array: str | None, source: str = "") -> Columns:
-    """Read and standardise; every refusal is the user's to mend."""
-    chosen = None if columns is None else [part.strip() for part in columns.split(",")]
-    try:
-        table = read_table(path, chosen, array=array)
+def read_columns(
+    path: Path,
+    columns: str | None,
+    array: str | None,
+    *,
+    header: bool | None = None,
+    most: int | None = None,
+    source: str = "",
+) -> Columns:
+    """Read and standardise at most so many columns; every refusal is the user's to mend."""
+    chosen = None if columns is None else _split(columns)
+    with refused():
+        table = TableFile(path, header=header).table(chosen, array=array)
+        width = table.data.shape[1]
+        if most is not None and width > most:
+            raise BadInput(
+                f"`--columns` must name at most {most} columns, got {width} (choose some of "
+                f"{', '.join(table.names[:20])}{', …' if width > 20 else ''})"
+            )
+        if table.data.dtype == np.float32:
+            # In its own precision a constant column is seen to be one.
+            standardise(table.data, names=table.names)
         points, mean, scale = standardise(table.data.astype(np.float64), names=table.names)
-    except (ValueError, OSError) as error:
-        raise BadInput(str(error)) from error
     return Columns(points, mean, scale, table.names, source or str(path))
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn what readers and validators say of a user's input into exit status 2."""
+    try:
+        yield
+    # OSError: a file that is not there or cannot be read. TypeError: an array of another kind.
+    except (ValueError, TypeError, OSError) as error:
+        raise BadInput(str(error)) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,20 +108,20 @@ class FieldSamples:
     names: tuple[str, ...]
 
 
-def read_samples(path: Path, points: str, velocities: str, times: str | None) -> FieldSamples:
+def read_samples(
+    path: Path, points: str, velocities: str, times: str | None, *, header: bool | None = None
+) -> FieldSamples:
     """Read points, velocities and times: arrays of an NPZ file, or columns of a table."""
-    try:
-        if path.suffix.lower() == ".npz":
-            parts = [read_table(path, array=name) for name in (points, velocities)]
-            when = None if times is None else read_table(path, array=times)
+    with refused():
+        file = TableFile(path, header=header)
+        if file.arrays is not None and file.arrays.named:
+            parts = [file.table(array=name) for name in (points, velocities)]
+            when = None if times is None else file.table(array=times)
             names = tuple(f"x{i}" for i in range(parts[0].data.shape[1]))
         else:
-            chosen = [_split(part) for part in (points, velocities)]
-            parts = [read_table(path, some) for some in chosen]
-            when = None if times is None else read_table(path, _split(times))
+            parts = [file.table(_split(part)) for part in (points, velocities)]
+            when = None if times is None else file.table(_split(times))
             names = parts[0].names
-    except (ValueError, OSError) as error:
-        raise BadInput(str(error)) from error
     x, v = (part.data.astype(np.float64) for part in parts)
     if x.shape != v.shape:
         raise BadInput(f"`--velocities` must have the shape {x.shape} of `--points`, got {v.shape}")
@@ -109,7 +137,12 @@ def read_samples(path: Path, points: str, velocities: str, times: str | None) ->
 
 
 def _split(names: str) -> list[str]:
-    return [part.strip() for part in names.split(",")]
+    """Names between commas; a name that holds one stands in double quotes."""
+    try:
+        [cells] = csv.reader([names], skipinitialspace=True, strict=True) if names else [[""]]
+    except (csv.Error, ValueError) as error:  # ValueError: a line break
+        raise BadInput(f"names must be separated by commas, got {names!r} ({error})") from None
+    return [cell.strip() for cell in cells]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ridgeflow.cli.options import (
     depth_option,
     figures_option,
     file_type,
+    header_option,
     json_option,
     known_activation,
     layers_option,
@@ -59,6 +60,7 @@ _SHOWN = 200  # trajectories in the figure
     help="The field there: an array (n, m), or columns.",
 )
 @click.option("--times", "times_name", metavar="NAME", help="Times of the samples, if they differ.")
+@header_option
 @activation_option
 @depth_option
 @width_option
@@ -86,6 +88,7 @@ def reconstruct(
     points_name: str,
     velocities_name: str,
     times_name: str | None,
+    header: bool | None,
     activation: str,
     depth: int,
     width: int,
@@ -113,7 +116,7 @@ def reconstruct(
     start = time.perf_counter()
     need_matplotlib(figures)
     known_activation(activation)
-    samples = read_samples(file, points_name, velocities_name, times_name)
+    samples = read_samples(file, points_name, velocities_name, times_name, header=header)
     if total is None:
         total = 1.0 if samples.times is None else float(np.ptp(samples.times))
     with output_folder(out) as folder:
@@ -177,6 +180,7 @@ def _path(net: Any, points: NDArray) -> NDArray:
 @click.argument("file", type=file_type)
 @columns_option
 @array_option
+@header_option
 @click.option("--activation", default="tanh", show_default=True, help="Activation of the networks.")
 @click.option("--depths", default="1,2,4,8", show_default=True, help="Numbers of layers.")
 @click.option("--widths", default="25,50,100,200", show_default=True, help="Units per layer.")
@@ -209,6 +213,7 @@ def study(
     file: Path,
     columns: str | None,
     array: str | None,
+    header: bool | None,
     activation: str,
     depths: str,
     widths: str,
@@ -235,11 +240,7 @@ def study(
     need_matplotlib(figures)
     known_activation(activation)
     sizes = {"depths": _whole(depths, "--depths"), "widths": _whole(widths, "--widths")}
-    data = read_columns(file, columns, array)
-    if data.points.shape[1] > 3:
-        raise BadInput(
-            f"`--columns` must name at most 3 columns, got {data.points.shape[1]} (choose some)"
-        )
+    data = read_columns(file, columns, array, header=header, most=3)
     with output_folder(out) as folder:
         with progress_bar() as progress:
             progress("spectra", 0.05)

@@ -18,6 +18,7 @@ __all__ = [
     "depth_option",
     "figures_option",
     "file_type",
+    "header_option",
     "json_option",
     "known_activation",
     "layers_option",
@@ -43,6 +44,11 @@ columns_option = click.option(
     "--columns", metavar="NAMES", help="Columns by name or 0-based number, separated by commas."
 )
 array_option = click.option("--array", metavar="NAME", help="Which array of an NPZ file.")
+header_option = click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether the first line of a text holds names; found from the content by default.",
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )
