@@ -52,7 +52,7 @@ _HOMES = {
     "directions": "transforms.geometry",
     "ParameterGrid": "transforms.geometry",
     "RadonPlan": "transforms.radon",
-    "dot_test": "transforms.radon",
+    "dot_test": "transforms.operators",
     "dual_radon": "transforms.radon_inverse",
     "filter_sinogram": "transforms.radon_inverse",
     "radon": "transforms.radon",

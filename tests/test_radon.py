@@ -384,10 +384,15 @@ P = np.linspace(-2, 2, 41)
             r"shape \(1, 41\), the numbers",
         ),
         (
-            lambda: rf.radon_inverse(np.ones((1, 41)) * 1j, U, P, AXES),
+            lambda: rf.radon_inverse(np.full((1, 41), "1"), U, P, AXES),
             TypeError,
-            "`sinogram` must be real",
+            "`sinogram` must be numeric",
         ),
+        (lambda: rf.radon_inverse(np.ones((1, 41)), U, P, 5), TypeError, "`axes` must be a list"),
+        (lambda: rf.RadonPlan(AXES[0], U, P), ValueError, r"write `\(axis,\)`"),
+        (lambda: rf.RadonPlan(AXES, U, P, dtype="single?"), ValueError, "got 'single"),
+        (lambda: rf.filter_sinogram(np.ones((1, 41)), P, 10**9), ValueError, "`dim` must leave"),
+        (lambda: rf.dot_test(lambda x: x), TypeError, "`plan` must be a RadonPlan"),
         (
             lambda: rf.radon_inverse(np.ones((1, 41)), [[1.0, 0, 0]], P, (*AXES, AXES[0])),
             ValueError,

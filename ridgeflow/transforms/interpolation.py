@@ -21,6 +21,7 @@ __all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
 
 # Tolerances that a dtype can keep.
 LEAST_TOL = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-13}
+_DEFAULT_TOL = 1e-8
 
 # Relative L2 error of interpolation with widths 4, 6, ... by oversampling: measured on random sums
 # of waves over the whole band, and rounded up. A coarser grid has cheaper FFTs and wants wider
@@ -93,10 +94,12 @@ class SemicircleKernel:
         return np.linalg.solve(np.vander(node, increasing=True), self(distance))
 
 
-def as_tolerance(tol: float, dtype: np.dtype) -> float:
-    """A tolerance that the dtype can keep."""
-    tol = finite_number(tol, "tol")
+def as_tolerance(tol: float | None, dtype: np.dtype, default: float = _DEFAULT_TOL) -> float:
+    """A tolerance that the dtype can keep; for None the default, or the least that it can."""
     least = LEAST_TOL[dtype]
+    if tol is None:
+        return max(default, least)
+    tol = finite_number(tol, "tol")
     if not least <= tol < 1:
         raise ValueError(
             f"`tol` must lie in [{least:g}, 1) for {dtype.name} values, got {tol:g}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ from scipy.sparse.linalg import LinearOperator
 
 from ridgeflow._kernels.lines import back_project, project
 from ridgeflow._validate import (
-    as_generator,
     as_real_array,
+    fits_in_memory,
     one_of,
     positive,
     uniform_axis,
@@ -26,6 +25,13 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transforms.geometry import as_directions
 from ridgeflow.transforms.interpolation import LEAST_TOL, as_tolerance
+from ridgeflow.transforms.operators import (
+    as_axes,
+    as_dtype,
+    by_component,
+    finite_result,
+    is_single,
+)
 from ridgeflow.transforms.scattered import smoothed_projections
 from ridgeflow.transforms.slice_plan import SlicePlan
 
@@ -34,26 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RadonPlan",
-    "as_axes",
-    "dot_test",
     "radon",
     "radon_adjoint",
 ]
 
 _MODELS = ("bilinear", "pixel")
 _LOST_MASS = 0.01
-
-
-def as_axes(value: GridField | tuple[ArrayLike, ...]) -> tuple[NDArray, ...]:
-    """The coordinate arrays of a grid."""
-    if isinstance(value, GridField):
-        return value.axes
-    if not isinstance(value, (tuple, list)) or not value:
-        raise TypeError(
-            "`field_or_axes` must be a GridField or a tuple of coordinate arrays, got "
-            f"{type(value).__name__}"
-        )
-    return tuple(uniform_axis(axis, f"axes[{i}]")[0] for i, axis in enumerate(value))
 
 
 class RadonPlan:
@@ -80,9 +72,9 @@ class RadonPlan:
         Uniform offsets p, in the unit of x.
     method : {"auto", "slice", "line"}
         "auto" is "slice".
-    tol : float
+    tol : float, optional
         Relative L2 error of the sinogram of the band-limited field ("slice"); at least 1e-13 for
-        float64, 1e-6 for float32.
+        float64, 1e-6 for float32. By default 1e-8, and 1e-6 for float32.
     model : {"bilinear", "pixel"}
         Of the "line" method.
     dtype : {float32, float64}, optional
@@ -139,11 +131,11 @@ class RadonPlan:
         offsets: ArrayLike,
         *,
         method: str = "auto",
-        tol: float = 1e-8,
+        tol: float | None = None,
         model: str = "bilinear",
         dtype: np.typing.DTypeLike | None = None,
     ) -> None:
-        axes = as_axes(field_or_axes)
+        axes = as_axes(field_or_axes, "field_or_axes")
         one_of(method, "method", ("auto", "slice", "line"))
         self.method = "slice" if method == "auto" else method
         self.model = one_of(model, "model", _MODELS)
@@ -152,12 +144,9 @@ class RadonPlan:
         self.directions = as_directions(directions, self.dim)
         self.offsets, self._spacing = uniform_axis(offsets, "offsets")
         if dtype is None:
-            held = field_or_axes.values.dtype if isinstance(field_or_axes, GridField) else None
-            single = held in (np.dtype(np.float32), np.dtype(np.complex64))
+            single = isinstance(field_or_axes, GridField) and is_single(field_or_axes.values)
             dtype = np.float32 if single else np.float64
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in LEAST_TOL:
-            raise ValueError(f"`dtype` must be float32 or float64, got {self.dtype}")
+        self.dtype = as_dtype(dtype)
         self._axes = axes
         self._inverse: FilteredBackprojection | None = None
         self.nbytes = 0
@@ -170,6 +159,8 @@ class RadonPlan:
             raise ValueError(
                 f"method 'line' needs two dimensions, got {self.dim} (use method='slice')"
             )
+        else:
+            _fits(len(self.directions), len(self.offsets), self.dtype.itemsize)
 
     def __call__(self, values: ArrayLike) -> NDArray:
         """Sinogram of values on the grid.
@@ -184,7 +175,7 @@ class RadonPlan:
         ndarray, shape (U, J) or (U, J, k)
         """
         given = self._checked(values, "values", self.shape)
-        return self._by_component(given, self._forward, self.dim)
+        return finite_result(by_component(given, self._forward, self.dim, self.dtype), "values")
 
     def adjoint(self, sinogram: ArrayLike) -> NDArray:
         """The transpose of this very operator, applied to a sinogram.
@@ -192,13 +183,14 @@ class RadonPlan:
         Parameters
         ----------
         sinogram : array_like, shape (U, J) or (U, J, k)
+            Real or complex.
 
         Returns
         -------
         ndarray, shape (n1, ..., nm) or (n1, ..., nm, k)
         """
         given = self._checked(sinogram, "sinogram", (len(self.directions), len(self.offsets)))
-        return self._by_component(given, self._adjoint, 2)
+        return finite_result(by_component(given, self._adjoint, 2, self.dtype), "sinogram")
 
     def inverse(
         self, sinogram: ArrayLike, *, filter: str = "ramp", weights: ArrayLike | None = None
@@ -208,6 +200,7 @@ class RadonPlan:
         Parameters
         ----------
         sinogram : array_like, shape (U, J) or (U, J, k)
+            Real or complex.
         filter, weights
             As in :func:`radon_inverse`.
 
@@ -215,11 +208,16 @@ class RadonPlan:
         -------
         ndarray, shape (n1, ..., nm) or (n1, ..., nm, k)
 
+        Warns
+        -----
+        AccuracyWarning
+            As :func:`radon_inverse`, without ``weights``.
+
         Notes
         -----
         The first call prepares tables of its own, for a period 8/3 times as long.
         """
-        from ridgeflow.transforms.radon_inverse import FilteredBackprojection
+        from ridgeflow.transforms.radon_inverse import FilteredBackprojection, quadrature
 
         # No lock, which a forked child would inherit: two threads that come first both prepare.
         if self._inverse is None:
@@ -227,7 +225,9 @@ class RadonPlan:
             self._inverse = FilteredBackprojection(
                 self._axes, self.directions, self.offsets, tol, self.dtype
             )
-        return self._inverse(sinogram, filter=filter, weights=weights)
+        given = self._checked(sinogram, "sinogram", (len(self.directions), len(self.offsets)))
+        area = quadrature(self.directions, weights)
+        return finite_result(self._inverse(given, area, filter), "sinogram")
 
     def as_linear_operator(self) -> LinearOperator:
         """The plan as a SciPy ``LinearOperator`` between flattened images and sinograms.
@@ -283,18 +283,13 @@ class RadonPlan:
             )
         return array
 
-    def _by_component(self, array: NDArray, apply: Callable[[NDArray], NDArray], n: int) -> NDArray:
-        columns = array.reshape(*array.shape[:n], -1)
-        kind = self.dtype
-        results = []
-        for c in range(columns.shape[-1]):
-            part = columns[..., c]
-            if np.iscomplexobj(part):
-                real = apply(np.ascontiguousarray(part.real, kind))
-                results.append(real + 1j * apply(np.ascontiguousarray(part.imag, kind)))
-            else:
-                results.append(apply(np.ascontiguousarray(part, kind)))
-        return results[0] if array.ndim == n else np.stack(results, axis=-1)
+
+def _fits(n_directions: int, n_offsets: int, itemsize: float) -> None:
+    fits_in_memory(
+        itemsize * n_directions * n_offsets,
+        f"a sinogram of {n_directions} directions and {n_offsets} offsets",
+        "take fewer directions at a time, or raise memory_budget",
+    )
 
 
 def radon(
@@ -303,7 +298,7 @@ def radon(
     offsets: ArrayLike,
     *,
     method: str = "auto",
-    tol: float = 1e-8,
+    tol: float | None = None,
     bandwidth: float | None = None,
     model: str = "bilinear",
 ) -> NDArray:
@@ -321,8 +316,9 @@ def radon(
     method : {"auto", "slice", "line", "exact"}
         "slice" and "line" for gridded fields (see :class:`RadonPlan`), "exact" for mixtures; "auto"
         takes "exact" for mixtures and "slice" otherwise.
-    tol : float
+    tol : float, optional
         Relative L2 error of the sinogram of the band-limited field, resp. of the smoothed measure.
+        By default 1e-8, and 1e-6 for gridded fields in float32.
     bandwidth : float, optional
         For samples only, and required there; in the unit of x.
     model : {"bilinear", "pixel"}
@@ -401,8 +397,8 @@ def radon(
                 "the offsets)"
             )
         width = positive(bandwidth, "bandwidth")
-        as_tolerance(tol, np.dtype(np.float64))
-        sinogram = smoothed_projections(field, u, p, width, tol)
+        accuracy = as_tolerance(tol, np.dtype(np.float64))
+        sinogram = smoothed_projections(field, u, p, width, accuracy)
         masses = field.weights[:, None] * field.values.reshape(len(field.points), -1)
     else:
         plan = RadonPlan(field, u, p, method=method, tol=tol, model=model)
@@ -436,7 +432,7 @@ def radon_adjoint(
     axes: tuple[ArrayLike, ...],
     *,
     method: str = "auto",
-    tol: float = 1e-8,
+    tol: float | None = None,
     model: str = "bilinear",
 ) -> NDArray:
     """Transpose of the discrete operator that :func:`radon` applies to a gridded field.
@@ -478,46 +474,13 @@ def radon_adjoint(
     (8, 8)
     """
     given = as_real_array(sinogram, "sinogram", ndim=(2, 3), allow_complex=True)
-    single = given.dtype in (np.dtype(np.float32), np.dtype(np.complex64))
     plan = RadonPlan(
-        tuple(axes),
+        as_axes(axes),
         directions,
         offsets,
         method=method,
-        tol=max(tol, 1e-6) if single and tol == 1e-8 else tol,
+        tol=tol,
         model=model,
-        dtype=np.float32 if single else np.float64,
+        dtype=np.float32 if is_single(given) else np.float64,
     )
     return plan.adjoint(given)
-
-
-def dot_test(plan: RadonPlan, *, rng: int | np.random.Generator | None = 0) -> float:
-    r"""Mismatch of a plan and its adjoint, :math:`|\langle Ax,y\rangle - \langle x,A'y\rangle| /
-    (\|Ax\|\,\|y\|)` for random x and y.
-
-    Parameters
-    ----------
-    plan : RadonPlan
-        Or anything with ``shape``, ``directions``, ``offsets``, ``adjoint`` that can be called.
-    rng : int, Generator or None
-        Randomness of x and y.
-
-    Returns
-    -------
-    float
-        Of the order of rounding for an exact pair.
-
-    Examples
-    --------
-    >>> axis = np.linspace(-1, 1, 8)
-    >>> plan = RadonPlan((axis, axis), [[0.6, 0.8]], np.linspace(-1, 1, 5))
-    >>> dot_test(plan) < 1e-14
-    True
-    """
-    generator = as_generator(rng)
-    x = generator.normal(size=plan.shape)
-    y = generator.normal(size=(len(plan.directions), len(plan.offsets)))
-    forward = plan(x).astype(np.float64)
-    backward = plan.adjoint(y).astype(np.float64)
-    gap = abs(float((forward * y).sum()) - float((x * backward).sum()))
-    return gap / (float(np.linalg.norm(forward)) * float(np.linalg.norm(y)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -13,16 +14,22 @@ from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import (
     as_points,
     as_real_array,
+    fits_in_memory,
     one_of,
     positive_int,
     uniform_axis,
 )
+from ridgeflow.errors import AccuracyWarning
 from ridgeflow.transforms.geometry import as_directions
 from ridgeflow.transforms.interpolation import as_tolerance
-from ridgeflow.transforms.radon import as_axes
+from ridgeflow.transforms.operators import as_axes, by_component, finite_result, is_single
 from ridgeflow.transforms.slice_plan import SlicePlan, low_corrections
 
 __all__ = ["FilteredBackprojection", "dual_radon", "filter_sinogram", "radon_inverse"]
+
+# A gap between angles is a missing wedge if it is so many times as wide as any of so many others
+# near it, half on either side; angles nearer than the last number are the same.
+_WEDGE, _NEAR, _SAME = 4.0, 16, 1e-9
 
 _WINDOWS: dict[str, Callable[[NDArray], NDArray]] = {
     "ramp": np.ones_like,
@@ -33,7 +40,9 @@ _WINDOWS: dict[str, Callable[[NDArray], NDArray]] = {
 }
 
 
-def _quadrature(directions: NDArray, weights: ArrayLike | None) -> NDArray[np.float64]:
+def quadrature(
+    directions: NDArray, weights: ArrayLike | None, *, stacklevel: int = 3
+) -> NDArray[np.float64]:
     """Weights of the half sphere: given, or from the gaps between directions in the plane."""
     n, dim = directions.shape
     if weights is not None:
@@ -52,9 +61,46 @@ def _quadrature(directions: NDArray, weights: ArrayLike | None) -> NDArray[np.fl
     angle = np.mod(np.arctan2(directions[:, 1], directions[:, 0]), np.pi)
     order = np.argsort(angle, kind="stable")
     gap = np.diff(np.append(angle[order], angle[order][0] + np.pi))
+    before, after = np.roll(gap, 1), gap.copy()
+    for i in _wedges(gap):
+        # Both ends take for the wedge what lies on their other side: nothing is known beyond it.
+        inwards = np.flatnonzero(np.roll(gap, -i - 1) > _SAME)
+        low, high = gap[(i + 1 + inwards[0]) % n], gap[(i + 1 + inwards[-2]) % n]
+        after[i], before[(i + 1) % n] = high, low
+        missing = np.rad2deg(gap[i] - 0.5 * (low + high))
+        start = np.rad2deg(angle[order[i]] + 0.5 * high) % 180
+        warnings.warn(
+            f"the directions leave out a wedge of {missing:.4g} degrees, from {start:.4g} to "
+            f"{start + missing:.4g}, and what only its directions see is lost (add directions, pass "
+            "`weights`, or solve for the field with RadonPlan.as_linear_operator)",
+            AccuracyWarning,
+            stacklevel=stacklevel,
+        )
     area = np.empty(n)
-    area[order] = 0.5 * (gap + np.roll(gap, 1))
+    area[order] = 0.5 * (before + after)
     return area
+
+
+def _wedges(gap: NDArray) -> list[int]:
+    """Gaps round the half circle that no others near them come up to: missing directions.
+
+    Directions at random, or dense in one part and sparse in another, have none (of sets of ten or
+    more uniform random angles, one in a hundred).
+    """
+    # Directions that repeat each other tell nothing of how densely they lie.
+    place = np.flatnonzero(gap > _SAME)
+    size = gap[place]
+    near = max(_NEAR, len(size) // 3)
+    found = []
+    wide = size > _WEDGE * np.maximum(np.roll(size, 1), np.roll(size, -1))
+    for k in np.flatnonzero(wide):
+        others = np.roll(size, -k)[1:]
+        if len(others) > near:
+            half = near // 2
+            others = np.concatenate([others[:half], others[-half:]])
+        if size[k] > _WEDGE * others.max():
+            found.append(int(place[k]))
+    return found
 
 
 def dual_radon(
@@ -70,14 +116,15 @@ def dual_radon(
     Parameters
     ----------
     sinogram : array_like, shape (U, J) or (U, J, k)
-        :math:`\Phi` on half of the sphere; it is even, :math:`\Phi(-u,-p) = \Phi(u,p)`.
+        :math:`\Phi` on half of the sphere, real or complex; it is even,
+        :math:`\Phi(-u,-p) = \Phi(u,p)`.
     directions : array_like, shape (U, m)
     offsets : array_like, shape (J,)
         Uniform, at least 8; beyond them :math:`\Phi` counts as zero.
     points : array_like, shape (n, m)
     weights : array_like, shape (U,), optional
         Quadrature of the half sphere; by default, in two dimensions, half the gaps to the
-        neighbouring angles.
+        neighbouring angles, and the sphere without the wedges that no direction comes near.
 
     Returns
     -------
@@ -88,6 +135,14 @@ def dual_radon(
     ------
     ValueError
         If shapes clash, or weights are missing beyond two dimensions.
+    MemoryBudgetError
+        If the interpolation does not fit the memory budget.
+
+    Warns
+    -----
+    AccuracyWarning
+        Without weights, if angles leave out a wedge, with its size: a gap more than four times as
+        wide as any other near it.
 
     Notes
     -----
@@ -116,10 +171,13 @@ def dual_radon(
     _fits(given, u, p)
     if len(p) < 8:
         raise ValueError(f"`offsets` must hold at least 8 values, got {len(p)}")
-    area = 2 * _quadrature(u, weights)
-    columns = given.reshape(*given.shape[:2], -1)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=2)
+    area = 2 * quadrature(u, weights)
+    columns = _real_columns(given)
+    fits_in_memory(
+        8.0 * (8 * columns.size + len(x) * (columns.shape[2] + x.shape[1])),
+        f"the interpolation of {len(u)} profiles at {len(p)} offsets",
+        "take fewer directions or points at a time, or raise memory_budget",
+    )
     coefficients = _local_polynomials(columns.astype(np.float64)) * area[:, None, None, None]
     sums = np.zeros((columns.shape[2], len(x)))
     # Beyond the offsets the profile is zero, as in two cells of zeros on both sides.
@@ -140,9 +198,17 @@ def dual_radon(
     if np.iscomplexobj(given):
         half = out.shape[1] // 2
         out = out[:, :half] + 1j * out[:, half:]
-    elif given.dtype == np.float32 and x.dtype == np.float32:
-        out = out.astype(np.float32)
-    return out.reshape(len(x), *given.shape[2:])
+    if is_single(given) and x.dtype == np.float32:
+        out = out.astype(given.dtype)
+    return finite_result(out.reshape(len(x), *given.shape[2:]), "sinogram")
+
+
+def _real_columns(sinogram: NDArray) -> NDArray:
+    """A sinogram as (U, J, C); complex components become two real ones."""
+    columns = sinogram.reshape(*sinogram.shape[:2], -1)
+    if np.iscomplexobj(columns):
+        columns = np.concatenate([columns.real, columns.imag], axis=2)
+    return columns
 
 
 def _local_polynomials(values: NDArray) -> NDArray:
@@ -179,6 +245,7 @@ def filter_sinogram(
     Parameters
     ----------
     sinogram : array_like, shape (U, J) or (U, J, k)
+        Real or complex.
     offsets : array_like, shape (J,)
         Uniform; the sinogram counts as zero beyond them.
     dim : int
@@ -194,7 +261,9 @@ def filter_sinogram(
     Raises
     ------
     ValueError
-        If shapes clash or the window is unknown.
+        If shapes clash, the window is unknown, or :math:`|k|^{m-1}` leaves the range of float64.
+    MemoryBudgetError
+        If the transforms do not fit the memory budget.
 
     Notes
     -----
@@ -210,29 +279,44 @@ def filter_sinogram(
     >>> bool(np.abs(odd[0] - (1 - p**2) * np.exp(-0.5 * p**2)).max() < 1e-12)
     True
     """
-    given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
+    given = as_real_array(sinogram, "sinogram", ndim=(2, 3), allow_complex=True)
     dim = positive_int(dim, "dim")
     window = _WINDOWS[one_of(filter, "filter", _WINDOWS)]
     p, spacing = uniform_axis(offsets, "offsets")
     if given.shape[1] != len(p):
         raise ValueError(f"`sinogram` must have {len(p)} offsets, got shape {given.shape}")
-    columns = np.moveaxis(given.reshape(*given.shape[:2], -1), 2, 1)
+    columns = np.moveaxis(_real_columns(given), 2, 1)
     rows = columns.reshape(-1, len(p))
-    plan = RowFFT(len(rows), fast_length(int(np.ceil(8 / 3 * len(p))) + 2))
-    n = plan.real.shape[1]
+    n = fast_length(int(np.ceil(8 / 3 * len(p))) + 2)
+    fits_in_memory(
+        32.0 * len(rows) * n,
+        f"filtering {len(rows)} profiles at {len(p)} offsets",
+        "filter fewer directions at a time, or raise memory_budget",
+    )
+    index = np.arange(n // 2 + 1.0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        power = index ** (dim - 1)
+        correction = low_corrections(dim)[: len(power)]
+        # The corrections belong to one-sided sums: irfft doubles all terms but the first.
+        power[: len(correction)] += correction
+        if len(correction):
+            power[0] *= 2
+        symbol = np.float64(2 * np.pi / (n * spacing)) ** (dim - 1) * power * window(2 * index / n)
+    if not (np.isfinite(symbol).all() and symbol.any()):
+        raise ValueError(
+            f"`dim` must leave |k|^(dim - 1) within the range of float64 up to the highest wave "
+            f"number {np.pi / spacing:.3g} of the offsets, got {dim}"
+        )
+    plan = RowFFT(len(rows), n)
     plan.real[:, : len(p)] = rows
     plan.forward()
-    index = np.arange(n // 2 + 1.0)
-    power = index ** (dim - 1)
-    correction = low_corrections(dim)[: len(power)]
-    # The corrections belong to one-sided sums: irfft doubles all terms but the first.
-    power[: len(correction)] += correction
-    if len(correction):
-        power[0] *= 2
-    plan.spectrum *= (2 * np.pi / (n * spacing)) ** (dim - 1) * power * window(2 * index / n)
+    plan.spectrum *= symbol
     filtered = plan.inverse()[:, : len(p)].reshape(columns.shape)
-    result = np.moveaxis(filtered, 1, 2).reshape(given.shape)
-    return result.astype(given.dtype)
+    result: NDArray = np.moveaxis(filtered, 1, 2)
+    if np.iscomplexobj(given):
+        half = columns.shape[1] // 2
+        result = result[..., :half] + 1j * result[..., half:]
+    return finite_result(result.reshape(given.shape).astype(given.dtype), "sinogram")
 
 
 def _refinement(axis: NDArray, spacing: float) -> int:
@@ -258,6 +342,7 @@ def radon_inverse(
     Parameters
     ----------
     sinogram : array_like, shape (U, J) or (U, J, k)
+        Real or complex.
     directions : array_like, shape (U, m)
         Spread over the half sphere.
     offsets : array_like, shape (J,)
@@ -268,7 +353,8 @@ def radon_inverse(
         Window on :math:`|k| \le \pi/\Delta p`: "ramp" is exact on band-limited fields, the others
         damp noise.
     weights : array_like, shape (U,), optional
-        Quadrature of the half sphere; by default, in two dimensions, from the gaps between angles.
+        Quadrature of the half sphere; by default, in two dimensions, half the gaps to the
+        neighbouring angles, where no angle counts for a wedge that is left out.
     tol : float, optional
         Accuracy of the interpolations; 1e-9 by default, 1e-6 for float32.
 
@@ -280,6 +366,12 @@ def radon_inverse(
     ------
     ValueError
         If shapes clash, weights are missing beyond two dimensions, or the filter is unknown.
+
+    Warns
+    -----
+    AccuracyWarning
+        Without weights, if angles leave out a wedge, with its size: a gap more than four times as
+        wide as any other near it.
 
     Notes
     -----
@@ -308,19 +400,17 @@ def radon_inverse(
     >>> bool(abs(f[10, 10] - law.pdf([[0.0, 0.0]])[0]) < 1e-6)
     True
     """
-    given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
-    coordinates = as_axes(tuple(axes))
+    given = as_real_array(sinogram, "sinogram", ndim=(2, 3), allow_complex=True)
+    coordinates = as_axes(axes)
     u = as_directions(directions, len(coordinates))
     p, _ = uniform_axis(offsets, "offsets")
-    single = given.dtype == np.float32
-    dtype = np.dtype(np.float32 if single else np.float64)
-    accuracy = as_tolerance((1e-6 if single else 1e-9) if tol is None else tol, dtype)
+    dtype = np.dtype(np.float32 if is_single(given) else np.float64)
+    accuracy = as_tolerance(tol, dtype, 1e-9)
     one_of(filter, "filter", _WINDOWS)
-    _quadrature(u, weights)
     _fits(given, u, p)
-    return FilteredBackprojection(coordinates, u, p, accuracy, dtype)(
-        given, filter=filter, weights=weights
-    )
+    area = quadrature(u, weights)
+    inverse = FilteredBackprojection(coordinates, u, p, accuracy, dtype)
+    return finite_result(inverse(given, area, filter), "sinogram")
 
 
 class FilteredBackprojection:
@@ -355,20 +445,12 @@ class FilteredBackprojection:
         self._kept = tuple(slice(None, None, q) for q in factors)
         self._plan = SlicePlan(fine, directions, offsets, tol, dtype, for_inverse=True)
 
-    def __call__(
-        self, sinogram: ArrayLike, *, filter: str = "ramp", weights: ArrayLike | None = None
-    ) -> NDArray:
-        """f on the grid, from a sinogram (U, J) or (U, J, k)."""
-        given = as_real_array(sinogram, "sinogram", ndim=(2, 3))
-        _fits(given, self._directions, self._offsets)
+    def __call__(self, sinogram: NDArray, weights: NDArray, filter: str) -> NDArray:
+        """f on the grid, from a sinogram (U, J) or (U, J, k), real or complex."""
         name = one_of(filter, "filter", _WINDOWS)
         window = None if name == "ramp" else _WINDOWS[name]
-        area = _quadrature(self._directions, weights)
-        columns = given.reshape(*given.shape[:2], -1)
-        parts = [
-            self._plan.inverse(
-                np.ascontiguousarray(columns[..., c], self._dtype), area, self._spacing, window
-            )[self._kept]
-            for c in range(columns.shape[2])
-        ]
-        return parts[0] if given.ndim == 2 else np.stack(parts, axis=-1)
+
+        def one(part: NDArray) -> NDArray:
+            return self._plan.inverse(part, weights, self._spacing, window)[self._kept]
+
+        return by_component(sinogram, one, 2, self._dtype)
