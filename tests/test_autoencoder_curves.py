@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial import QhullError
 from scipy.special import ellipe
 
 import ridgeflow as rf
@@ -56,6 +57,43 @@ def test_reach_of_a_neck_is_half_its_width():
     inside = lobes[0] * lobes[1] < 1.05**2
     apart = np.linalg.norm(grid[inside][:, None] - curve.nodes[None, ::4], axis=-1).min(1)
     assert curve.filling_radius == pytest.approx(apart.max(), abs=1e-2)
+
+
+def ring_of(n, turn=None):
+    t = 2 * math.pi * np.arange(n) / n
+    points = np.stack([np.cos(t), np.sin(t)], axis=1)
+    return points if turn is None else points @ turn
+
+
+@pytest.mark.parametrize("seed", [4, 26, 0])
+def test_filling_radius_of_points_on_one_circle(seed):
+    # Qhull gives up on the first two of these tilted circles.
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0][:2]
+    n = 1500
+    # Exact: the disc about the centre, but for half a chord.
+    assert filling_radius(ring_of(n, turn)) == pytest.approx(math.cos(math.pi / n), abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [6000, 6500])
+def test_filling_radius_of_many_points_on_one_circle(n):
+    assert filling_radius(ring_of(n)) == pytest.approx(math.cos(math.pi / n), abs=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e-5, 1e5, 1e150, 1e300])
+def test_filling_radius_has_the_unit_of_the_points(unit):
+    ring = ring_of(200) * [1, 0.5]
+    assert filling_radius(unit * ring) == pytest.approx(unit * filling_radius(ring), rel=1e-12)
+    assert filling_radius(ring + 1e8) == pytest.approx(filling_radius(ring), rel=1e-6)
+
+
+def test_filling_radius_tells_where_the_geometry_fails(monkeypatch):
+    def fails(*args, **options):
+        raise QhullError("QH6154 Qhull precision error\nwith many lines")
+
+    monkeypatch.setattr("scipy.spatial.Voronoi", fails)
+    with pytest.raises(rf.ConvergenceError, match="QH6154 Qhull precision error"):
+        filling_radius(ring_of(50))
 
 
 def test_filling_radius_in_space():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_points, non_negative, one_of
+from ridgeflow.errors import ConvergenceError
 
 __all__ = ["ClosedCurve", "closed_curves", "filling_radius", "order_points", "separate_points"]
 
@@ -351,7 +352,13 @@ def filling_radius(points: ArrayLike) -> float:
     Returns
     -------
     float
-        In the unit of the points; 0 where no projection that was tried winds about anything.
+        In the unit of the points; 0 where no projection that was tried winds about anything by
+        more than a step between points.
+
+    Raises
+    ------
+    ConvergenceError
+        If the geometry of a projection could not be computed.
 
     Notes
     -----
@@ -376,13 +383,20 @@ def filling_radius(points: ArrayLike) -> float:
     1.0
     """
     given = as_points(points, "points").astype(np.float64)
-    centred = given - given.mean(0)
+    # Squares and their sums must neither overflow nor vanish.
+    unit = float(np.abs(given).max()) or 1.0
+    centred = given / unit
+    centred -= centred.mean(0)
+    extent = float(np.abs(centred).max())
+    if extent == 0:
+        return 0.0
+    centred /= extent
     values, axes = np.linalg.svd(centred, full_matrices=False)[1:]
     rank = int(np.count_nonzero(values > _FLAT * values[0]))
     if rank < 2:
         return 0.0
     if rank == 2:
-        return _disc(centred @ axes[:2].T)
+        return unit * (extent * _disc(centred @ axes[:2].T))
     first = min(rank, 4)
     planes = [axes[[i, j]] for i in range(first) for j in range(i + 1, first)]
     rng = np.random.default_rng(_PLANE_SEED)
@@ -390,29 +404,51 @@ def filling_radius(points: ArrayLike) -> float:
         planes.append(np.linalg.qr(rng.normal(size=(rank, 2)))[0].T @ axes[:rank])
     thin = centred[:: max(1, len(centred) // 512)]
     best = max(planes, key=lambda plane: _disc(thin @ plane.T))
-    return _disc(centred @ best.T)
+    return unit * (extent * _disc(centred @ best.T))
 
 
 def _disc(points: NDArray) -> float:
-    """Radius of the largest disc about a point with a winding number, off a plane curve."""
-    from scipy.spatial import QhullError, Voronoi, cKDTree
+    """Radius of the largest disc about a point with a winding number, off a plane curve.
 
-    try:
-        corners = Voronoi(points).vertices
-    except QhullError:
-        return 0.0
-    inside = np.flatnonzero((np.abs(corners - points.mean(0)) <= np.ptp(points, axis=0)).all(1))
-    corners = corners[inside]
+    Points are of the order of one.
+    """
+    from scipy.spatial import cKDTree
+
+    steps = points - np.roll(points, 1, axis=0)
+    step = float(np.linalg.norm(steps, axis=1).max())
+    corners = _corners(points)
+    inside = (np.abs(corners - points.mean(0)) <= np.ptp(points, axis=0)).all(1)
+    # Points on a circle have its centre in common, many times over.
+    corners = np.unique(np.round(corners[inside], 12), axis=0)
     distance = cKDTree(points).query(corners)[0]
     order = np.argsort(-distance)
     for start in range(0, len(order), 64):
         part = order[start : start + 64]
         wound = _winding(points, corners[part]) != 0
         if wound.any():
-            step = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1).max()
             # Between points the curve may come nearer, by as much as a chord does.
             return float(math.sqrt(max(distance[part[wound.argmax()]] ** 2 - 0.25 * step**2, 0)))
     return 0.0
+
+
+def _corners(points: NDArray) -> NDArray[np.float64]:
+    """Corners of the Voronoi cells: centres of the discs that are free of points."""
+    from scipy.spatial import QhullError, Voronoi
+
+    try:
+        return Voronoi(points).vertices
+    except QhullError:
+        # Qhull gives up where many points lie on one circle; its own way out moves points by a
+        # thousand units of rounding, and the corners that matter, far from all points, by little
+        # more.
+        try:
+            return Voronoi(points, qhull_options="Qbb Qc QJ").vertices
+        except QhullError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConvergenceError(
+                f"the largest disc inside the curve was not found: {reason} (drop repeated points, "
+                "or take fewer of them)"
+            ) from error
 
 
 def _winding(points: NDArray, at: NDArray) -> NDArray[np.int64]:

@@ -71,7 +71,7 @@ def quadrature(
         start = np.rad2deg(angle[order[i]] + 0.5 * high) % 180
         warnings.warn(
             f"the directions leave out a wedge of {missing:.4g} degrees, from {start:.4g} to "
-            f"{start + missing:.4g}, and what only its directions see is lost (add directions, pass "
+            f"{start + missing:.4g}, and what only they would see is lost (add directions, pass "
             "`weights`, or solve for the field with RadonPlan.as_linear_operator)",
             AccuracyWarning,
             stacklevel=stacklevel,
