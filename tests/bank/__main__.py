@@ -8,6 +8,32 @@ import json
 import os
 import sys
 import time
+from typing import Any
+
+
+def stream(cases: list[Any], skip: int) -> None:
+    """Tell of each case before and after it runs; a case that no signal ends ends the process."""
+    from .run import run_here
+
+    out = os.fdopen(os.dup(1), "w")
+    places = {id(case): place for place, case in enumerate(cases)}
+
+    def tell(record: dict[str, Any]) -> None:
+        print(json.dumps(record), file=out, flush=True)
+
+    def begin(case: Any) -> None:
+        tell({"begin": case.title, "place": places[id(case)]})
+        faulthandler.dump_traceback_later(120, exit=True)
+
+    for case, outcome, seconds in run_here(cases[skip:], begin):
+        tell(
+            {
+                "title": case.title,
+                "kind": outcome.kind,
+                "detail": outcome.detail,
+                "seconds": seconds,
+            }
+        )
 
 
 def main() -> int:
@@ -38,20 +64,7 @@ def main() -> int:
             if options.case:
                 cases = [case for case in cases if options.case in case.title]
             if options.stream:
-                out = os.fdopen(os.dup(1), "w")
-                faulthandler.dump_traceback_later(120, exit=True)
-                for case in cases[options.skip :]:
-                    print(json.dumps({"begin": case.title}), file=out, flush=True)
-                    # A case that no signal reaches ends the process; the next one goes on behind.
-                    faulthandler.dump_traceback_later(120, exit=True)
-                    [(_, outcome, seconds)] = run_here([case])
-                    line = {
-                        "title": case.title,
-                        "kind": outcome.kind,
-                        "detail": outcome.detail,
-                        "seconds": seconds,
-                    }
-                    print(json.dumps(line), file=out, flush=True)
+                stream(cases, options.skip)
                 continue
             found = [
                 (case.title, outcome.kind, outcome.detail, seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -503,7 +504,14 @@ def _function(optional: bool) -> Iterator[Mutation]:
     yield from _foreign("a class", "a function")
 
     def returning(change: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
-        return lambda f: ((lambda *x, **named: change(f(*x, **named))), CLEAN)
+        def make(f: Any) -> tuple[Any, Any]:
+            @functools.wraps(f)
+            def changed(*given: Any, **named: Any) -> Any:
+                return change(f(*given, **named))
+
+            return changed, CLEAN
+
+        return make
 
     yield Mutation("returning a list", "same", returning(lambda y: np.asarray(y).tolist()))
     yield Mutation("returning Fortran order", "same", returning(np.asfortranarray))

@@ -81,6 +81,8 @@ class Row:
         Errors that Python's conventions ask for here.
     rtol : float
         Agreement of equivalent calls, relative to the largest value.
+    slow : bool
+        Whether the calls take long, or need what takes long to build.
     limit : float
         Seconds that one call may take.
     """
@@ -100,6 +102,7 @@ class Row:
     rtol: float = 1e-9
     limit: float = 5.0
     equal: Sequence[Equal] = ()
+    slow: bool = False
     variant: str = ""
 
     @property

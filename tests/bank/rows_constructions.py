@@ -250,7 +250,7 @@ def building(**more: Any) -> dict[str, Any]:
     }
 
 
-BUILD: dict[str, Any] = {"limit": 20.0, "rtol": 1e-5}
+BUILD: dict[str, Any] = {"limit": 20.0, "rtol": 1e-5, "slow": True}
 room.record("constructions.BottleneckAutoencoder")
 room.add(
     "constructions.BottleneckAutoencoder.from_curves",

@@ -32,6 +32,7 @@ room.add(
     },
     out=lambda made: made.velocity(line_points(), 0.0625),
     limit=10.0,
+    slow=True,
 )
 room.add(
     "rf.DoubleContinuum",
@@ -45,6 +46,7 @@ room.add(
     },
     out=lambda made: made.velocity(line_points(), 0.0625),
     limit=10.0,
+    slow=True,
     variant="callable",
 )
 room.add("DoubleContinuum.draw", lambda: {"n": 5, "rng": 0}, on=continuum)
@@ -64,6 +66,7 @@ room.add(
     on=continuum,
     rtol=1e-4,
     limit=10.0,
+    slow=True,
 )
 
 
@@ -88,6 +91,7 @@ room.add(
     on=continuum,
     out=lambda net: net(line_points()),
     limit=10.0,
+    slow=True,
     rtol=1e-6,
 )
 
@@ -97,7 +101,13 @@ def drawn() -> rf.ResidualNetwork:
     return continuum().network(2, 10, n_samples=40, rng=0)
 
 
-room.add("DoubleContinuum.error_budget", lambda: {"network": drawn()}, on=continuum, limit=10.0)
+room.add(
+    "DoubleContinuum.error_budget",
+    lambda: {"network": drawn()},
+    on=continuum,
+    limit=10.0,
+    slow=True,
+)
 
 
 def sampled() -> dict[str, Any]:
@@ -119,6 +129,7 @@ room.add(
     },
     out=lambda made: made.velocity(line_points(), 0.0625),
     limit=10.0,
+    slow=True,
     rtol=1e-5,
 )
 room.add(
@@ -215,6 +226,7 @@ room.add(
     },
     out=lambda made: made.velocity(line_points(), 0.0),
     limit=10.0,
+    slow=True,
 )
 room.add("MovingContinuum.draw", lambda: {"n": 5}, on=moving)
 room.add("MovingContinuum.velocity", lambda: {"points": line_points() / 2, "t": 0.0}, on=moving)
@@ -231,6 +243,7 @@ room.add(
     on=moving,
     rtol=1e-4,
     limit=10.0,
+    slow=True,
 )
 room.add(
     "MovingContinuum.network",
@@ -238,6 +251,7 @@ room.add(
     on=moving,
     out=lambda net: net(line_points() / 2),
     limit=10.0,
+    slow=True,
     rtol=1e-6,
 )
 room.add("MovingContinuum.error_budget", on=moving)
@@ -254,6 +268,7 @@ room.add(
         "progress": None,
     },
     limit=20.0,
+    slow=True,
     infinite=True,
 )
 

@@ -60,7 +60,7 @@ def flat_spectrum() -> rf.Spectrum:
     return rf.ridgelet_transform(normal(1), rf.Ridgelet(1, 2), chosen)
 
 
-FIGURES: dict[str, Any] = {"limit": 20.0}
+FIGURES: dict[str, Any] = {"limit": 20.0, "slow": True}
 room.add(
     "plotting.trajectories",
     lambda: {
@@ -219,6 +219,7 @@ for name in ("to_html", "to_json"):
         f"theorems.Report.{name}",
         lambda name=name: {"path": folder() / "reports" / name},
         call=write,
+        slow=True,
     )
 
 # Bibliography and settings ---------------------------------------------------------------------

@@ -19,7 +19,12 @@ def omega() -> np.ndarray:
     return np.array([-2.0, -0.5, 0.75, 3.0])
 
 
-room.add("rf.activation", lambda: {"name": "tanh"}, kinds={"name": "activation"})
+room.add(
+    "rf.activation",
+    lambda: {"name": "tanh"},
+    kinds={"name": "activation"},
+    aliases={"name": ("activation",)},
+)
 room.add("rf.activation_names")
 room.add("rf.Activation", lambda: {"base": "tanh", "order": 1, "scale": 2.0})
 for name, argument in {
@@ -40,7 +45,7 @@ room.add(
     "rf.Ridgelet",
     lambda: {"dim": 2, "order": 2, "family": "hermite", "parity": None, "amplitude": None},
     out=lambda made: made(z()),
-    kinds={"order": "number"},
+    kinds={"order": "integer"},
 )
 room.add(
     "rf.Ridgelet",
@@ -61,6 +66,7 @@ for family, made in {
     room.add(
         "Ridgelet.from_dict",
         lambda made=made: {"data": made().to_dict()},
+        aliases={"data": ("dim", "order", "family", "parity", "amplitude")},
         variant=family,
         equal=(
             Equal(

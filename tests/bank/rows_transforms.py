@@ -375,6 +375,7 @@ for name in ("__mul__", "__rmul__", "__truediv__"):
         lambda name=name: {"divisor" if "div" in name else "factor": 2.0},
         on=spectrum,
         exempt=dict.fromkeys(("factor", "divisor"), ("complex",)),
+        errors=(ZeroDivisionError,),
     )
 room.add("Spectrum.__neg__", on=spectrum)
 room.add("Spectrum.norm", on=spectrum)

@@ -104,8 +104,8 @@ def laplace() -> Any:
     return [stats.laplace(scale=0.5), stats.laplace(scale=0.25)]
 
 
-@cache
 def noisy() -> rf.DenoisingAutoencoder:
+    # Made anew for each call: its generator moves on with every one.
     return rf.DenoisingAutoencoder(mixture(), laplace(), n=256, rng=0)
 
 
@@ -118,7 +118,7 @@ room.add(
 
 @cache
 def noisy_normally() -> rf.DenoisingAutoencoder:
-    return rf.DenoisingAutoencoder(mixture(), rf.GaussianMixture([1.0], [[0.5, 0.0]], 0.25))
+    return rf.DenoisingAutoencoder(mixture(), rf.GaussianMixture([1.0], [[0.0, 0.0]], 0.25))
 
 
 for name in ("__call__", "error"):
@@ -269,13 +269,13 @@ room.add(
 )
 room.add(
     "rf.entropy",
-    lambda: {"law": rf.SampleField(points(90))},
+    lambda: {"law": rf.SampleField(points(90)), "rng": 0},
     variant="samples",
     exempt={"law": ("a number", "an empty list")},
 )
 room.add(
     "rf.entropy",
-    lambda: {"law": points(90), "n": None, "rng": None},
+    lambda: {"law": points(90), "n": None, "rng": 0},
     variant="array",
     equal=tuple(
         Equal(

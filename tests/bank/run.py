@@ -11,14 +11,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .mutations import Mutation, NotApplicable, copied, mutations
 from .outcomes import BAD, GOOD, Case, Outcome, judge
 from .rows import Room
 
-__all__ = ["ROOMS", "cases_of", "draw", "report", "room", "run_apart", "run_here"]
+__all__ = ["ROOMS", "cases_of", "changed", "draw", "report", "room", "run_apart", "run_here"]
 
 ROOMS = tuple(
     sorted(path.stem.removeprefix("rows_") for path in Path(__file__).parent.glob("rows_*.py"))
@@ -52,6 +52,17 @@ def cases_of(rows: Room) -> list[list[Case]]:
     return found
 
 
+def changed(rows: Room, each: int, seed: int) -> list[Case]:
+    """``each`` changes of every row whose calls are quick."""
+    chance = random.Random(f"{rows.name} {seed}")
+    return [
+        case
+        for row, cases in zip(rows, cases_of(rows))
+        if not row.slow and (rest := [c for c in cases if c.mutation not in (None, CALL)])
+        for case in chance.sample(rest, min(each, len(rest)))
+    ]
+
+
 def draw(rows: Room, count: int | None, seed: int) -> list[Case]:
     """``count`` cases, as many from each row as come out even; the call as it is comes first."""
     chance = random.Random(f"{rows.name} {seed}")
@@ -71,15 +82,19 @@ def draw(rows: Room, count: int | None, seed: int) -> list[Case]:
     return chosen[:count]
 
 
-def run_here(cases: Iterable[Case]) -> Iterator[tuple[Case, Outcome, float]]:
+def run_here(
+    cases: Iterable[Case], begin: Callable[[Case], None] = lambda case: None
+) -> Iterator[tuple[Case, Outcome, float]]:
+    """Run cases; ``begin`` is told of each. Changes of a call that fails as it is say nothing."""
     broken: set[int] = set()
     for case in cases:
         if id(case.row) in broken:
             continue
+        begin(case)
         start = time.perf_counter()
         outcome = judge(case)
         if case.mutation is CALL and not outcome.good:
-            broken.add(id(case.row))  # no change of a call that fails says anything
+            broken.add(id(case.row))
         yield case, outcome, time.perf_counter() - start
 
 
@@ -106,8 +121,7 @@ def run_apart(name: str, count: int | None, seed: int) -> Iterator[tuple[str, st
         for line in process.stdout:
             record = json.loads(line)
             if "begin" in record:
-                begun = record["begin"]
-                skip += 1
+                begun, skip = record["begin"], record["place"] + 1
             else:
                 begun = ""
                 yield record["title"], record["kind"], record["detail"], record["seconds"]
