@@ -181,7 +181,7 @@ def of_error(row: Row, argument: str, error: BaseException, sharp: bool) -> Outc
     if not sharp:
         names += list(row.signature.parameters)
         names += [alias for aliases in row.aliases.values() for alias in aliases]
-    if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", quoted) for name in names):
+    if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", quoted, re.IGNORECASE) for name in names):
         return Outcome("our error", text)
     return Outcome("names nothing", text)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import ridgeflow as rf
 
-__all__ = ["Equal", "Room", "Row", "resolve"]
+__all__ = ["Equal", "Room", "Row", "folder", "in_units", "resolve"]
 
 
 def resolve(name: str) -> Any:
@@ -47,6 +47,32 @@ class Equal:
     label: str
     both: Callable[[], tuple[Any, Any]]
     rtol: float = 1e-12
+
+
+UNITS = (1e-6, 1e-3, 1e3, 1e6)
+
+
+def in_units(
+    compute: Callable[[float], Any],
+    power: float | tuple[float, ...],
+    rtol: float = 1e-9,
+    units: Sequence[float] = UNITS,
+) -> tuple[Equal, ...]:
+    """``compute(s)``, in units in which lengths are multiplied by s, gives s**power times as much.
+
+    Several results, in a tuple, have each their power.
+    """
+
+    def pair(s: float) -> Callable[[], tuple[Any, Any]]:
+        def both() -> tuple[Any, Any]:
+            found, plain = compute(s), compute(1.0)
+            if isinstance(power, tuple):
+                return found, tuple(np.asarray(x) * s**p for x, p in zip(plain, power))
+            return found, np.asarray(plain) * s**power
+
+        return both
+
+    return tuple(Equal(f"lengths times {s:g}", pair(s), rtol) for s in units)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ridgeflow.networks import analysis
 from ridgeflow.networks.pairs import pair_neurons
 
 from .objects import eta, network, points, region, residual, saved, spectrum
-from .rows import Equal, Room, folder
+from .rows import Equal, Room, folder, in_units
 
 room = Room("networks")
 UNITS = (1e-6, 1e-3, 1e3, 1e6)
@@ -219,11 +219,25 @@ def at_points(given: dict[str, Any]) -> np.ndarray:
 
 
 def repeated_fit() -> tuple[Any, Any]:
-    given = fit_data()
+    given = {**fit_data(), "ridge": 0.0}
     times = given.pop("weights").astype(int)
     for name in ("points", "values"):
         given[name] = np.repeat(given[name], times, axis=0)
-    return at_points({**given, "weights": np.ones(times.sum())}), at_points(fit_data())
+    return at_points(given), at_points({**fit_data(), "ridge": 0.0})
+
+
+def fit_in(s: float) -> Any:
+    """Points in units of s, slopes in its inverse."""
+    given = {**fit_data(), "ridge": 0.0, "affine": True}
+    given["points"], given["a"] = s * given["points"], given["a"] / s
+    return rf.fit_outer_weights(**given)(s * points())
+
+
+def fit_of(s: float) -> Any:
+    """Values in units of s."""
+    given = {**fit_data(), "ridge": "gcv"}
+    given["values"] = s * given["values"]
+    return rf.fit_outer_weights(**given)(points()) / s
 
 
 def permuted_fit() -> tuple[Any, Any]:
@@ -243,8 +257,14 @@ for ridge in (1e-6, "gcv"):
         rtol=1e-6,
         kinds={"ridge": "number" if ridge != "gcv" else "option"},
         exempt={} if ridge != "gcv" else {"ridge": ("a number",)},
-        # Repetition changes how many samples there are, which the ridge counts.
-        equal=(Equal("points in another order", permuted_fit, 1e-8),) if ridge != "gcv" else (),
+        equal=(
+            Equal("points in another order", permuted_fit, 1e-8),
+            Equal("points repeated in place of weights", repeated_fit, 1e-6),
+            *in_units(fit_in, 0, 1e-7),
+            *in_units(fit_of, 0, 1e-7),
+        )
+        if ridge != "gcv"
+        else (),
     )
 room.add(
     "networks.pairs.pair_neurons",
@@ -340,6 +360,41 @@ room.add(
 )
 room.record("rf.InverseResult")
 
+
+def scaled_residual(s: float) -> rf.ResidualNetwork:
+    """Points and velocities in units of s."""
+    given = parts()
+    layer = rf.ShallowNetwork(
+        given["a"] / s,
+        given["b"],
+        given["c"] * s,
+        eta(),
+        linear=given["linear"],
+        bias=given["bias"] * s,
+    )
+    return rf.ResidualNetwork([layer, layer], [0.125, 0.125])
+
+
+for name, power in {"__call__": 1, "trajectory": 1, "jacobian": 0, "log_det": 0}.items():
+    room.add(
+        f"ResidualNetwork.{name}",
+        lambda: {"x": points()},
+        on=residual,
+        variant="units",
+        fixed=("x",),
+        equal=in_units(lambda s, name=name: getattr(scaled_residual(s), name)(s * points()), power),
+    )
+room.add(
+    "ResidualNetwork.inverse",
+    lambda: {"y": points()},
+    on=residual,
+    variant="units",
+    fixed=("y",),
+    out=lambda found: found.points,
+    # The tolerance is relative to 1 + |y|: 1e-6 of lengths of 1e-6.
+    equal=in_units(lambda s: scaled_residual(s).inverse(s * points()).points, 1, 1e-5),
+)
+
 # Estimators: scikit-learn's own validation speaks of X and y ------------------------------------
 
 # It reads numbers written as text, and records, and warns of names of columns that come new.
@@ -394,15 +449,6 @@ for name, (estimator, data) in ESTIMATORS.items():
 
     def fit(estimator: Any = estimator) -> Callable[..., Any]:
         return lambda **given: estimator(width=10, random_state=0, ridge=1e-6).fit(**given)
-
-    def repeated(estimator: Any = estimator, data: Any = data) -> tuple[Any, Any]:
-        given = data()
-        times = given.pop("sample_weight").astype(int)
-        plain = {k: np.repeat(v, times, axis=0) for k, v in given.items()}
-        return (
-            estimator(width=10, random_state=0, sampling="random").fit(**plain).predict(points()),
-            estimator(width=10, random_state=0, sampling="random").fit(**data()).predict(points()),
-        )
 
     room.add(
         f"{name}.fit",

@@ -29,7 +29,7 @@ from .objects import (
     spectrum,
     weighted_samples,
 )
-from .rows import Equal, Room, folder
+from .rows import Equal, Room, folder, in_units
 
 room = Room("transforms")
 UNITS = (1e-6, 1e-3, 1e3, 1e6)
@@ -176,6 +176,60 @@ room.add(
 )
 room.add("RadonPlan.as_linear_operator", on=plan, out=lambda made: made.matvec(image().ravel()))
 room.add("rf.dot_test", lambda: {"plan": plan(), "rng": 0})
+
+
+def at_axes(s: float) -> Any:
+    """Lengths in units of s: an image of the same law, of density 1/s²."""
+    law = rf.GaussianMixture([1.0], [[0.0, 0.0]], s**2)
+    u, w = rf.directions(2, 8)
+    p = s * offsets()
+    return rf.radon_inverse(rf.radon(law, u, p), u, p, (s * axis(9), s * axis(9)), weights=w)
+
+
+def filtered(s: float, name: str = "ramp") -> Any:
+    return rf.filter_sinogram(sinogram() / s, s * offsets(), 2, filter=name)
+
+
+def dual_in(s: float) -> Any:
+    u, w = rf.directions(2, 8)
+    return rf.dual_radon(sinogram() / s, u, s * offsets(), s * points(), weights=w)
+
+
+def adjoint_in(s: float) -> Any:
+    return rf.radon_adjoint(sinogram(), angles(), s * offsets(), (s * axis(9), s * axis(9)))
+
+
+def reflected() -> tuple[Any, Any]:
+    """A direction and its opposite see the same lines."""
+    return (
+        rf.radon(grid_field(), -angles(), offsets()),
+        rf.radon(grid_field(), angles(), offsets())[:, ::-1],
+    )
+
+
+def complex_image() -> tuple[Any, Any]:
+    wave = rf.GridField(image() * (1 + 2j), (axis(), axis()))
+    return (
+        rf.radon(wave, angles(), offsets()),
+        rf.radon(grid_field(), angles(), offsets()) * (1 + 2j),
+    )
+
+
+room.add(
+    "rf.radon_inverse",
+    lambda: {"sinogram": sinogram(), "directions": angles(), "offsets": offsets(), "axes": axes()},
+    variant="units",
+    fixed=("sinogram", "directions", "offsets", "axes"),
+    # measured 1e-9 for transforms with a tolerance
+    equal=(
+        *in_units(at_axes, -2, 1e-7),
+        *in_units(filtered, -2, 1e-9),
+        *in_units(dual_in, -1, 1e-9),
+        *in_units(adjoint_in, 1, 1e-7),
+        Equal("opposite directions", reflected, 1e-7),
+        Equal("complex images", complex_image, 1e-7),
+    ),
+)
 
 # Finite fields ---------------------------------------------------------------------------------
 
@@ -464,6 +518,59 @@ room.add(
     on=lambda: rf.null_ridgelet("tanh", 2),
 )
 
+
+def law_in(s: float) -> rf.GaussianMixture:
+    return rf.GaussianMixture([1.0], [[0.5 * s, 0.0]], s**2)
+
+
+def grid_in(s: float) -> rf.ParameterGrid:
+    return rf.ParameterGrid.polar(2, 8, np.geomspace(0.1, 10, 7) / s, 3.0 * s, 0.5)
+
+
+def spectrum_in(s: float) -> rf.Spectrum:
+    return rf.ridgelet_transform(law_in(s), ridgelet(), grid_in(s))
+
+
+def reconstructed(s: float, method: str, name: str = "reconstruct") -> Any:
+    more = {"method": method} if name == "reconstruct" else {}
+    return getattr(rf, name)(spectrum_in(s), eta(), s * points(), **more)
+
+
+def chosen(s: float) -> Any:
+    made = rf.ParameterGrid.for_field(law_in(s), eta(), ridgelet(), 1e-2, n_directions=8)
+    return made.scales * s
+
+
+def budget(s: float) -> Any:
+    found = spectrum_in(s).error_budget(eta())
+    return np.array([found.truncation, found.quadrature, found.directions])
+
+
+def linear() -> tuple[Any, Any]:
+    s = spectrum()
+    x = points()
+    return rf.reconstruct(2.0 * s - 0.5 * s, eta(), x), 1.5 * rf.reconstruct(s, eta(), x)
+
+
+room.add(
+    "rf.reconstruct",
+    lambda: {"spectrum": spectrum(), "activation": eta(), "points": points()},
+    variant="units",
+    fixed=("spectrum", "activation", "points"),
+    equal=(
+        Equal("linear", linear, 1e-6),  # measured 3e-8: fast sums have a tolerance
+        *in_units(lambda s: spectrum_in(s).values, 0, 1e-9),
+        *in_units(lambda s: spectrum_in(s).norm(), -1, 1e-9),
+        *in_units(lambda s: reconstructed(s, "auto"), -2, 1e-6),
+        *in_units(lambda s: reconstructed(s, "direct"), -2, 1e-9),
+        *in_units(lambda s: reconstructed(s, "", "reconstruct_gradient"), -3, 1e-6),
+        *in_units(chosen, 0, 1e-9),
+        *in_units(budget, 0, 1e-6),
+        *in_units(lambda s: rf.gradient_spectrum(spectrum_in(s)).values, -1, 1e-6),
+        *in_units(lambda s: rf.laplacian_spectrum(spectrum_in(s)).values, -2, 1e-6),
+    ),
+)
+
 # Other spectra ---------------------------------------------------------------------------------
 
 room.add(
@@ -480,6 +587,33 @@ for name in ("relu_spectrum", "step_spectrum"):
             "step": 0.25,
             "n_directions": 8,
         },
+    )
+
+
+def single_in(name: str) -> Any:
+    def compute(s: float) -> Any:
+        made = getattr(rf, name)(law_in(s), tol=1e-1, n_directions=8)
+        return made.reconstruct(s * points(), method="direct")
+
+    return compute
+
+
+def irie_in(s: float) -> Any:
+    made = rf.irie_funahashi_spectrum(law_in(s), "gaussian", tol=1e-2, n_directions=8)
+    return made.reconstruct(s * points(), method="direct")
+
+
+for name in ("relu_spectrum", "step_spectrum", "irie_funahashi_spectrum"):
+    room.add(
+        f"rf.{name}",
+        lambda name=name: {
+            "field": normal(),
+            "tol": 1e-1,
+            **({"activation": "gaussian"} if name.startswith("irie") else {}),
+        },
+        variant="units",
+        fixed=("field", "tol", "activation"),
+        equal=in_units(irie_in if name.startswith("irie") else single_in(name), -2, 1e-7),
     )
 
 

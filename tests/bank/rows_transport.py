@@ -22,23 +22,13 @@ from .objects import (
     weighted_samples,
     weights,
 )
-from .rows import Equal, Room
+from .rows import Equal, Room, in_units
 
 room = Room("transport")
-UNITS = (1e-6, 1e-3, 1e3, 1e6)
 
 
 def scaled(s: float) -> rf.GaussianMixture:
     return rf.GaussianMixture(weights(), s * means(), s**2 * covariances())
-
-
-def units(compute: Callable[[float], Any], power: float, rtol: float = 1e-9) -> tuple[Equal, ...]:
-    """``compute`` in units of length s; lengths, times s², with results times s**power."""
-
-    def pair(s: float) -> Callable[[], tuple[Any, Any]]:
-        return lambda: (compute(s), np.asarray(compute(1.0)) * s**power)
-
-    return tuple(Equal(f"lengths times {s:g}", pair(s), rtol) for s in UNITS)
 
 
 # Denoisers -------------------------------------------------------------------------------------
@@ -82,7 +72,7 @@ for name, power in {"__call__": 1, "velocity": -1, "jacobian": 0, "potential": N
             lambda: {"x": points()},
             on=made,
             variant=variant,
-            equal=units(at, {"velocity": 1}.get(name, power))
+            equal=in_units(at, {"velocity": 1}.get(name, power))
             if power is not None and made is dae
             else (),
         )
@@ -123,6 +113,22 @@ def noisy_normally() -> rf.DenoisingAutoencoder:
 
 for name in ("__call__", "error"):
     room.add(f"DenoisingAutoencoder.{name}", lambda: {"x": points()}, on=noisy)
+
+
+def noisy_in(s: float) -> Any:
+    noise = rf.GaussianMixture([0.5, 0.5], [[-0.5 * s, 0.0], [0.5 * s, 0.0]], 0.25 * s**2)
+    return rf.DenoisingAutoencoder(scaled(s), noise)(s * points())
+
+
+room.add(
+    "DenoisingAutoencoder.__call__",
+    lambda: {"x": points()},
+    on=lambda: rf.DenoisingAutoencoder(
+        mixture(), rf.GaussianMixture([0.5, 0.5], [[-0.5, 0.0], [0.5, 0.0]], 0.25)
+    ),
+    variant="noise of two components",
+    equal=in_units(noisy_in, 1),
+)
 for name in ("__call__", "jacobian"):
     room.add(
         f"DenoisingAutoencoder.{name}",
@@ -130,6 +136,45 @@ for name in ("__call__", "jacobian"):
         on=noisy_normally,
         variant="normal noise",
     )
+
+
+def samples_dae(s: float, name: str) -> Any:
+    """The denoiser of samples, of a grid and with weights, in other units."""
+    law = rf.SampleField(s * points(20, seed=6), weights=np.arange(1.0, 21.0) / 210)
+    made = rf.GaussianDAE(law, 0.25, covariance=s**2 * np.eye(2))
+    return getattr(made, name)(s * points())
+
+
+def repeated_dae() -> tuple[Any, Any]:
+    times = np.arange(1, 21)
+    plain = rf.SampleField(np.repeat(points(20, seed=6), times, axis=0))
+    return tuple(rf.GaussianDAE(law, 0.25)(points()) for law in (plain, weighted_samples()))
+
+
+def permuted_dae() -> tuple[Any, Any]:
+    order = np.random.default_rng(0).permutation(40)
+    other = rf.SampleField(points(40, seed=5)[order])
+    return tuple(rf.GaussianDAE(law, 0.25)(points()) for law in (other, sample_field()))
+
+
+room.add(
+    "GaussianDAE.__call__",
+    lambda: {"x": points()},
+    on=lambda: rf.GaussianDAE(weighted_samples(), 0.25),
+    variant="weighted",
+    equal=(
+        *in_units(lambda s: samples_dae(s, "__call__"), 1),
+        Equal("samples repeated in place of weights", repeated_dae, 1e-10),
+        Equal("samples in another order", permuted_dae, 1e-10),
+    ),
+)
+room.add(
+    "GaussianDAE.velocity",
+    lambda: {"x": points()},
+    on=lambda: rf.GaussianDAE(weighted_samples(), 0.25),
+    variant="weighted",
+    equal=in_units(lambda s: samples_dae(s, "velocity"), 1),
+)
 
 
 def turning(x: np.ndarray) -> np.ndarray:
@@ -147,7 +192,21 @@ room.add(
     out=lambda made: made(points(4, 1)),
 )
 for name in ("__call__", "covariance", "velocity", "law_rate"):
-    room.add(f"PositionNoiseDAE.{name}", lambda: {"x": points(4, 1)}, on=position)
+
+    def at(s: float, name: str = name) -> Any:
+        made = rf.PositionNoiseDAE(
+            rf.GaussianMixture([1.0], [[0.0]], s**2), 1e-3, lambda x: s**2 * turning(x / s)
+        )
+        return getattr(made, name)(s * points(4, 1))
+
+    power = {"__call__": 1, "covariance": 2, "velocity": 1, "law_rate": -1}[name]
+    room.add(
+        f"PositionNoiseDAE.{name}",
+        lambda: {"x": points(4, 1)},
+        on=position,
+        # measured 2e-9: derivatives are differences
+        equal=in_units(at, power, 1e-6),
+    )
 
 
 @cache
@@ -171,7 +230,19 @@ for variant, law in {"mixture": mixture, "samples": sample_field}.items():
         variant=variant,
     )
 for name in ("__call__", "jacobian", "trajectory"):
-    room.add(f"DeepDAE.{name}", lambda: {"x": points()}, on=deep)
+
+    def at(s: float, name: str = name) -> Any:
+        made = rf.DeepDAE(
+            rf.SampleField(s * points(40, seed=5)), 0.125, 3, covariance=s**2 * np.eye(2)
+        )
+        return getattr(made, name)(s * points())
+
+    room.add(
+        f"DeepDAE.{name}",
+        lambda: {"x": points()},
+        on=deep,
+        equal=in_units(at, 0 if name == "jacobian" else 1),
+    )
 
 
 @cache
@@ -220,7 +291,7 @@ for name in ("velocity", "divergence", "law_rate"):
         f"ContinuousDAE.{name}",
         lambda: {"x": points(), "t": 0.0625},
         on=flowing,
-        equal=units(at, {"velocity": 1, "divergence": 0, "law_rate": -2}[name]),
+        equal=in_units(at, {"velocity": 1, "divergence": 0, "law_rate": -2}[name]),
     )
 room.add("ContinuousDAE.law", lambda: {"t": 0.0625}, on=flowing)
 for name, first in {"flow": "x", "inverse_flow": "y"}.items():
@@ -251,7 +322,7 @@ for name, first in {"flow": "x", "inverse_flow": "y"}.items():
         on=flowing,
         infinite=True,
         # measured 2e-9 with rtol 1e-10
-        equal=(*units(at, 1, 1e-7), Equal("shifted", shifted, 1e-6)),
+        equal=(*in_units(at, 1, 1e-7), Equal("shifted", shifted, 1e-6)),
         rtol=1e-6,
     )
 
@@ -286,13 +357,13 @@ room.add(
             ),
             1e-9,
         )
-        for s in UNITS
+        for s in (1e-6, 1e-3, 1e3, 1e6)
     ),
 )
 room.add(
     "rf.fisher_information",
     lambda: {"law": mixture(), "covariance": covariance(), "n": 64, "rng": 0},
-    equal=units(lambda s: rf.fisher_information(scaled(s), n=64, rng=0).value, -2),
+    equal=in_units(lambda s: rf.fisher_information(scaled(s), n=64, rng=0).value, -2),
 )
 room.add(
     "rf.potential_energy",
@@ -306,7 +377,7 @@ room.add(
 room.add(
     "rf.renyi_energy",
     lambda: {"law": mixture(), "alpha": 2.0, "n": 64, "rng": 0},
-    equal=units(lambda s: rf.renyi_energy(scaled(s), 2.0).value, -2),
+    equal=in_units(lambda s: rf.renyi_energy(scaled(s), 2.0).value, -2),
 )
 room.add(
     "rf.wasserstein_velocity",
@@ -326,7 +397,25 @@ room.add(
 room.add(
     "rf.jko_step",
     lambda: {"points": points(12, 1)[:, 0], "tau": 0.0625, "tol": 1e-10},
-    equal=units(lambda s: rf.jko_step(s * points(12, 1)[:, 0], s**2 * 0.0625).points, 1, 1e-6),
+    equal=(
+        *in_units(lambda s: rf.jko_step(s * points(12, 1)[:, 0], s**2 * 0.0625).points, 1, 1e-6),
+        Equal(
+            "points in another order",
+            lambda: (
+                rf.jko_step(points(12, 1)[::-1, 0], 0.0625).points,
+                rf.jko_step(points(12, 1)[:, 0], 0.0625).points[::-1],
+            ),
+            1e-9,
+        ),
+        Equal(
+            "points shifted",
+            lambda: (
+                rf.jko_step(points(12, 1)[:, 0] + 8.0, 0.0625).points,
+                rf.jko_step(points(12, 1)[:, 0], 0.0625).points + 8.0,
+            ),
+            1e-9,
+        ),
+    ),
     rtol=1e-6,
 )
 room.add(
@@ -373,7 +462,7 @@ room.add(
     equal=(
         permuted(rf.wasserstein2),
         repeats(rf.wasserstein2),
-        *units(lambda s: rf.wasserstein2(**pairs(s)), 1),
+        *in_units(lambda s: rf.wasserstein2(**pairs(s)), 1),
     ),
 )
 room.add(
@@ -395,7 +484,7 @@ room.add(
     equal=(
         permuted(sliced),
         repeats(sliced),
-        *units(lambda s: sliced(**pairs(s)), 1),
+        *in_units(lambda s: sliced(**pairs(s)), 1),
     ),
 )
 room.add(
@@ -408,7 +497,7 @@ room.add(
 room.add(
     "rf.bures_map",
     lambda: {"covariance1": covariance(), "covariance2": np.eye(2)},
-    equal=units(lambda s: rf.bures_map(s**2 * covariance(), s**2 * np.eye(2)), 0),
+    equal=in_units(lambda s: rf.bures_map(s**2 * covariance(), s**2 * np.eye(2)), 0),
 )
 # Results that only the library makes: nothing is computed from them.
 for name in ("FlowResult", "Estimate", "JKOStep"):
