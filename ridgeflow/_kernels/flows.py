@@ -24,6 +24,8 @@ BLOCK = 32
 _LEAST = -650.0
 # Beyond so many variables products of inverse deviations may overflow: their logarithms are added.
 _FACTORS = 16
+# Rounding of the divergence, a difference of terms of the size of the squared score.
+_ROUNDING = 16 * 2.2e-16
 
 
 @kernel
@@ -207,19 +209,30 @@ def _drift(
 
 
 @kernel
-def _errors(y, trial, slope, step, errors, size, rtol, atol, error):
-    """error (BLOCK,) <- square of each particle's error, in units of its tolerance."""
+def _errors(y, trial, slope, step, errors, m, size, rest, heat, rtol, atol, error):
+    """error (BLOCK,) <- square of each particle's error, in units of its tolerance.
+
+    Far out, the log-volume carries the rounding of the squares whose difference its slope is, as
+    the log-density does to which it is added: that much is no error of the step.
+    """
     width = len(step)
+    last = len(errors) - 1
     for at in range(0, width, lanes(step)):
         total = full(step, 0.0)
+        square = full(step, 0.0)
         for i in range(size):
             value = full(step, 0.0)
             for stage in range(len(errors)):
                 value = fma(load(slope, (stage * size + i) * width + at), errors[stage], value)
             old, new = abs(load(y, i * width + at)), abs(load(trial, i * width + at))
-            ratio = (
-                load(step, at) * value / fma(choose(old > new, old, new), rtol, full(step, atol))
-            )
+            scale = fma(choose(old > new, old, new), rtol, full(step, atol))
+            if i < m:
+                speed = load(slope, (last * size + i) * width + at)
+                square = fma(speed, speed, square)
+            else:
+                moved = abs(load(step, at)) * square / (load(rest, at) * (0.5 * heat))
+                scale = fma(moved, _ROUNDING, scale)
+            ratio = load(step, at) * value / scale
             total = fma(ratio, ratio, total)
         store(error, at, total * (1.0 / size))
 
@@ -261,8 +274,8 @@ def _report(y, slope, clock, step, dense, p, size, marks, mark, reached, path, p
 
 @kernel
 def flow_particles(
-    start, stop, states, begin, start_step, counts, weights, means, turns, excess, heat, marks,
-    rtol, atol, rows, nodes, errors, dense, path,
+    start, stop, states, begin, start_step, most, counts, weights, means, turns, excess, heat,
+    marks, rtol, atol, rows, nodes, errors, dense, path,
 ):  # fmt: skip
     """Carry states (n, m + 1), points and log-volumes, or (n, m), from ``begin`` to the marks.
 
@@ -270,8 +283,8 @@ def flow_particles(
     interpolated, by dense (S, degree), but for the last one. excess (m, K), or (K,) where axes
     have the same, or (1,) where components have too. start_step: first step of every particle.
     counts (n, 2) gains evaluations and the clock reached: the last mark, but for a particle that
-    got stuck. rows (S, S), nodes (S,), errors (S,): a Runge-Kutta pair whose last stage is the
-    first of the next step.
+    got stuck or needs more than ``most`` evaluations. rows (S, S), nodes (S,), errors (S,): a
+    Runge-Kutta pair whose last stage is the first of the next step.
     """
     m, n = means.shape
     size = states.shape[1]
@@ -332,7 +345,7 @@ def flow_particles(
                 trial, rest, heat, weights, means, turns, excess, z, s, exponent, amplitude, slope,
                 (stage if stage > 0 else stages) * size * width, whole,
             )  # fmt: skip
-        _errors(y, trial, slope, step, errors, size, rtol, atol, error)
+        _errors(y, trial, slope, step, errors, m, size, rest, heat, rtol, atol, error)
         for p in range(width):
             particle = held[p]
             if particle < 0:
@@ -357,7 +370,8 @@ def flow_particles(
                 power = np.float32(error[p] + 1e-20) ** np.float32(-0.1)
                 factor = min(5.0, max(0.1, float(0.9 * power)))
             h[p] = sign * abs(step[p]) * factor
-            if (accepted and last) or abs(h[p]) <= 1e-15 * max(abs(begin), abs(end)):
+            stuck = abs(h[p]) <= 1e-15 * max(abs(begin), abs(end)) or counts[particle, 0] >= most
+            if (accepted and last) or stuck:
                 for i in range(size):
                     path[len(marks) - 1, particle, i] = y[i * width + p]
                 counts[particle, 1] = clock[p]

@@ -105,8 +105,16 @@ class SampleField:
             if self.is_law and not self.weights.any():
                 raise ValueError("`weights` of a law must not all be zero")
         lower, upper = self.points.min(axis=0), self.points.max(axis=0)
-        self.center: NDArray = 0.5 * (lower.astype(np.float64) + upper)
-        self.radius = float(np.linalg.norm(self.points - self.center, axis=1).max())
+        # Halves first, and lengths in units of the largest: neither sums nor squares overflow.
+        self.center: NDArray = 0.5 * lower.astype(np.float64) + 0.5 * upper
+        offsets = self.points - self.center
+        unit = float(np.abs(offsets).max()) or 1.0
+        self.radius = unit * float(np.linalg.norm(offsets / unit, axis=1).max())
+        if not np.isfinite(self.radius):
+            raise ValueError(
+                "`points` must lie within 1.8e308 of each other, got a bounding box from "
+                f"{lower} to {upper} (take another unit of length)"
+            )
         for array in (self.points, self.values, self.weights):
             array.setflags(write=False)
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment, linprog
+from scipy.linalg import solve_triangular
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
+from ridgeflow._kernels.transport_plan import optimal_plan
 from ridgeflow._validate import (
     as_covariance,
     as_generator,
     as_points,
+    as_real_array,
     fits_in_memory,
     one_of,
     positive_int,
 )
 from ridgeflow.closed_forms import normal_wasserstein2
+from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transforms.geometry import directions
@@ -27,8 +33,15 @@ from ridgeflow.transport.functionals import Estimate
 __all__ = ["bures_map", "sliced_wasserstein2", "wasserstein2"]
 
 _METHODS = ("auto", "normal", "quantiles", "assignment")
-# Atoms up to which a plan between unequal weights is found by linear programming.
+# Pairs of atoms up to which a plan between unequal weights is sought: some seconds.
 _LARGEST_PLAN = 4_000_000
+# Coordinates are brought to this power of two: squares of differences 1e150 times larger, and
+# 1e150 times smaller, than the largest of them neither overflow nor vanish.
+_EXPONENT = 490
+# Weights sum to one, so that shares of the mass below this are rounding.
+_ROUNDING = 4e-16
+# Of the potentials of a plan, which are sums of two doubles.
+_TWICE_ROUNDING = 1e-30
 
 
 def _atoms(value: Any, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -84,14 +97,18 @@ def wasserstein2(p: Any, q: Any, *, method: str = "auto") -> float:
         If a law is of another kind, or only one of them is continuous.
     MemoryBudgetError
         If the matrix of distances does not fit.
+    ConvergenceError
+        If the network simplex method does not end.
 
     Notes
     -----
-    **Accuracy.** Rounding: exact for the laws given. Between samples of two laws, the distance of
-    the laws themselves is overestimated by O(n^{-1/m}) for m > 2.
+    **Accuracy.** Rounding: exact for the laws given, in every unit of length; shares of the mass
+    below some 1e-16 of it are rounding. Between samples of two laws, the distance of the laws
+    themselves is overestimated by O(n^{-1/m}) for m > 2.
 
     **Cost.** "normal" O(m³); "quantiles" O(n log n); "assignment" O(n³) time at worst and O(n²)
-    memory for equal weights, a linear program otherwise.
+    memory: an assignment for equal numbers and weights, the network simplex method otherwise, some
+    two seconds for 2000 with 2000 atoms.
 
     See Also
     --------
@@ -102,7 +119,8 @@ def wasserstein2(p: Any, q: Any, *, method: str = "auto") -> float:
     ----------
     C. Villani, *Topics in Optimal Transportation*, AMS 2003, Theorems 2.18 and 2.12.
     R. Jonker and A. Volgenant, *A shortest augmenting path algorithm for dense and sparse linear
-    assignment problems*, Computing 38 (1987).
+    assignment problems*, Computing 38 (1987). R. K. Ahuja, T. L. Magnanti and J. B. Orlin,
+    *Network Flows*, 1993, chapter 11 (network simplex).
 
     Examples
     --------
@@ -135,9 +153,28 @@ def wasserstein2(p: Any, q: Any, *, method: str = "auto") -> float:
         )
     if method == "quantiles" and x.shape[1] != 1:
         raise ValueError(f"`method` 'quantiles' needs one dimension, got {x.shape[1]}")
+    (x, y), shift = _in_common_unit(x, y)
     if x.shape[1] == 1 and method != "assignment":
-        return float(np.sqrt(_quantile_cost(x[:, 0], v, y[:, 0], w)))
-    return float(np.sqrt(max(_matching_cost(x, v, y, w), 0.0)))
+        return _in_own_unit(_quantile_cost(x[:, 0], v, y[:, 0], w), shift)
+    return _in_own_unit(_matching_cost(x, v, y, w), shift)
+
+
+def _in_common_unit(*lengths: NDArray) -> tuple[list[NDArray], int]:
+    """All times two to the power of `shift`, exact: squares of their differences are numbers."""
+    largest = max(float(np.abs(each).max()) for each in lengths)
+    shift = _EXPONENT - math.frexp(largest)[1] if largest > 0 else 0
+    return [np.ldexp(each, shift) for each in lengths], shift
+
+
+def _in_own_unit(cost: float, shift: int) -> float:
+    """The root of a mean square that was taken in the common unit."""
+    try:
+        return math.ldexp(math.sqrt(max(cost, 0.0)), -shift)
+    except OverflowError:
+        raise ValueError(
+            "`p` and `q` must be less than 1.8e308 apart, got points further away from each other "
+            "(take another unit of length)"
+        ) from None
 
 
 def _described(law: Any) -> str:
@@ -153,6 +190,9 @@ def _quantile_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
         return float(np.mean((x[i] - y[j]) ** 2))
     f, g = np.cumsum(v[i]), np.cumsum(w[j])
     levels = np.unique(np.concatenate([[0.0], f[:-1], g[:-1], [1.0]]).clip(0.0, 1.0))
+    # Sums of weights carry rounding: what lies between two roundings of one level is no mass.
+    levels = levels[np.append(np.diff(levels) > _ROUNDING * len(levels), True)]
+    levels[0] = 0.0
     middle = 0.5 * (levels[1:] + levels[:-1])
     left = x[i][np.minimum(np.searchsorted(f, middle), len(x) - 1)]
     right = y[j][np.minimum(np.searchsorted(g, middle), len(y) - 1)]
@@ -165,31 +205,47 @@ def _matching_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
         f"a matching of {len(x)} with {len(y)} points",
         "use fewer points, or sliced_wasserstein2",
     )
-    cost = cdist(x, y, "sqeuclidean")
     if len(x) == len(y) and np.ptp(v) == 0 and np.ptp(w) == 0:
+        cost = cdist(x, y, "sqeuclidean")
         row, column = linear_sum_assignment(cost)
         return float(cost[row, column].mean())
-    if cost.size > _LARGEST_PLAN:
+    if len(x) * len(y) > _LARGEST_PLAN:
         raise ValueError(
             f"`p` and `q` must have at most {_LARGEST_PLAN} pairs of atoms where their weights or "
-            f"numbers differ, got {cost.size} (resample to equal numbers, or use "
+            f"numbers differ, got {len(x) * len(y)} (resample to equal numbers, or use "
             "sliced_wasserstein2)"
         )
+    # The widest axis orders the atoms: the plan begins as the monotone one along it.
+    axis = int(np.argmax(np.maximum(np.ptp(x, axis=0), np.ptp(y, axis=0))))
+    i, j = np.argsort(x[:, axis], kind="stable"), np.argsort(y[:, axis], kind="stable")
+    return _plan_cost(cdist(x[i], y[j], "sqeuclidean"), v[i], w[j])
+
+
+def _plan_cost(cost: NDArray, v: NDArray, w: NDArray) -> float:
+    """Least cost of a plan between weights v (n,) and w (k,), not all equal."""
     n, k = cost.shape
-    pairs = np.arange(n * k)
-    sums = coo_array(
-        (
-            np.ones(2 * n * k),
-            (np.concatenate([pairs // k, n + pairs % k]), np.concatenate([pairs, pairs])),
+    flow, parent = np.empty(n + k), np.empty(n + k, np.int64)
+    most = 1000 * (n + k)
+    if optimal_plan(cost, v, w, most, flow, parent) < 0:
+        raise ConvergenceError(
+            f"the plan between {n} and {k} atoms of `p` and `q` must be found within {most} steps, "
+            "got no end (use sliced_wasserstein2)"
         )
-    )
-    # One of the sums follows from the others.
-    plan = linprog(
-        cost.ravel(), A_eq=sums.tocsr()[:-1], b_eq=np.concatenate([v, w])[:-1], method="highs"
-    )
-    if not plan.success:
-        raise RuntimeError(f"the linear program of the optimal plan failed: {plan.message}")
-    return float(plan.fun)
+    node = np.arange(n + k)
+    row, column = np.where(node < n, node, parent), np.where(node < n, parent, node)
+    used = (parent >= 0) & (flow > _ROUNDING * (n + k))
+    row, column = row[used], column[used]
+    least = float(flow[used] @ cost[row, column - n])
+    if float(cost.max()) * _TWICE_ROUNDING <= 1e-12 * least:
+        return least
+    # Groups so far apart that their distance drowns the differences within them: where nothing
+    # moves from one to another, each is a problem of its own.
+    links = coo_array((np.ones(len(row)), (row, column)), shape=(n + k, n + k))
+    count, group = connected_components(links, directed=False)
+    if count == 1:
+        return least
+    parts = [(group[:n] == g, group[n:] == g) for g in range(count)]
+    return sum(_plan_cost(cost[np.ix_(r, c)], v[r], w[c]) for r, c in parts if r.any() and c.any())
 
 
 def sliced_wasserstein2(
@@ -268,18 +324,20 @@ def sliced_wasserstein2(
     u, weights = directions(dim, positive_int(count, "n_directions"))
     weights = weights / weights.sum()
     if both_normal:
-        shift = (u @ (p.means[0] - q.means[0])) ** 2
         spread = [np.sqrt(np.einsum("ui,ij,uj->u", u, c.covariances[0], u)) for c in (p, q)]
-        costs = shift + (spread[0] - spread[1]) ** 2
+        (a, b, d, e), shift = _in_common_unit(p.means[0], q.means[0], *spread)
+        costs = (u @ (a - b)) ** 2 + (d - e) ** 2
     else:
         (x, v), (y, w) = laws
+        (x, y), shift = _in_common_unit(x, y)
         costs = np.array([_quantile_cost(x @ each, v, y @ each, w) for each in u])
     square = float(weights @ costs)
-    value = float(np.sqrt(square))
+    value = math.sqrt(square)
     if len(u) < 2 or value == 0:
-        return Estimate(value, 0.0)
+        return Estimate(_in_own_unit(square, shift), 0.0)
     halves = [float(weights[i::2] @ costs[i::2] / weights[i::2].sum()) for i in (0, 1)]
-    return Estimate(value, abs(halves[0] - halves[1]) / (2 * value))
+    error = abs(halves[0] - halves[1]) / (2 * value)
+    return Estimate(_in_own_unit(square, shift), _in_own_unit(error**2, shift))
 
 
 def bures_map(
@@ -312,7 +370,7 @@ def bures_map(
 
     Notes
     -----
-    **Accuracy.** Rounding times the condition number of Σ1.
+    **Accuracy.** Rounding times the condition number of Σ1, whatever that of Σ2.
 
     **Cost.** O(m³).
 
@@ -331,15 +389,17 @@ def bures_map(
     array([[3., 0.],
            [0., 1.]])
     """
-    first = np.asarray(covariance1, dtype=float)
-    if first.ndim != 2:
-        raise ValueError(f"`covariance1` must have shape (m, m), got {first.shape}")
+    first = as_real_array(covariance1, "covariance1", ndim=2)
     first = as_covariance(first, "covariance1", len(first))
     second = as_covariance(covariance2, "covariance2", len(first))
-    value, vector = np.linalg.eigh(first)
-    root = (vector * np.sqrt(value)) @ vector.T
-    inverse = (vector / np.sqrt(value)) @ vector.T
-    inner, turn = np.linalg.eigh(root @ second @ root)
-    middle = (turn * np.sqrt(np.maximum(inner, 0.0))) @ turn.T
-    result = inverse @ middle @ inverse
-    return 0.5 * (result + result.T)
+    # Roots of both, with powers of four taken out: squares of the smallest do not vanish.
+    shifts = [math.frexp(float(np.abs(each).max()))[1] // 2 for each in (first, second)]
+    l1, l2 = (
+        np.linalg.cholesky(np.ldexp(each, -2 * shift))
+        for each, shift in zip((first, second), shifts, strict=True)
+    )
+    # A = L1^{-T} (L1ᵀ Σ2 L1)^{1/2} L1^{-1}, and the root is V S Vᵀ for L2ᵀ L1 = U S Vᵀ: nothing
+    # is squared that has to be rooted again. As a product with its transpose A is positive.
+    _, size, right = np.linalg.svd(l2.T @ l1)
+    half = solve_triangular(l1, right.T * np.sqrt(size), trans="T", lower=True)
+    return np.ldexp(half @ half.T, shifts[1] - shifts[0])

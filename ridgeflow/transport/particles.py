@@ -16,6 +16,8 @@ from ridgeflow.transport.tableaux import TABLEAUX
 __all__ = ["carry_particles"]
 
 _FIRST = 0.05  # first step of every particle, of the whole way
+# Smooth trajectories take some hundreds of evaluations, at the finest tolerance some thousands.
+_MOST = 60_000
 
 
 def _tables(law: GaussianMixture) -> tuple[NDArray, NDArray, NDArray, NDArray, float]:
@@ -80,7 +82,8 @@ def carry_particles(
     Raises
     ------
     ConvergenceError
-        If a particle gets stuck; the message says when and which.
+        If a particle gets stuck, or needs more than 60 000 evaluations; the message says when and
+        which.
     MemoryBudgetError
         If the path does not fit.
     """
@@ -106,7 +109,18 @@ def carry_particles(
     else:
         first = _FIRST * (marks[-1] - begin)
         parallel_for(
-            *(flow_particles, n, states, begin, first, counts, *tables, heat, np.array(marks)),
+            *(
+                flow_particles,
+                n,
+                states,
+                begin,
+                first,
+                _MOST,
+                counts,
+                *tables,
+                heat,
+                np.array(marks),
+            ),
             *(rtol, atol, pair.a, pair.c, np.array(pair.error), np.array(pair.dense), path),
             grain=2 * BLOCK,
         )
@@ -114,9 +128,16 @@ def carry_particles(
         if stuck.any():
             bad = int(np.flatnonzero(stuck)[0])
             reached = -0.5 * heat * np.expm1(-counts[bad, 1])
+            where = (
+                f"got to t = {reached:g} within {_MOST} evaluations"
+                if counts[bad, 0] >= _MOST
+                else f"got stuck at t = {reached:g}"
+            )
+            others = int(stuck.sum()) - 1
             raise ConvergenceError(
-                f"the flow must reach t = {t1:g}, got stuck at t = {reached:g} with the point "
-                f"{points[bad]} (stop earlier, or loosen `rtol` and `atol`)"
+                f"the flow must reach t = {t1:g}, {where} with the point {points[bad]}"
+                f"{f' and with {others} others' if others else ''} (stop earlier, loosen `rtol` "
+                "and `atol`, or leave such points out)"
             )
     most = int(counts[:, 0].max()) if n else 0
     stats = IntegrationStats(pair.name, most, most // (pair.stages - 1), t1)
