@@ -166,6 +166,19 @@ def test_full_covariances_are_sampled_with_an_honest_error():
             ValueError,
             r"finite matrices of shape \(13, 1, 1\)",
         ),
+        (
+            lambda: rf.PositionNoiseDAE(
+                PLANE, 1.0, lambda x: np.tile([[1, 0.5], [0, 1]], (len(x), 1, 1))
+            )(X2),
+            ValueError,
+            "symmetric matrices, got an asymmetry of 0.5",
+        ),
+        (
+            lambda: rf.PositionNoiseDAE(LAW, 1.0, lambda x: np.full((len(x), 1, 1), np.nan))(X1),
+            ValueError,
+            r"`covariance\(x\)` must be finite",
+        ),
+        (lambda: rf.PositionNoiseDAE(LAW, 1.0, 2.0), TypeError, "`covariance` must be a function"),
     ],
 )
 def test_bad_input(call, error, match):
@@ -214,6 +227,109 @@ def test_position_dependent_noise_moves_the_law_by_its_operator():
         errors.append(np.abs(rate - dae.law_rate(x[:, None])).max())
     assert errors[1] < 0.7 * errors[0]  # measured 0.52: order one
     assert errors[1] < 0.04  # measured 0.024
-    constant = rf.PositionNoiseDAE(LAW, 0.1, lambda y: np.full((len(y), 1, 1), 0.7))
-    normal = rf.GaussianDAE(LAW, 0.1, covariance=[[0.7]])
-    assert np.abs(constant(X1) - normal(X1)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("law", "t"),
+    [
+        (LAW, 0.1),
+        (rf.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.05**2), 0.5),
+        (rf.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.3**2), 2.0),
+        (rf.GaussianMixture([0.3, 0.7], [[-5.0], [5.0]], [1e-12, 4.0]), 0.01),
+        (PLANE, 3.0),
+        (rf.GaussianMixture([1.0], [[0.0, 1.0, 0.0]], np.diag([1.0, 1e-6, 4.0])), 0.1),
+    ],
+)
+def test_constant_noise_is_that_of_the_normal_denoiser(law, t):
+    """Before: .972 and -1.032 at .3 and 1 for the second law, where .534 and .964 are right."""
+    matrix = 0.7 * np.eye(law.dim) + 0.2 * np.ones((law.dim, law.dim))
+    dae = rf.PositionNoiseDAE(law, t, lambda y: np.broadcast_to(matrix, (len(y), *matrix.shape)))
+    x = np.concatenate([np.random.default_rng(1).normal(size=(6, law.dim)), 40 * law.means[:1]])
+    truth = rf.GaussianDAE(law, t, covariance=matrix)(x)
+    assert np.abs(dae(x) - truth).max() < 1e-12  # measured 3e-14
+
+
+@pytest.mark.parametrize("width", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("t", [1e-3, 0.5, 2.0])
+def test_position_dependent_noise_of_any_size_against_fine_sums(width, t):
+    """Sums over 40 001 clean points, exact to rounding for analytic integrands."""
+    law = rf.GaussianMixture([0.4, 0.6], [[-1.0], [1.2]], width**2)
+    s = np.linspace(-12, 12, 200_001)[:, None]
+    noise = wavy(s)[:, 0, 0]
+    for x in (0.3, 1.0, -2.0, 5.0):
+        logs = law.logpdf(s) - 0.5 * (x - s[:, 0]) ** 2 / (t * noise) - 0.5 * np.log(noise)
+        weights = np.exp(logs - logs.max())
+        truth = weights @ s[:, 0] / weights.sum()
+        found = rf.PositionNoiseDAE(law, t, wavy)([[x]])[0, 0]
+        assert abs(found - truth) < 1e-7  # measured 1e-9
+
+
+def test_position_dependent_noise_in_the_plane_against_fine_sums():
+    axis = np.linspace(-5, 5, 401)
+    s = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    noise = wavy(s)
+    for t in (0.2, 1.5):
+        dae = rf.PositionNoiseDAE(PLANE, t, wavy)
+        for x in ([0.3, -0.4], [2.0, 1.0]):
+            step = np.array(x) - s
+            white = np.linalg.solve(noise, step[..., None])[..., 0]
+            logs = PLANE.logpdf(s) - 0.5 * (white * step).sum(axis=1) / t
+            logs -= 0.5 * np.linalg.slogdet(noise)[1]
+            weights = np.exp(logs - logs.max())
+            assert np.abs(dae([x])[0] - weights @ s / weights.sum()).max() < 1e-7  # measured 2e-9
+
+
+def test_noise_that_the_quadrature_cannot_follow_is_refused():
+    law = rf.GaussianMixture([1.0], [[0.0]], 1.0)
+    # Where the noise is 200 times as wide, noise from there reaches every x: a second region.
+    bump = rf.PositionNoiseDAE(
+        law, 1e-4, lambda x: (1 + 4e4 * np.exp(-12.5 * (x - 3) ** 2))[..., None]
+    )
+    with pytest.raises(rf.ConvergenceError, match="must lie in one region of each component"):
+        bump([[0.5]])
+    saw = rf.PositionNoiseDAE(law, 1.0, lambda x: (1 + 0.9 * np.sign(np.sin(40 * x)))[..., None])
+    with pytest.raises(rf.ConvergenceError, match=r"must settle within 256 nodes .* smaller `t`"):
+        saw([[0.5]])
+    jump = rf.PositionNoiseDAE(law, 1e-6, lambda x: (1.0 + (x > 0.5))[..., None])
+    with pytest.raises(rf.ConvergenceError, match=r"must be smooth near x = \[0\.5\]"):
+        jump.velocity([[0.5]])
+
+
+def test_the_rate_of_a_narrow_law_does_not_depend_on_the_spread_of_the_whole():
+    """Before: 2.45e6 at x = 5, from differences over more than the width of a component."""
+    law = rf.GaussianMixture([0.5, 0.5], [[-5.0], [5.0]], 0.003**2)
+    x = np.array([[5.0], [5.001], [-4.997]])
+    one = rf.PositionNoiseDAE(law, 0.5, lambda y: np.ones((len(y), 1, 1)))
+    np.testing.assert_allclose(one.law_rate(x), rf.ContinuousDAE(law).law_rate(x, 0), rtol=1e-12)
+    assert abs(one.law_rate(x)[0] / 7387820.007433943 - 1) < 1e-12  # (2π)^{-1/2} / (2 · .003³)
+    # -(D μ)'' and (D μ)'/μ by hand, for D of slow and of fast waves.
+    for wave in (1.3, 300.0):
+        dae = rf.PositionNoiseDAE(law, 1e-6, lambda y, w=wave: (1 + 0.4 * np.sin(w * y))[..., None])
+        d, slope, bend = (
+            1 + 0.4 * np.sin(wave * x[:, 0]),
+            0.4 * wave * np.cos(wave * x[:, 0]),
+            -0.4 * wave**2 * np.sin(wave * x[:, 0]),
+        )
+        z = (x[:, 0] - np.sign(x[:, 0]) * 5) / 0.003
+        score, curve = -z / 0.003, (z**2 - 1) / 0.003**2
+        rate = -law.pdf(x) * (d * curve + 2 * slope * score + bend)
+        np.testing.assert_allclose(dae.law_rate(x), rate, rtol=1e-6)  # measured 1e-8
+        drift = d * score + slope
+        np.testing.assert_allclose(dae.velocity(x)[:, 0], drift, rtol=1e-8)  # measured 2e-11
+
+
+def test_the_rate_in_the_plane_against_differences():
+    rate = rf.PositionNoiseDAE(PLANE, 0.1, wavy).law_rate(X2)
+
+    def second(h):
+        total = np.zeros(len(X2))
+        for i in range(2):
+            for j in range(2):
+                for a, v in ((1, 1.0), (-1, -1.0)):
+                    for b, w in ((1, 1.0), (-1, -1.0)):
+                        y = X2 + h * (a * np.eye(2)[i] + b * np.eye(2)[j])
+                        total += v * w * wavy(y)[:, i, j] * PLANE.pdf(y) / (4 * h**2)
+        return total
+
+    total = (4 * second(2e-3) - second(4e-3)) / 3
+    assert np.abs(rate + total).max() < 1e-6  # measured 1e-7, the error of these differences

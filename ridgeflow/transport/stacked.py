@@ -26,8 +26,12 @@ class StackedDAE:
     .. math:: C_0 C_1 \cdots C_{L-1}\,h_{L-1}\circ\cdots\circ h_0 .
 
     In the ground space the hidden layer l is the denoising autoencoder of the law that reaches it
-    for the noise :math:`N(0, t_l D_l)`, :math:`D_l = (C_0\cdots C_{l-1})(C_0\cdots C_{l-1})^T`:
-    stacking is composition.
+    for the noise :math:`N(0, t_l D_l)`, :math:`D_l = (C_0\cdots C_{l-1})(C_0\cdots C_{l-1})^T`,
+    :math:`D_0 = I`: stacking is composition. The noise of a layer passes through the decoders in
+    front of it, not through its own. Where layers are counted from the first that denoises
+    *features*, so that layer l denoises :math:`z_{l+1}`, the same matrix is
+    :math:`(C_0\cdots C_l)(C_0\cdots C_l)^T`; with the layers as they are counted here that product
+    is wrong.
 
     Parameters
     ----------
