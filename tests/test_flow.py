@@ -447,8 +447,8 @@ def test_a_particle_with_too_many_steps_is_refused_by_name(monkeypatch):
     monkeypatch.setattr("ridgeflow.transport.particles._MOST", 30)
     with pytest.raises(
         rf.ConvergenceError,
-        match=r"must reach t = 0\.1, got to t = .* within 30 evaluations with the point \[0\. 0\.\] "
-        r"and with 2 others",
+        match=r"must reach t = 0\.1, got to t = .* within 30 evaluations with the point "
+        r"\[0\. 0\.\] and with 2 others",
     ):
         rf.ContinuousDAE(MIXTURE).flow(np.zeros((3, 2)), 0.1)
 
