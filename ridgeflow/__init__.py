@@ -49,7 +49,7 @@ _HOMES = {
     "kernel_density": "fields.kernel_density",
     "Region": "fields.region",
     # transforms
-    "directions": "transforms.geometry",
+    "directions": "transforms.sphere",
     "ParameterGrid": "transforms.geometry",
     "RadonPlan": "transforms.radon",
     "dot_test": "transforms.operators",

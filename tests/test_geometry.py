@@ -1,11 +1,16 @@
 """Directions and parameter grids."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import spherical_jn
 
 import ridgeflow as rf
-from ridgeflow.transforms.geometry import half_sphere_area
+from ridgeflow.transforms.sphere import half_sphere_area
+
+POLAR = rf.ParameterGrid.polar(2, 4, [0.5, 1.0, 2.0], 1.0, 0.5)
 
 
 @pytest.mark.parametrize(("dim", "area"), [(1, 1), (2, np.pi), (3, 2 * np.pi), (4, np.pi**2)])
@@ -90,11 +95,71 @@ def test_cartesian_and_plain_nodes():
         (lambda: rf.ParameterGrid.nodes([[1.0]], [1.0, 2.0]), "agree in their first length"),
         (lambda: rf.ParameterGrid.nodes(np.empty((0, 2)), []), "must not be empty"),
         (lambda: rf.ParameterGrid.nodes([[np.nan]], [1.0]), "must be finite"),
+        (lambda: rf.directions(430, 2), "`dim` must be at most 429"),
+        (lambda: rf.directions(10**9, 2), "`dim` must be at most 429"),
+        (lambda: rf.ParameterGrid.polar(2, 4, [1, 2], 1e300, 1e-300), "fewer than 2.48 offsets"),
+        (lambda: rf.ParameterGrid.polar(99, 4, [1, 1e5], 1.0, 0.5), "must have a finite power 98"),
+        (
+            lambda: rf.ParameterGrid.polar(2, 4, [1, 2], 1, 0.5, scale_weights=[1, -1]),
+            "`scale_weights` must not be negative",
+        ),
+        (lambda: rf.ParameterGrid.cartesian(np.arange(3.0), [0.0]), r"write `\[axis\]`"),
+        (lambda: rf.ParameterGrid.cartesian(iter([[0.0]]), [0.0]), "must be a list or a tuple"),
+        (lambda: POLAR.offsets(3), "`scale` must be at most 2"),
+        (lambda: POLAR.offsets(-1), "`scale` must be at least 0"),
+        (lambda: POLAR.offsets("1"), "`scale` must be an integer"),
+        (lambda: rf.ParameterGrid.nodes([[1.0]], [1.0]).offsets(0), "need a polar grid, got nodes"),
     ],
 )
 def test_bad_geometry_is_refused(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"directions": np.nan * POLAR.directions}, "`directions` must be finite"),
+        ({"directions": 3 * POLAR.directions}, "must be unit vectors, got norm 3"),
+        ({"directions": POLAR.directions[:-1]}, "`direction_weights` must hold 3 weights"),
+        ({"direction_weights": -POLAR.direction_weights}, "must hold 4 weights >= 0"),
+        ({"scale_weights": POLAR.scale_weights * np.nan}, "`scale_weights` must be finite"),
+        ({"scale_weights": -POLAR.scale_weights}, "must hold 3 weights >= 0"),
+        ({"scales": POLAR.scales[::-1]}, "`scales` must increase strictly"),
+        ({"scales": POLAR.scales - 0.5}, "`scales` must be positive"),
+        ({"radius": 1e9}, "`size` must be the number of nodes"),
+        ({"step": 0.0}, "`step` must be positive"),
+        ({"margin": np.nan}, "`margin` must be finite"),
+        ({"center": np.zeros(3)}, r"`center` must have shape \(2,\)"),
+        ({"kind": "polars"}, "did you mean 'polar'"),
+        ({"kind": "nodes"}, "`plain` must hold a and b"),
+        ({"kind": "cartesian"}, "`axes` must hold 2 axes of a"),
+        ({"size": 3}, "`size` must be the number of nodes"),
+    ],
+)
+def test_no_grid_is_built_past_its_validators(changed, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        replace(POLAR, **changed)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: rf.ParameterGrid.polar(2, 10**9, [1.0, 2.0], 1.0, 0.5),
+        lambda: rf.directions(2, 2**48),
+        lambda: rf.directions(3, 10**9),
+        lambda: rf.directions(7, 10**9),
+        lambda: rf.directions(429, 10**7),
+    ],
+)
+def test_rules_beyond_the_budget_are_refused_before_they_are_made(call):
+    tracemalloc.start()
+    try:
+        with pytest.raises(rf.MemoryBudgetError, match="take fewer directions"):
+            call()
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_grid_beyond_the_budget_is_refused_with_both_sizes():

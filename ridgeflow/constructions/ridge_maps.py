@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.networks.shallow import ShallowNetwork
-from ridgeflow.transforms.geometry import directions
+from ridgeflow.transforms.sphere import directions
 
 __all__ = ["KernelMap", "broken_line", "fit_kernel_map", "gaussian_ridge", "relu_network"]
 

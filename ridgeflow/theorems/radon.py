@@ -18,9 +18,9 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.geometry import directions
 from ridgeflow.transforms.radon import radon
 from ridgeflow.transforms.radon_inverse import dual_radon, filter_sinogram
+from ridgeflow.transforms.sphere import directions
 
 
 @statement(

@@ -34,10 +34,11 @@ from ridgeflow.theorems.statement import (
     statement,
 )
 from ridgeflow.transforms.calculus import inner_product
-from ridgeflow.transforms.geometry import ParameterGrid, directions
+from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.null_space import dual_transform
 from ridgeflow.transforms.ridgelet import reconstruct, ridgelet_transform
 from ridgeflow.transforms.spectrum import Spectrum
+from ridgeflow.transforms.sphere import directions
 
 _PAPER = ("sonoda2017unbounded", "candes1998ridgelets", "murata1996integral")
 

@@ -1,15 +1,14 @@
-"""Directions, and the parameter grids (a, b) on which spectra live, with their quadrature."""
+"""The parameter grids (a, b) on which spectra live, with their quadrature."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtri
-from scipy.stats import qmc
 
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import (
@@ -17,12 +16,15 @@ from ridgeflow._validate import (
     as_real_array,
     fits_in_memory,
     increasing,
+    items_of,
     non_negative,
+    one_of,
     positive,
     positive_int,
     same_length,
     uniform_axis,
 )
+from ridgeflow.transforms.sphere import as_directions, directions
 
 if TYPE_CHECKING:
     from ridgeflow.fields.grid import GridField
@@ -31,120 +33,22 @@ if TYPE_CHECKING:
     from ridgeflow.profiles.activation import Activation
     from ridgeflow.profiles.ridgelet import Ridgelet
 
-__all__ = ["ParameterGrid", "as_directions", "directions", "half_sphere_area"]
+__all__ = ["ParameterGrid", "count_offsets"]
 
-_QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
-
-
-def half_sphere_area(dim: int) -> float:
-    """Half the area of S^{m-1}: 1, pi, 2 pi, pi^2, ... for m = 1, 2, 3, 4."""
-    return float(np.exp(0.5 * dim * np.log(np.pi) - gammaln(0.5 * dim)))
+# More offsets than this on one scale cannot be meant.
+_MOST_OFFSETS = 2.0**48
 
 
-def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Quadrature of the half sphere: :math:`\int_{S^{m-1}_+} F(u)\,du \approx \sum_i w_i F(u_i)`.
-
-    The rule is meant for even functions, ``F(-u) = F(u)``, for which it is half the rule of the
-    whole sphere.
-
-    Parameters
-    ----------
-    dim : int
-        Dimension m of the space, at least 1.
-    n : int
-        Number of directions, at least 1. In one dimension there is one direction, whatever n is.
-
-    Returns
-    -------
-    directions : ndarray, shape (n, m)
-        Unit vectors.
-    weights : ndarray, shape (n,)
-        Positive weights; their sum is half the area of the unit sphere
-        :math:`\pi^{m/2}/\Gamma(m/2)`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``dim`` or ``n`` is not an integer >= 1.
-
-    Notes
-    -----
-    **Accuracy.** m = 2: equispaced angles :math:`\pi i/n`, exact for trigonometric polynomials of
-    degree < 2n. m = 3: rings at Gauss-Legendre heights of the upper hemisphere, each with
-    equispaced
-    longitudes whose number follows the ring's circumference; exact to rounding for even spherical
-    harmonics up to a degree of about :math:`2\sqrt{n}`. m > 3: a scrambled Sobol sequence mapped by
-    the normal quantile, equal weights, error close to 1/n for smooth F.
-
-    **Cost.** O(n m).
-
-    References
-    ----------
-    M. Hortal and A. J. Simmons, *Use of reduced Gaussian grids in spectral models*, Monthly Weather
-    Review 119 (1991). A. B. Owen, *Scrambling Sobol' and Niederreiter-Xing points*, J. Complexity
-    14
-    (1998).
-
-    Examples
-    --------
-    >>> u, w = directions(2, 4)
-    >>> bool(abs(w.sum() - np.pi) < 1e-14), u.shape
-    (True, (4, 2))
-    """
-    dim, n = positive_int(dim, "dim"), positive_int(n, "n")
-    if dim == 1:
-        return np.ones((1, 1)), np.ones(1)
-    if dim == 2:
-        angle = np.pi * np.arange(n) / n
-        return np.stack([np.cos(angle), np.sin(angle)], axis=1), np.full(n, np.pi / n)
-    if dim == 3:
-        return _reduced_gauss(n)
-    sobol = qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(_QMC_SEED))
-    uniform = sobol.random(1 << (n - 1).bit_length())[:n]
-    normal = ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
-    unit = normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    return unit, np.full(n, half_sphere_area(dim) / n)
-
-
-def _reduced_gauss(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # A degree t needs r = t/4 rings on the half sphere, and on a ring of radius s a little more
-    # than
-    # t s longitudes: the harmonics of higher order fade on it over an Airy transition.
-    rings, spare = 1, 0.0
-    for trial in range(2, n + 1):
-        extra = 3.0 + 2.5 * (4 * trial) ** (1 / 3)
-        if np.pi * trial**2 + extra * trial > n:
-            break
-        rings, spare = trial, extra
-    node, weight = np.polynomial.legendre.leggauss(2 * rings)
-    height, weight = node[rings:], weight[rings:]
-    share = 4 * rings * np.sqrt(1 - height**2) + spare
-    share *= n / share.sum()
-    count = np.maximum(1, np.floor(share).astype(int))
-    # Rounding leaves some directions over: the rings that lost most take them.
-    for i in np.argsort(count - share)[: n - int(count.sum())]:
-        count[i] += 1
-    unit, area = [], []
-    for z, ring, w, c in zip(height, np.sqrt(1 - height**2), weight, count, strict=True):
-        # The mirror ring of the lower hemisphere is this one turned by pi; the golden angle keeps
-        # neighbouring rings from lining up.
-        phi = 2 * np.pi * np.arange(c) / c + 2.399963229728653 * z * rings
-        unit.append(np.stack([ring * np.cos(phi), ring * np.sin(phi), np.full(c, z)], axis=1))
-        area.append(np.full(c, 2 * np.pi * w / c))
-    return np.concatenate(unit), np.concatenate(area)
-
-
-def as_directions(value: ArrayLike, dim: int) -> NDArray[np.float64]:
-    """Unit vectors (U, m), normalised to rounding."""
-    u = as_points(value, "directions", dim).astype(np.float64)
-    norm = np.linalg.norm(u, axis=1)
-    worst = int(np.argmax(np.abs(norm - 1)))
-    if abs(norm[worst] - 1) > 1e-6:
+def count_offsets(scales: NDArray, radius: float, margin: float, step: float) -> NDArray[np.int64]:
+    """Offsets on each side of the middle one."""
+    with np.errstate(over="ignore"):
+        counts = np.ceil((scales * radius + margin) / step - 1e-9)
+    if not counts.max() < _MOST_OFFSETS:
         raise ValueError(
-            f"`directions` must be unit vectors, got norm {norm[worst]:.6g} at row {worst} "
-            "(divide each row by its norm)"
+            f"`step` must leave fewer than 2^48 offsets on a scale, got {step:g} for the scale "
+            f"{scales[-1]:g}, the radius {radius:g} and the margin {margin:g}"
         )
-    return u / norm[:, None]
+    return counts.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +56,7 @@ class ParameterGrid:
     r"""Nodes (a, b) of parameter space and their quadrature weights.
 
     Build one with :meth:`polar`, :meth:`for_field`, :meth:`cartesian` or :meth:`nodes`. A polar
-    grid
-    is made of directions u, scales :math:`\rho` and offsets, with :math:`a = \rho u` and
+    grid is made of directions u, scales :math:`\rho` and offsets, with :math:`a = \rho u` and
     :math:`b = \rho\, u\cdot c + j\,\text{step}`, c the center; it stores half of the directions and
     its weights carry the factor 2:
 
@@ -180,8 +83,7 @@ class ParameterGrid:
     -----
     **Accuracy.** The step must resolve the ridgelet (0.3 to 0.5), and the offsets reach
     :math:`|b - a\cdot c| \le \rho\,\text{radius} + \text{margin}`: constant step, so that high
-    scales
-    have more offsets than low ones.
+    scales have more offsets than low ones.
 
     **Cost.** The nodes are made on demand: (m + 2) P numbers.
 
@@ -205,6 +107,47 @@ class ParameterGrid:
     center: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
     axes: tuple[NDArray, ...] = field(repr=False, default=())
     plain: tuple[NDArray, NDArray] | None = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        # Kernels trust these numbers: whatever builds a grid has to hold to them, files too.
+        one_of(self.kind, "kind", ("polar", "cartesian", "nodes"))
+        dim = positive_int(self.dim, "dim")
+        if self.kind == "polar":
+            self._check_polar(dim)
+            size = len(self.directions) * float((2.0 * self.half_counts + 1).sum())
+        elif self.kind == "cartesian":
+            if len(self.axes) != dim + 1:
+                raise ValueError(
+                    f"`axes` must hold {dim} axes of a and one of b, got {len(self.axes)}"
+                )
+            for i, axis in enumerate(self.axes):
+                uniform_axis(axis, f"axes[{i}]")
+            size = float(np.prod([float(len(axis)) for axis in self.axes]))
+        else:
+            if self.plain is None or len(self.plain) != 2:
+                raise ValueError("`plain` must hold a and b of the nodes, got none")
+            inner = as_points(self.plain[0], "a", dim)
+            size = same_length(a=inner, b=as_real_array(self.plain[1], "b", ndim=1))
+        if positive_int(self.size, "size") != size:
+            raise ValueError(f"`size` must be the number of nodes, {size:.0f}, got {self.size}")
+
+    def _check_polar(self, dim: int) -> None:
+        n = len(as_directions(self.directions, dim))
+        s = len(increasing(self.scales, "scales", minimum_size=2))
+        for name, count in (("direction_weights", n), ("scale_weights", s)):
+            weights = as_real_array(getattr(self, name), name, ndim=1)
+            if len(weights) != count or not (weights >= 0).all():
+                raise ValueError(
+                    f"`{name}` must hold {count} weights >= 0, got shape {weights.shape} from "
+                    f"{weights.min():g} on"
+                )
+        if not self.scales[0] > 0:
+            raise ValueError(f"`scales` must be positive, got {self.scales[0]:g}")
+        positive(self.radius, "radius")
+        positive(self.step, "step")
+        non_negative(self.margin, "margin")
+        if as_real_array(self.center, "center", ndim=1).shape != (dim,):
+            raise ValueError(f"`center` must have shape ({dim},), got {self.center.shape}")
 
     @classmethod
     def polar(
@@ -250,7 +193,10 @@ class ParameterGrid:
         Raises
         ------
         ValueError
-            If a length is not positive, scales do not increase, or there are fewer than two.
+            If a length is not positive, scales do not increase or there are fewer than two, a
+            weight is negative, or the offsets of a scale number more than 2^48.
+        MemoryBudgetError
+            If the directions do not fit the memory budget.
 
         Examples
         --------
@@ -276,15 +222,24 @@ class ParameterGrid:
         else:
             d_rho = as_real_array(scale_weights, "scale_weights", ndim=1).astype(np.float64)
             same_length(scales=rho, scale_weights=d_rho)
-        half_counts = np.ceil((rho * radius + margin) / step - 1e-9).astype(np.int64)
+            if d_rho.min() < 0:
+                raise ValueError(f"`scale_weights` must not be negative, got {d_rho.min():g}")
+        half_counts = count_offsets(rho, radius, margin, step)
+        with np.errstate(over="ignore"):
+            volume = rho ** (dim - 1.0) * d_rho
+        if not np.isfinite(volume).all():
+            raise ValueError(
+                f"`scales` must have a finite power {dim - 1}, times their weight, got "
+                f"{rho[-1]:g} (choose another unit of length)"
+            )
         return cls(
             kind="polar",
             dim=dim,
-            size=int(len(unit) * (2 * half_counts + 1).sum()),
+            size=len(unit) * int((2 * half_counts + 1).sum()),
             directions=unit,
             direction_weights=area,
             scales=rho,
-            scale_weights=rho ** (dim - 1) * d_rho,
+            scale_weights=volume,
             radius=radius,
             step=step,
             margin=margin,
@@ -396,16 +351,18 @@ class ParameterGrid:
         >>> ParameterGrid.cartesian([np.arange(-2.0, 3)], np.arange(-1.0, 2)).size
         15
         """
-        if len(a_axes) == 0:
+        given = items_of(a_axes, "a_axes")
+        if not given:
             raise ValueError("`a_axes` must hold one axis for each dimension, got none")
-        axes = [uniform_axis(axis, f"a_axes[{i}]") for i, axis in enumerate(a_axes)]
-        axes.append(uniform_axis(b_axis, "b_axis"))
-        return cls(
-            kind="cartesian",
-            dim=len(a_axes),
-            size=int(np.prod([len(axis) for axis, _ in axes])),
-            axes=tuple(axis for axis, _ in axes),
-        )
+        if isinstance(a_axes, np.ndarray) and a_axes.ndim == 1 and a_axes.dtype != object:
+            raise ValueError(
+                f"`a_axes` must be a sequence of 1-D coordinate arrays, got shape {a_axes.shape} "
+                "(write `[axis]` for one dimension)"
+            )
+        axes = [uniform_axis(axis, f"a_axes[{i}]")[0] for i, axis in enumerate(given)]
+        axes.append(uniform_axis(b_axis, "b_axis")[0])
+        size = math.prod(len(axis) for axis in axes)
+        return cls(kind="cartesian", dim=len(given), size=size, axes=tuple(axes))
 
     @classmethod
     def nodes(cls, a: ArrayLike, b: ArrayLike) -> ParameterGrid:
@@ -443,9 +400,7 @@ class ParameterGrid:
     @cached_property
     def half_counts(self) -> NDArray[np.int64]:
         """Offsets on each side of the middle one, for every scale of a polar grid."""
-        return np.ceil((self.scales * self.radius + self.margin) / self.step - 1e-9).astype(
-            np.int64
-        )
+        return count_offsets(self.scales, self.radius, self.margin, self.step)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -454,8 +409,11 @@ class ParameterGrid:
         return np.concatenate([[0], np.cumsum(counts)])
 
     def offsets(self, scale: int) -> NDArray:
-        r"""Offsets of one scale of a polar grid, relative to :math:`a\cdot c`."""
-        n = int(self.half_counts[scale])
+        r"""Offsets of one scale of a polar grid, by its number, relative to :math:`a\cdot c`."""
+        if self.kind != "polar":
+            raise ValueError(f"offsets of a scale need a polar grid, got {self.kind} nodes")
+        last = len(self.scales) - 1
+        n = int(self.half_counts[positive_int(scale, "scale", minimum=0, maximum=last)])
         return self.step * np.arange(-n, n + 1)
 
     @cached_property

@@ -25,9 +25,10 @@ from ridgeflow.transforms.error_budget import (
     spectrum_budget,
     tail_amplification,
 )
-from ridgeflow.transforms.geometry import ParameterGrid, directions
+from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.slices import ball_about, fourier_slices, soften
 from ridgeflow.transforms.smoothed import with_energy
+from ridgeflow.transforms.sphere import directions
 
 if TYPE_CHECKING:
     from ridgeflow.transforms.corrected_dual import CorrectedDual

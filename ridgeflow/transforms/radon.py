@@ -23,7 +23,6 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transforms.geometry import as_directions
 from ridgeflow.transforms.interpolation import LEAST_TOL, as_tolerance
 from ridgeflow.transforms.operators import (
     as_axes,
@@ -34,6 +33,7 @@ from ridgeflow.transforms.operators import (
 )
 from ridgeflow.transforms.scattered import smoothed_projections
 from ridgeflow.transforms.slice_plan import SlicePlan
+from ridgeflow.transforms.sphere import as_directions
 
 if TYPE_CHECKING:
     from ridgeflow.transforms.radon_inverse import FilteredBackprojection

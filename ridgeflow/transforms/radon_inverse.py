@@ -20,10 +20,10 @@ from ridgeflow._validate import (
     uniform_axis,
 )
 from ridgeflow.errors import AccuracyWarning
-from ridgeflow.transforms.geometry import as_directions
 from ridgeflow.transforms.interpolation import as_tolerance
 from ridgeflow.transforms.operators import as_axes, by_component, finite_result, is_single
 from ridgeflow.transforms.slice_plan import SlicePlan, low_corrections
+from ridgeflow.transforms.sphere import as_directions
 
 __all__ = ["FilteredBackprojection", "dual_radon", "filter_sinogram", "radon_inverse"]
 

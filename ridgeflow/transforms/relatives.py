@@ -25,13 +25,14 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.transforms.diagnostics import exact_profiles
-from ridgeflow.transforms.geometry import ParameterGrid, directions
+from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.grid_choice import (
     PILOT_DIRECTIONS,
     direction_count,
     single_frequency_scales,
 )
 from ridgeflow.transforms.slices import FourierSlices, ball_about, fourier_slices
+from ridgeflow.transforms.sphere import directions
 
 __all__ = [
     "Band",

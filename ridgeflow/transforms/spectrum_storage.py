@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ridgeflow._validate import fits_in_memory, one_of
 from ridgeflow.errors import FileFormatError, MissingDependencyError
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import FieldRecord
-from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.geometry import ParameterGrid, count_offsets
 from ridgeflow.transforms.provenance import Provenance
 from ridgeflow.transforms.spectrum import Spectrum
 
@@ -333,16 +333,16 @@ def _record(scalars: dict[str, Any], parts: dict[str, Any]) -> FieldRecord:
 def _polar_grid(lengths: dict[str, float], arrays: dict[str, NDArray]) -> ParameterGrid:
     dim = arrays["directions"].shape[1]
     radius, step, margin = (lengths[name] for name in _POLAR_LENGTHS)
-    grid = ParameterGrid(
+    counts = count_offsets(arrays["scales"], radius, margin, step)
+    return ParameterGrid(
         kind="polar",
         dim=dim,
-        size=0,
+        size=len(arrays["directions"]) * int((2 * counts + 1).sum()),
         radius=radius,
         step=step,
         margin=margin,
         **arrays,  # type: ignore[arg-type]
     )
-    return replace(grid, size=int(grid.starts[-1]))
 
 
 def _said(error: Exception) -> str:

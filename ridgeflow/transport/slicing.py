@@ -16,8 +16,8 @@ from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.transforms.geometry import directions
 from ridgeflow.transforms.interpolation import SemicircleKernel
+from ridgeflow.transforms.sphere import directions
 
 __all__ = ["SlicedSums", "sliced_score", "sliced_sums"]
 
