@@ -4,11 +4,13 @@ what was given and a way out."""
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Number
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,10 +35,13 @@ __all__ = [
     "one_of",
     "positive",
     "positive_int",
+    "representable",
     "same_length",
     "uniform_axis",
 ]
 
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Counts beyond this are slips of the pen: nothing that has so many parts can be stored.
 _LARGEST_COUNT = 2**48
@@ -309,6 +314,53 @@ def as_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     if rng < 0:
         raise ValueError(f"`rng` must be a seed >= 0, a numpy Generator or None, got {_short(rng)}")
     return np.random.default_rng(int(rng))
+
+
+def _extremes(value: Any) -> tuple[float, float]:
+    """Least and largest modulus of what is not zero in an argument; (1, 1) if there is nothing."""
+    try:
+        moduli = np.abs(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError):
+        return 1.0, 1.0
+    moduli = moduli[moduli > 0]
+    return (float(moduli.min()), float(moduli.max())) if moduli.size else (1.0, 1.0)
+
+
+def _all_finite(result: Any) -> bool:
+    if isinstance(result, (tuple, list)):
+        return all(map(_all_finite, result))
+    return bool(np.isfinite(result).all())
+
+
+def representable(function: _Function) -> _Function:
+    """Refuse arguments that take a formula out of the range of floating-point numbers.
+
+    Overflow on the way is silent, since it may end in a right zero. A result, a number, an array or
+    a tuple of them, that holds NaN or infinity is an error; it names the arguments of extreme size.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*given: Any, **named: Any) -> Any:
+        with np.errstate(all="ignore"):
+            result = function(*given, **named)
+        if not _all_finite(result):
+            sizes = {
+                name: _extremes(value)
+                for name, value in signature.bind(*given, **named).arguments.items()
+            }
+            # Squares of numbers beyond these leave the range.
+            far = [name for name, (low, high) in sizes.items() if high > 1e100 or low < 1e-100]
+            low = min((sizes[name][0] for name in far), default=1.0)
+            high = max((sizes[name][1] for name in far), default=1.0)
+            raise ValueError(
+                f"{', '.join(f'`{name}`' for name in far or sizes)} must be such that the result "
+                f"is representable in float64, got sizes from {low:.3g} to {high:.3g} (choose "
+                "another unit)"
+            )
+        return result
+
+    return checked  # type: ignore[return-value]
 
 
 def fits_in_memory(n_bytes: float, what: str, hint: str) -> None:
