@@ -1,6 +1,9 @@
 """Spectra in files and labelled datasets: every bit comes back, and nothing foreign gets in."""
 
+import copy
+import dataclasses
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -110,7 +113,8 @@ def test_truncated_and_damaged_files_are_refused(tmp_path):
 def test_files_that_lack_a_part_are_refused(kind, tmp_path):
     path = tmp_path / "s.npz"
     spectrum_on(kind).save(path)
-    header, arrays = _storage.load_archive(path, "spectrum")
+    with _storage.open_archive(path, "spectrum") as archive:
+        header, arrays = archive.header, dict(archive)
     header = {k: v for k, v in header.items() if k not in ("kind", "version")}
     for name in arrays:
         rest = {k: v for k, v in arrays.items() if k != name}
@@ -318,3 +322,133 @@ def test_refusals_of_layouts(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'ridgeflow\[io\]'"):
         spectrum_on("nodes").to_xarray()
+
+
+# Any order, and parts
+
+
+def values_at(spectrum, points):
+    """The function that a spectrum stands for, apart from the order of its nodes."""
+    if spectrum.grid.kind == "nodes":
+        order = np.lexsort((*spectrum.grid.a.T, spectrum.grid.b))
+        return np.concatenate([part[order].ravel() for part in (spectrum.grid.b, spectrum.values)])
+    return rf.reconstruct(spectrum, ETA, points)
+
+
+@pytest.mark.filterwarnings("ignore:this grid loses")
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("layout", ["auto", "padded"])
+@pytest.mark.parametrize("kind", GRIDS)
+def test_any_order_of_the_nodes_is_the_same_spectrum(kind, layout, seed):
+    pytest.importorskip("xarray")
+    layout = layout if kind in ("polar", "product") else "auto"
+    spectrum = spectrum_on(kind)
+    data = spectrum.to_xarray(layout=layout)
+    rng = np.random.default_rng(seed)
+    turned = data.isel({dim: rng.permutation(n) for dim, n in data.sizes.items()})
+    found = rf.Spectrum.from_xarray(turned)
+    x = np.array([[0.1, 0.2], [-0.7, 0.4]])
+    assert np.array_equal(values_at(found, x), values_at(spectrum, x))
+    if kind != "nodes":
+        assert_same(found, spectrum)
+
+
+@pytest.mark.parametrize("by", ["b", "scale", "direction", "node_scale", "offset", "angle"])
+def test_sorted_datasets_are_the_same_spectrum(by):
+    pytest.importorskip("xarray")
+    spectrum = spectrum_on("polar")
+    for layout in ("ragged", "padded"):
+        data = spectrum.to_xarray(layout=layout)
+        if by in data.variables:
+            for ascending in (True, False):
+                found = rf.Spectrum.from_xarray(data.sortby(by, ascending=ascending))
+                assert_same(found, spectrum)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layout", "drop"),
+    [
+        *(("polar", "ragged", name) for name in ("direction", "scale", "scale_number", "axis")),
+        *(("polar", "ragged", name) for name in ("node_direction", "node_scale", "b", "u")),
+        *(("polar", "padded", name) for name in ("scale", "offset", "axis", "u", "center")),
+        *(("cartesian", "auto", name) for name in ("a1", "b")),
+        *(("nodes", "auto", name) for name in ("a", "b", "axis")),
+    ],
+)
+def test_a_dataset_without_its_labels_is_refused(kind, layout, drop):
+    pytest.importorskip("xarray")
+    data = spectrum_on(kind).to_xarray(layout=layout)
+    with pytest.raises(ValueError, match=f"something is missing: no '{drop}'"):
+        rf.Spectrum.from_xarray(data.drop_vars(drop))
+
+
+def test_parts_are_the_spectrum_on_what_is_left_and_say_so():
+    pytest.importorskip("xarray")
+    spectrum = spectrum_on("polar")
+    data = spectrum.to_xarray(layout="padded")
+    for part in (data.isel(scale=[1, 0]), data.isel(direction=[2, 1]), data.isel(scale=[2])):
+        found = rf.Spectrum.from_xarray(part)
+        # What is known of the errors is known of the whole.
+        assert found.record is None
+        steps = f"selection(nodes={found.grid.size}, of={spectrum.grid.size})"
+        assert found.provenance.steps[-1] == steps
+        for s, rho in enumerate(found.grid.scales):
+            whole = spectrum.at_scale(int(np.flatnonzero(spectrum.grid.scales == rho)[0]))
+            rows = [
+                np.flatnonzero((spectrum.grid.directions == u).all(1))[0]
+                for u in found.grid.directions
+            ]
+            assert np.array_equal(found.at_scale(s), whole[rows])
+    ragged = spectrum.to_xarray(layout="ragged")
+    one = ragged.isel(node=np.flatnonzero(ragged["node_scale"].values == 1), scale=[1])
+    assert np.array_equal(rf.Spectrum.from_xarray(one).values, spectrum.at_scale(1).ravel())
+
+
+@pytest.mark.parametrize(
+    ("layout", "change", "match"),
+    [
+        ("ragged", lambda d: d.isel(node=slice(1, None)), "one row for each of the 484 nodes"),
+        ("ragged", lambda d: d.isel(node=[*range(483), 0]), "one row for each of the 484 nodes"),
+        ("ragged", lambda d: d.isel(scale=[0, 1]), "must hold each scale of its nodes"),
+        ("ragged", lambda d: d.isel(direction=[0, 1]), "must hold each direction of its nodes"),
+        ("ragged", lambda d: d.assign_coords(b=d["b"] + 0.2), "one row for each of the 484"),
+        ("ragged", lambda d: d.assign_coords(b=d["b"] * np.nan), "one row for each of the 484"),
+        ("padded", lambda d: d.isel(axis=[0]), "all 2 axes of space, once each, got"),
+        ("padded", lambda d: d.isel(axis=[0, 0]), "all 2 axes of space, once each, got"),
+        ("padded", lambda d: d.isel(scale=[0, 0, 1]), "`scales` must increase strictly"),
+        ("padded", lambda d: d.isel(offset=slice(None, None, 2)), "must hold the 45 offsets"),
+        ("padded", lambda d: d.isel(offset=[*range(44), 0]), "must hold the 45 offsets"),
+        ("padded", lambda d: d.isel(wave_number=slice(9)), "the energies of a field of norm"),
+        ("padded", lambda d: d.expand_dims("time"), "must hold .* over"),
+        ("padded", lambda d: d * np.nan, "finite|must"),
+        ("padded", lambda d: d.assign_attrs(ridgelet="{"), "'ridgelet' must be JSON"),
+        ("padded", lambda d: d.assign_attrs(ridgelet="[]"), "'ridgelet' must be a table"),
+        ("padded", lambda d: d.assign_attrs(grid="polr"), "did you mean 'polar'"),
+        ("padded", lambda d: d.assign_attrs(step="x"), "`step` must be a number"),
+        ("padded", lambda d: d.assign_attrs(step=np.nan), "`step` must be finite"),
+    ],
+)
+def test_datasets_that_hold_no_whole_spectrum_are_refused(layout, change, match):
+    xarray = pytest.importorskip("xarray")
+    data = spectrum_on("polar").to_xarray(layout=layout)
+    with xarray.set_options(keep_attrs=True), pytest.raises(ValueError, match=match):
+        rf.Spectrum.from_xarray(change(data))
+
+
+@pytest.mark.parametrize("kind", GRIDS)
+def test_pickles_and_copies_pass_the_checks_of_the_constructor(kind):
+    spectrum = spectrum_on(kind)
+    assert_same(pickle.loads(pickle.dumps(spectrum)), spectrum)
+    assert_same(copy.deepcopy(spectrum), spectrum)
+    with pytest.raises(ValueError, match="`size` must be the number of nodes"):
+        dataclasses.replace(spectrum.grid, size=spectrum.grid.size + 1)
+    grid = copy.copy(spectrum.grid)
+    object.__setattr__(grid, "dim", -1)
+    with pytest.raises(ValueError, match="`dim` must be at least 1"):
+        pickle.loads(pickle.dumps(grid))
+
+
+def test_grids_cannot_be_changed_behind_their_checks():
+    for array in (GRIDS["polar"].directions, GRIDS["polar"].scales, GRIDS["cartesian"].axes[0]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = np.nan

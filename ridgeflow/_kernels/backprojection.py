@@ -51,11 +51,12 @@ def _project(points, u, v, shift, other_shift, low, high, place, other):
 @kernel
 def _locate(scale, n_cells, n, place, cell):
     """Cells, and places in [-1, 1] on them, of n places; beyond the last cells their polynomials go
-    on."""
+    on. A place that is no number is one of the first cell."""
     last = np.float64(n_cells - 1)
     for i in range(n):
         p = place[i] * scale
-        own = np.int32(min(max(p, 0.0), last))
+        inside = p if p > 0.0 else 0.0
+        own = np.int32(inside if inside < last else last)
         cell[i] = own
         place[i] = 2.0 * (p - own) - 1.0
 

@@ -26,6 +26,12 @@ def _node_weights(position, polynomials, weight):
     return int(at) + 1
 
 
+@inline
+def _inside(at, last):
+    """A place on the points 0, ..., last of a line; the first for what is no number."""
+    return 0.0 if not at > 0.0 else (at if at < last else float(last))
+
+
 @kernel
 def spread_box(start, stop, position, column, table, width, fine):
     """fine[k, n] += column[i, k] phi(n - position_i) for columns k in [start, stop).
@@ -131,12 +137,13 @@ def kinks_on_lines(
                     head[line, 0] += 0.5 * jumps[j, first]
                 continue
             ratio = db / speed
+            # A kink within the slack beyond the last point counts as one at it.
             reach = math.floor(place + (last * speed + slack) / db) + 1
             end = min(max(reach, first), n_offsets)
             if order == 0:
                 near = slack / speed
                 for offset in range(first, end):
-                    at = max((offset - place) * ratio, 0.0)
+                    at = _inside((offset - place) * ratio, last)
                     i = int(at)
                     rest = at - i
                     jump = jumps[j, offset]
@@ -148,7 +155,7 @@ def kinks_on_lines(
                         differences[line, i + 1] += 0.5 * jump
             elif order == 1:
                 for offset in range(first, end):
-                    at = max((offset - place) * ratio, 0.0)
+                    at = _inside((offset - place) * ratio, last)
                     i = int(at)
                     rest = at - i
                     jump = jumps[j, offset] * speed
@@ -156,7 +163,7 @@ def kinks_on_lines(
                     differences[line, i + 2] += jump * rest
             else:
                 for offset in range(first, end):
-                    at = max((offset - place) * ratio, 0.0)
+                    at = _inside((offset - place) * ratio, last)
                     i = int(at)
                     rest = at - i
                     jump = jumps[j, offset] * speed * speed

@@ -136,6 +136,7 @@ def add_moments(terms: int) -> Callable:
         """
         n_components, n = values.shape
         moments[: stop - start, :cells] = 0.0
+        last_cell = np.float64(cells - 1)
         places, at = np.empty((2, _BLOCK)), np.empty(_BLOCK, np.int32)
         low_u, high_u = start // n_components, (stop - 1) // n_components + 1
         for low in range(0, n, _BLOCK):
@@ -147,7 +148,8 @@ def add_moments(terms: int) -> Callable:
                     _project(points, *pair, shift, shift, low, high, places[0], places[1])
                 place = places[turn]
                 for i in range(high - low):
-                    cell = np.int32(place[i])
+                    inside = place[i] if place[i] > 0.0 else 0.0
+                    cell = np.int32(inside if inside < last_cell else last_cell)
                     at[i] = cell * terms
                     place[i] = 2.0 * (place[i] - cell) - 1.0
                 for c in range(n_components):
@@ -358,7 +360,7 @@ def sum_samples(start, stop, points, columns, a, b, core, per_unit, tail, sign, 
                 z = arguments[turn]
                 for i in range(count):
                     x = abs(z[i]) * per_unit
-                    cell[i] = np.int32(min(x, end))
+                    cell[i] = np.int32(x if x < end else end)
                     place[i] = x - cell[i]
                 for i in range(count):
                     place[i] = _polynomial(core, np.uint32(cell[i]), place[i])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -14,9 +15,10 @@ from ridgeflow.profiles.activation import Activation
 if TYPE_CHECKING:
     from ridgeflow.networks.shallow import ShallowNetwork
 
-__all__ = ["Exchange"]
+__all__ = ["STORED", "Exchange"]
 
-_STORED = ("a", "b", "c", "linear", "bias")
+# The arrays of a network, by the names of its attributes.
+STORED = ("a", "b", "c", "linear", "bias")
 
 
 class Exchange:
@@ -50,12 +52,12 @@ class Exchange:
     def _record(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         eta: Activation = self.activation  # type: ignore[attr-defined]
         header = {"activation": [eta.base, eta.order, eta.scale]}
-        return header, {name: getattr(self, name) for name in _STORED}
+        return header, {name: getattr(self, name) for name in STORED}
 
     @classmethod
-    def _from_record(cls, header: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
+    def _from_record(cls, header: dict[str, Any], arrays: Mapping[str, NDArray]) -> Any:
         try:
-            a, b, c, linear, bias = (arrays[name] for name in _STORED)
+            a, b, c, linear, bias = (arrays[name] for name in STORED)
             eta = Activation(*header["activation"])
             return cls(a, b, c, eta, linear=linear, bias=bias)  # type: ignore[call-arg]
         except (KeyError, TypeError, ValueError) as error:

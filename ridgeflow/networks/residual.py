@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._storage import load_archive, save_archive
+from ridgeflow._storage import open_archive, save_archive
 from ridgeflow._validate import as_points, as_real_array, common_float, fits_in_memory, one_of
 from ridgeflow.errors import FileFormatError, RegionWarning
 from ridgeflow.networks.residual_storage import parts_of, record_of
@@ -503,13 +503,14 @@ def load_network(path: str | os.PathLike) -> ShallowNetwork | ResidualNetwork:
     ...     load_network(path).c
     array([2.])
     """
-    header, arrays = load_archive(path, "shallow_network", "residual_network")
-    if header["kind"] == "shallow_network":
-        return ShallowNetwork._from_record(header, arrays)
-    try:
-        layers, steps, options = parts_of(header, arrays)
-        return ResidualNetwork(layers, steps, **options)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"{os.fspath(path)!r} holds no valid network: {error}") from None
+    with open_archive(path, "shallow_network", "residual_network") as archive:
+        header = archive.header
+        try:
+            if header["kind"] == "shallow_network":
+                return ShallowNetwork._from_record(header, archive)
+            layers, steps, options = parts_of(header, archive)
+            return ResidualNetwork(layers, steps, **options)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise FileFormatError(f"{os.fspath(path)!r} holds no valid network: {error}") from None

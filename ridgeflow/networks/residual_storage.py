@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow.fields.region import Region
+from ridgeflow.networks.exchange import STORED
 from ridgeflow.networks.shallow import ShallowNetwork
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def record_of(network: ResidualNetwork) -> tuple[dict[str, Any], dict[str, NDArr
 
 
 def parts_of(
-    header: dict[str, Any], arrays: dict[str, NDArray]
+    header: dict[str, Any], arrays: Mapping[str, NDArray]
 ) -> tuple[list[tuple[ShallowNetwork, ...]], NDArray, dict[str, Any]]:
     """Layers, steps and options of the network that a header and arrays hold.
 
@@ -45,12 +47,7 @@ def parts_of(
     for layer, records in enumerate(header["layers"]):
         fields = []
         for stage, record in enumerate(records):
-            prefix = f"{layer}/{stage}/"
-            parts = {
-                name.removeprefix(prefix): value
-                for name, value in arrays.items()
-                if name.startswith(prefix)
-            }
+            parts = {name: arrays[f"{layer}/{stage}/{name}"] for name in STORED}
             fields.append(ShallowNetwork._from_record(record, parts))
         layers.append(tuple(fields))
     region = None if header["region"] is None else Region(**header["region"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._validate import as_real_array, increasing, non_negative
 from ridgeflow.closed_forms.radon import unit_ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility, radial_kernel, transfer_function
@@ -100,6 +101,23 @@ class FieldRecord:
     radius: float = 0.0
     leaks: tuple[float, ...] = field(default=(), repr=False)
     edges: tuple[float, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        # Records also come from files.
+        k = increasing(self.wave_numbers, "wave_numbers")
+        energy = as_real_array(self.energy, "energy", ndim=1).astype(np.float64)
+        if len(energy) != len(k) or k[0] < 0 or energy.min() < 0:
+            raise ValueError(
+                "a record must hold one energy >= 0 for each wave number >= 0, got shapes "
+                f"{k.shape} and {energy.shape} from {k[0]:g} and {energy.min():g} up"
+            )
+        for name in ("tol", "norm", "directions", "single_frequency", "sampling", "radius"):
+            object.__setattr__(self, name, non_negative(getattr(self, name), name))
+        for name in ("leaks", "edges"):
+            each = tuple(non_negative(value, name) for value in getattr(self, name))
+            object.__setattr__(self, name, each)
+        object.__setattr__(self, "wave_numbers", k)
+        object.__setattr__(self, "energy", energy)
 
 
 def discrete_transfer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,9 +131,14 @@ class ParameterGrid:
         if positive_int(self.size, "size") != size:
             raise ValueError(f"`size` must be the number of nodes, {size:.0f}, got {self.size}")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
     def _check_polar(self, dim: int) -> None:
         n = len(as_directions(self.directions, dim))
-        s = len(increasing(self.scales, "scales", minimum_size=2))
+        # One scale alone may be all that was selected of a grid.
+        s = len(increasing(self.scales, "scales"))
         for name, count in (("direction_weights", n), ("scale_weights", s)):
             weights = as_real_array(getattr(self, name), name, ndim=1)
             if len(weights) != count or not (weights >= 0).all():
@@ -148,6 +153,11 @@ class ParameterGrid:
         non_negative(self.margin, "margin")
         if as_real_array(self.center, "center", ndim=1).shape != (dim,):
             raise ValueError(f"`center` must have shape ({dim},), got {self.center.shape}")
+        for name in ("directions", "direction_weights", "scales", "scale_weights", "center"):
+            # Of their own, and unchangeable: they have been looked at for good.
+            own = np.array(getattr(self, name), np.float64, order="C")
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
 
     @classmethod
     def polar(
@@ -408,12 +418,15 @@ class ParameterGrid:
         counts = len(self.directions) * (2 * self.half_counts + 1)
         return np.concatenate([[0], np.cumsum(counts)])
 
+    def scale_number(self, scale: int) -> int:
+        """The number of a scale of a polar grid, if there is one of that number."""
+        return positive_int(scale, "scale", minimum=0, maximum=len(self.scales) - 1)
+
     def offsets(self, scale: int) -> NDArray:
         r"""Offsets of one scale of a polar grid, by its number, relative to :math:`a\cdot c`."""
         if self.kind != "polar":
             raise ValueError(f"offsets of a scale need a polar grid, got {self.kind} nodes")
-        last = len(self.scales) - 1
-        n = int(self.half_counts[positive_int(scale, "scale", minimum=0, maximum=last)])
+        n = int(self.half_counts[self.scale_number(scale)])
         return self.step * np.arange(-n, n + 1)
 
     @cached_property

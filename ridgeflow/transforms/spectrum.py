@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._fork import cached_property
-from ridgeflow._validate import as_real_array
+from ridgeflow._validate import as_real_array, instance_of
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import ErrorBudget, FieldRecord, spectrum_budget
@@ -90,6 +91,10 @@ class Spectrum:
     __array_ufunc__ = None
 
     def __post_init__(self) -> None:
+        instance_of(self.grid, "grid", ParameterGrid)
+        instance_of(self.ridgelet, "ridgelet", Ridgelet)
+        instance_of(self.record, "record", FieldRecord, NoneType)
+        instance_of(self.provenance, "provenance", Provenance, NoneType)
         values = as_real_array(self.values, "values", ndim=(1, 2), allow_complex=True)
         if len(values) != self.grid.size:
             raise ValueError(
@@ -101,7 +106,18 @@ class Spectrum:
                 f"`ridgelet` must have the dimension {self.grid.dim} of the grid, "
                 f"got {self.ridgelet.dim}"
             )
+        record = self.record
+        n_scales = len(self.grid.scales)
+        if record is not None and not {len(record.leaks), len(record.edges)} <= {0, n_scales}:
+            raise ValueError(
+                f"`record` must hold one leak for each of the {n_scales} scales of the grid, got "
+                f"{len(record.leaks)} and {len(record.edges)}"
+            )
         object.__setattr__(self, "values", values)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     @property
     def dim(self) -> int:
@@ -132,8 +148,9 @@ class Spectrum:
             If the grid is not polar.
         """
         self._need_polar("at_scale")
-        start, stop = self.grid.starts[scale], self.grid.starts[scale + 1]
-        n_offsets = 2 * int(self.grid.half_counts[scale]) + 1
+        number = self.grid.scale_number(scale)
+        start, stop = self.grid.starts[number], self.grid.starts[number + 1]
+        n_offsets = 2 * int(self.grid.half_counts[number]) + 1
         return self.values[start:stop].reshape(-1, n_offsets, *self.component_shape)
 
     @cached_property
@@ -350,7 +367,7 @@ class Spectrum:
         >>> dict(s.to_xarray(layout="padded").sizes)["offset"]
         49
         """
-        from ridgeflow.transforms.spectrum_storage import to_dataset
+        from ridgeflow.transforms.spectrum_labels import to_dataset
 
         return to_dataset(self, layout, split_complex)
 
@@ -381,7 +398,7 @@ class Spectrum:
         >>> bool((rf.Spectrum.from_xarray(s.to_xarray()).values == s.values).all())
         True
         """
-        from ridgeflow.transforms.spectrum_storage import from_dataset
+        from ridgeflow.transforms.spectrum_labels import from_dataset
 
         return from_dataset(dataset)
 
