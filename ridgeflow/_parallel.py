@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -18,23 +19,30 @@ from ridgeflow._config import get_config
 
 __all__ = ["parallel_for"]
 
-_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
-_pools_lock = threading.Lock()
+# One pool, of the largest number of threads that was asked for: a call that wants fewer hands it
+# fewer workers.
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_pool_lock = threading.Lock()
 
 
-def _pool(threads: int) -> ThreadPoolExecutor:
-    # Keyed by process: threads do not survive a fork.
-    key = (os.getpid(), threads)
-    with _pools_lock:
-        if key not in _pools:
-            _pools[key] = ThreadPoolExecutor(threads, thread_name_prefix="ridgeflow")
-        return _pools[key]
+def _submit(threads: int, worker: Callable[[], None]) -> list[Future[None]]:
+    """So many runs of ``worker`` at a time, each with the caller's settings."""
+    global _pool, _pool_size
+    with _pool_lock:
+        if _pool is None or _pool_size < threads:
+            if _pool is not None:
+                # Its threads end when they are done with what other callers gave them.
+                _pool.shutdown(wait=False)
+            _pool = ThreadPoolExecutor(threads, thread_name_prefix="ridgeflow")
+            _pool_size = threads
+        return [_pool.submit(copy_context().run, worker) for _ in range(threads)]
 
 
 def _after_fork_in_child() -> None:
-    global _pools_lock
-    _pools_lock = threading.Lock()
-    _pools.clear()
+    # Threads do not survive a fork, and another thread may have held the lock.
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -45,7 +53,8 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
     """Call ``function(start, stop, *args)`` over a partition of ``range(n)``.
 
     ``grain`` is the least number of items worth a thread of their own. ``function`` must release
-    the GIL and write only what belongs to its range. Never call it from inside itself.
+    the GIL and write only what belongs to its range. Never call it from inside itself. When this
+    returns or raises, no worker is at work any more.
     """
     threads = min(get_config().threads, max(1, n // max(1, grain)))
     if threads == 1:
@@ -54,7 +63,26 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
     # More pieces than threads, so that a slow core does not hold up the rest.
     pieces = min(4 * threads, max(1, n // max(1, grain)))
     cuts = [n * i // pieces for i in range(pieces + 1)]
-    pool = _pool(threads)
-    futures = [pool.submit(function, lo, hi, *args) for lo, hi in pairwise(cuts)]
-    for future in futures:
-        future.result()
+    queue = list(pairwise(cuts))[::-1]
+
+    def worker() -> None:
+        while True:
+            try:
+                low, high = queue.pop()
+            except IndexError:
+                return
+            try:
+                function(low, high, *args)
+            except BaseException:
+                queue.clear()
+                raise
+
+    futures = _submit(threads, worker)
+    try:
+        for future in futures:
+            future.result()
+    except BaseException:
+        # Ctrl-C included: what has not begun does not begin, what has is waited for.
+        queue.clear()
+        wait(futures)
+        raise

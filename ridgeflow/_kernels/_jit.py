@@ -6,7 +6,6 @@ output, so that ``parallel_for`` can spread it over threads.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +13,12 @@ import numba
 from numba.core.compiler_lock import global_compiler_lock
 
 from ridgeflow._fork import held_over_forks
-from ridgeflow.errors import CacheWarning
+from ridgeflow._kernels._cache import KernelCache, warn_once
 
 __all__ = ["compiled", "inline", "kernel"]
 
 # No assumption on nan or inf: non-finite input must stay visible in the output.
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
-
-_warned = False
 
 # A child forked while another thread compiles could never compile anything itself.
 held_over_forks(global_compiler_lock)
@@ -29,26 +26,23 @@ held_over_forks(global_compiler_lock)
 
 def compiled(function: Callable, **options: Any) -> Callable:
     """Compile with the house's flags, some of them overridden by ``options``."""
-    global _warned
     flags: dict[str, Any] = {
-        "cache": True,
         "nogil": True,
         "error_model": "numpy",
         "fastmath": _FASTMATH,
         **options,
     }
-    try:
-        return numba.njit(**flags)(function)
-    except RuntimeError:
-        if not _warned:
-            _warned = True
-            warnings.warn(
+    dispatcher = numba.njit(**flags)(function)
+    # Without compilation this is the function itself.
+    if dispatcher is not function:
+        try:
+            dispatcher._cache = KernelCache(function)
+        except RuntimeError:  # no folder that can be written
+            warn_once(
                 "compiled kernels cannot be cached on disk: set NUMBA_CACHE_DIR to a folder that "
-                "can be written",
-                CacheWarning,
-                stacklevel=3,
+                "can be written"
             )
-        return numba.njit(**{**flags, "cache": False})(function)
+    return dispatcher
 
 
 def kernel(function: Callable) -> Callable:
