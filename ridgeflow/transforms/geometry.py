@@ -51,6 +51,13 @@ def count_offsets(scales: NDArray, radius: float, margin: float, step: float) ->
     return counts.astype(np.int64)
 
 
+def _kept(array: ArrayLike) -> NDArray[np.float64]:
+    """A copy that cannot be changed: it has been looked at for good."""
+    own = np.array(array, np.float64, order="C")
+    own.flags.writeable = False
+    return own
+
+
 @dataclass(frozen=True, eq=False)
 class ParameterGrid:
     r"""Nodes (a, b) of parameter space and their quadrature weights.
@@ -122,6 +129,7 @@ class ParameterGrid:
                 )
             for i, axis in enumerate(self.axes):
                 uniform_axis(axis, f"axes[{i}]")
+            object.__setattr__(self, "axes", tuple(_kept(axis) for axis in self.axes))
             size = float(np.prod([float(len(axis)) for axis in self.axes]))
         else:
             if self.plain is None or len(self.plain) != 2:
@@ -154,10 +162,7 @@ class ParameterGrid:
         if as_real_array(self.center, "center", ndim=1).shape != (dim,):
             raise ValueError(f"`center` must have shape ({dim},), got {self.center.shape}")
         for name in ("directions", "direction_weights", "scales", "scale_weights", "center"):
-            # Of their own, and unchangeable: they have been looked at for good.
-            own = np.array(getattr(self, name), np.float64, order="C")
-            own.flags.writeable = False
-            object.__setattr__(self, name, own)
+            object.__setattr__(self, name, _kept(getattr(self, name)))
 
     @classmethod
     def polar(
