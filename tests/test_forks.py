@@ -116,7 +116,7 @@ for module, name in locks:
     names = {line.split(":")[0] for line in found}
     assert {
         "ridgeflow._fft._planner",
-        "ridgeflow._parallel._pools_lock",
+        "ridgeflow._parallel._pool_lock",
         "ridgeflow._kernels._jit.global_compiler_lock",
     } <= names
     assert [line for line in found if not line.endswith(":0")] == []

@@ -423,7 +423,7 @@ class ParameterGrid:
         counts = len(self.directions) * (2 * self.half_counts + 1)
         return np.concatenate([[0], np.cumsum(counts)])
 
-    def scale_number(self, scale: int) -> int:
+    def _scale_number(self, scale: int) -> int:
         """The number of a scale of a polar grid, if there is one of that number."""
         return positive_int(scale, "scale", minimum=0, maximum=len(self.scales) - 1)
 
@@ -431,7 +431,7 @@ class ParameterGrid:
         r"""Offsets of one scale of a polar grid, by its number, relative to :math:`a\cdot c`."""
         if self.kind != "polar":
             raise ValueError(f"offsets of a scale need a polar grid, got {self.kind} nodes")
-        n = int(self.half_counts[self.scale_number(scale)])
+        n = int(self.half_counts[self._scale_number(scale)])
         return self.step * np.arange(-n, n + 1)
 
     @cached_property

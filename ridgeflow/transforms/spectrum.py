@@ -148,7 +148,7 @@ class Spectrum:
             If the grid is not polar.
         """
         self._need_polar("at_scale")
-        number = self.grid.scale_number(scale)
+        number = self.grid._scale_number(scale)
         start, stop = self.grid.starts[number], self.grid.starts[number + 1]
         n_offsets = 2 * int(self.grid.half_counts[number]) + 1
         return self.values[start:stop].reshape(-1, n_offsets, *self.component_shape)
