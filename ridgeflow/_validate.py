@@ -24,6 +24,7 @@ __all__ = [
     "as_generator",
     "as_points",
     "as_real_array",
+    "below_one",
     "common_float",
     "finite_number",
     "fits_in_memory",
@@ -178,6 +179,13 @@ def non_negative(value: Any, name: str, *, hint: str = "") -> float:
     number = finite_number(value, name)
     if number < 0:
         raise ValueError(f"`{name}` must not be negative, got {number:g}{hint and f' ({hint})'}")
+    return number
+
+
+def below_one(number: float, name: str, *, hint: str = "") -> float:
+    """A number that has been checked otherwise, if it is below 1."""
+    if number >= 1:
+        raise ValueError(f"`{name}` must be below 1, got {number:g}{hint and f' ({hint})'}")
     return number
 
 

@@ -11,10 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import (
     as_generator,
     as_points,
+    as_real_array,
+    below_one,
     fits_in_memory,
+    flag,
+    instance_of,
+    items_of,
     non_negative,
     positive,
     positive_int,
+    representable,
 )
 from ridgeflow.networks.outer_weights import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -84,6 +90,8 @@ def canonical_form(net: ShallowNetwork, *, merge: bool = True) -> ShallowNetwork
     >>> same.a, same.b, same.c
     (array([[1.]]), array([0.5]), array([4.]))
     """
+    instance_of(net, "net", ShallowNetwork)
+    flag(merge, "merge")
     eta = net.activation
     if eta.order or eta.base not in _DEGREES:
         raise ValueError(
@@ -185,8 +193,9 @@ def split_null_space(net: ShallowNetwork, points: ArrayLike, *, rcond: float = 1
     >>> np.round(split.minimum_norm.c, 9), np.round(split.ghost.c, 9), round(split.share, 9)
     (array([2., 2.]), array([ 1., -1.]), 0.2)
     """
+    instance_of(net, "net", ShallowNetwork)
     x = as_points(points, "points", net.dim).astype(np.float64)
-    rcond = non_negative(rcond, "rcond")
+    rcond = below_one(non_negative(rcond, "rcond"), "rcond")
     outer = net.c.reshape(net.width, -1).astype(np.float64)
     plain = ShallowNetwork(
         net.a.astype(np.float64), net.b.astype(np.float64), outer, net.activation
@@ -207,6 +216,7 @@ def split_null_space(net: ShallowNetwork, points: ArrayLike, *, rcond: float = 1
     )
 
 
+@representable
 def parameter_density(
     net: ShallowNetwork, a: ArrayLike, b: ArrayLike, *, bandwidth: tuple[float, float]
 ) -> NDArray:
@@ -259,11 +269,15 @@ def parameter_density(
     >>> bool(abs(value[0] - 2 / (2 * np.pi * 0.01)) < 1e-12)
     True
     """
+    instance_of(net, "net", ShallowNetwork)
     places = as_points(a, "a", net.dim).astype(np.float64)
-    offsets = np.asarray(b, dtype=np.float64)
+    offsets = as_real_array(b, "b").astype(np.float64)
     if offsets.shape != (len(places),):
         raise ValueError(f"`b` must have shape ({len(places)},), got {offsets.shape}")
-    wide, high = positive(bandwidth[0], "bandwidth[0]"), positive(bandwidth[1], "bandwidth[1]")
+    widths = items_of(bandwidth, "bandwidth")
+    if len(widths) != 2:
+        raise ValueError(f"`bandwidth` must hold two numbers, got {len(widths)}")
+    wide, high = positive(widths[0], "bandwidth[0]"), positive(widths[1], "bandwidth[1]")
     outer = net.c.reshape(net.width, -1).astype(np.float64)
     norm = (2 * np.pi) ** (-0.5 * (net.dim + 1)) / (wide**net.dim * high)
     rows = max(1, (1 << 22) // net.width)
@@ -364,6 +378,9 @@ def sampling_report(
     >>> bool(0.001 < report.error < 0.1)
     True
     """
+    from ridgeflow.transforms.spectrum import Spectrum
+
+    instance_of(spectrum, "spectrum", Spectrum)
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
     width = positive_int(width, "width")
     net = ShallowNetwork.from_spectrum(

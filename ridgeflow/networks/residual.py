@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._storage import open_archive, save_archive
-from ridgeflow._validate import as_points, as_real_array, common_float, fits_in_memory, one_of
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    common_float,
+    fits_in_memory,
+    instance_of,
+    items_of,
+    one_of,
+)
 from ridgeflow.errors import FileFormatError, RegionWarning
 from ridgeflow.networks.residual_storage import parts_of, record_of
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -106,7 +114,7 @@ class ResidualNetwork:
         self.scheme = one_of(scheme, "scheme", SCHEMES)
         stages = SCHEMES[self.scheme][0]
         self.layers: list[tuple[ShallowNetwork, ...]] = []
-        for index, layer in enumerate(layers):
+        for index, layer in enumerate(items_of(layers, "layers")):
             fields = tuple(layer) if isinstance(layer, (tuple, list)) else (layer,)
             for field in fields:
                 if not isinstance(field, ShallowNetwork):
@@ -137,6 +145,10 @@ class ResidualNetwork:
             )
         if (self.steps == 0).any():
             raise ValueError("`steps` must not be zero, got a zero step (drop that layer)")
+        if region is not None:
+            from ridgeflow.fields.region import Region
+
+            instance_of(region, "region", Region)
         if region is not None and region.dim != dim:
             raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
         self.steps.flags.writeable = False
@@ -185,16 +197,9 @@ class ResidualNetwork:
         return points.astype(real)
 
     def _advance(self, x: NDArray, layer: int) -> NDArray:
-        _, evaluations, weights = self.plan
-        step = x.dtype.type(self.steps[layer])
-        increment = np.zeros_like(x)
-        slope = increment
-        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
-            at = x + step * x.dtype.type(ahead) * slope if ahead else x
-            slope = self.layers[layer][stage](at)
-            if weight:
-                increment = increment + x.dtype.type(weight) * slope
-        return x + step * increment
+        from ridgeflow.networks.residual_calculus import advance
+
+        return advance(self, x, layer)
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """Images of the points under the whole network.

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, common_float, fits_in_memory, positive, positive_int
+from ridgeflow._validate import (
+    as_points,
+    below_one,
+    common_float,
+    fits_in_memory,
+    positive,
+    positive_int,
+)
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
@@ -17,10 +24,12 @@ from ridgeflow.profiles.activation import Activation
 if TYPE_CHECKING:
     from ridgeflow.networks.residual import ResidualNetwork
 
-__all__ = ["InverseResult", "inverse", "jacobian", "lipschitz_bounds", "log_det"]
+__all__ = ["InverseResult", "advance", "inverse", "jacobian", "lipschitz_bounds", "log_det"]
 
 # A damped step must lower the residual; where 2^-12 of a Newton step does not, none will.
 _HALVINGS = 12
+# Beyond this, squared distances leave the range.
+_LARGEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,28 @@ def lipschitz_bounds(network: ResidualNetwork) -> NDArray[np.float64]:
     return out
 
 
+def advance(network: ResidualNetwork, x: NDArray, layer: int) -> NDArray:
+    """Images of points under one layer, in its range of floating-point numbers."""
+    _, evaluations, weights = network.plan
+    step = x.dtype.type(network.steps[layer])
+    increment = np.zeros_like(x)
+    slope = increment
+    with np.errstate(over="ignore", invalid="ignore"):
+        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
+            at = x + step * x.dtype.type(ahead) * slope if ahead else x
+            slope = network.layers[layer][stage](at)
+            if weight:
+                increment = increment + x.dtype.type(weight) * slope
+        there = x + step * increment
+    if not np.isfinite(there).all():
+        raise ValueError(
+            f"`x` must stay in the range of {x.dtype} on its way, got {np.abs(x).max():.3g} "
+            f"before layer {layer + 1} of {network.depth}, with {network.steps[layer]:.3g} in "
+            "`steps` (choose another unit)"
+        )
+    return there
+
+
 def _layer_with_jacobian(
     network: ResidualNetwork, x: NDArray, layer: int
 ) -> tuple[NDArray, NDArray]:
@@ -148,10 +179,15 @@ def inverse(
 ) -> InverseResult:
     """See :meth:`ResidualNetwork.inverse`."""
     target = as_points(y, "y", network.dim)
-    tol = positive(tol, "tol")
+    tol = below_one(positive(tol, "tol"), "tol")
     max_iterations = positive_int(max_iterations, "max_iterations")
     real = common_float(target, *(f.c for fields in network.layers for f in fields))
     wanted = target.astype(np.float64)
+    if np.abs(wanted).max() > _LARGEST:
+        raise ValueError(
+            f"`y` must have squares that are representable in float64, got "
+            f"{np.abs(wanted).max():.3g} (choose another unit)"
+        )
     bounds = lipschitz_bounds(network)
     iterations = np.zeros(network.depth, np.int64)
     x = wanted

@@ -14,6 +14,8 @@ from ridgeflow._validate import (
     as_generator,
     as_points,
     as_real_array,
+    fits_in_memory,
+    instance_of,
     one_of,
     positive_int,
 )
@@ -131,6 +133,9 @@ def _checked(
     spectrum: Spectrum, width: int | None, sampling: str, weights: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (P, k) and quadrature weights (P,), once the options fit them."""
+    from ridgeflow.transforms.spectrum import Spectrum
+
+    instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
     one_of(sampling, "sampling", _SAMPLINGS)
     one_of(weights, "weights", _WEIGHTS)
     rule = spectrum.grid.weights
@@ -146,7 +151,13 @@ def _checked(
             f"takes all {nodes} nodes)"
         )
     if width is not None:
-        positive_int(width, "width")
+        width = positive_int(width, "width")
+        fits_in_memory(
+            # Numbers between 0 and 1 for a power of two of draws, nodes and parameters.
+            8.0 * width * (12 + 2 * spectrum.grid.dim + spectrum.values[0].size),
+            f"{width} neurons",
+            "draw fewer neurons",
+        )
         if sampling == "quadrature" and width != nodes:
             raise ValueError(
                 f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
@@ -373,6 +384,8 @@ def network_from_representation(
     rng: int | np.random.Generator | None,
 ) -> ShallowNetwork:
     """Network of a representation, see :meth:`ShallowNetwork.from_representation`."""
+    if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
+        raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
     spectrum, eta = rep.spectrum, rep.activation
     transform, rule = _checked(spectrum, width, sampling, weights)
     generator = as_generator(rng)
