@@ -104,6 +104,30 @@ def test_precision_follows_the_arguments():
     assert single.dtype == np.float32
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e150, 1e300])
+def test_units_of_any_size(unit):
+    rng = np.random.default_rng(3)
+    f, rho = rng.normal(size=(5, 5)), rng.normal(size=5)
+    spectrum = finite_ridgelet_transform(f, rho)
+    assert gap(finite_ridgelet_transform(unit * f, rho) / unit, spectrum) < 1e-14
+    assert gap(finite_ridgelet_transform(unit * f, rho / unit), spectrum) < 1e-14
+    for sigma, analyser in ((rho, rho * unit), (rho * unit, rho), (rho * unit, rho * unit)):
+        found = finite_reconstruct(spectrum, sigma, analyser)
+        assert gap(found * (analyser[0] / rho[0]), f) < 1e-12  # measured 3e-15
+    assert gap(finite_reconstruct(unit * spectrum, rho, unit * rho), f) < 1e-12
+
+
+def test_results_beyond_the_range_of_numbers_are_refused():
+    f, rho = np.full((3, 3), 1e200), np.array([1e200, 0.0, 1.0])
+    with pytest.raises(ValueError, match="`f` must be small enough"):
+        finite_ridgelet_transform(f, rho)
+    with pytest.raises(ValueError, match=r"`f` must be small enough for .* float32"):
+        finite_ridgelet_transform(np.full((3, 3), 1e38, np.float32), np.ones(3, np.float32))
+    spectrum = finite_ridgelet_transform(np.ones((3, 3)), rho / 1e200)
+    with pytest.raises(ValueError, match="`spectrum` must be small enough"):
+        finite_reconstruct(1e200 * spectrum, rho, rho / 1e200 / 1e120)
+
+
 def test_refusals():
     rho = np.arange(5.0)
     f = np.zeros((5, 5))

@@ -1,6 +1,7 @@
 """The Radon transform: closed forms, exact adjoints, inverses and invariances."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -428,6 +429,88 @@ def test_offsets_that_lose_mass_warn_with_the_share():
         rf.radon(field, u, np.linspace(-0.2, 0.2, 21))
     with pytest.warns(rf.AccuracyWarning, match="smaller step"):
         rf.radon(field, u, np.linspace(-1.2, 1.2, 5))
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1e-30, 1e-5, 1e5, 1e30, 1e140])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_transforms_have_the_unit_of_length(dim, unit):
+    rng = np.random.default_rng(7)
+    axis, p = np.linspace(-1, 1.2, 9), np.linspace(-2, 2.1, 30)
+    u, w = rf.directions(dim, 12)
+    values, sinogram = rng.normal(size=(9,) * dim), rng.normal(size=(12, 30))
+    points, h = rng.normal(size=(20, dim)) + 0.5, 0.2
+    here, there = (axis,) * dim, (unit * axis,) * dim
+
+    def same(found, truth, power):
+        truth = truth * unit**power
+        assert np.abs(found - truth).max() < 1e-10 * np.abs(truth).max()  # measured 2e-12
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rf.AccuracyWarning)  # noise is not contained
+        fields = [rf.GridField(values, here), rf.GridField(values, there)]
+        same(rf.radon(fields[1], u, unit * p), rf.radon(fields[0], u, p), dim - 1)
+        samples = [rf.SampleField(points), rf.SampleField(unit * points)]
+        found = rf.radon(samples[1], u, unit * p, bandwidth=unit * h)
+        same(found, rf.radon(samples[0], u, p, bandwidth=h), -1)
+    same(
+        rf.radon_adjoint(sinogram, u, unit * p, there),
+        rf.radon_adjoint(sinogram, u, p, here),
+        dim - 1,
+    )
+    same(
+        rf.radon_inverse(sinogram, u, unit * p, there, weights=w),
+        rf.radon_inverse(sinogram, u, p, here, weights=w),
+        1 - dim,
+    )
+    same(
+        rf.dual_radon(sinogram, u, unit * p, unit * points[:5], weights=w),
+        rf.dual_radon(sinogram, u, p, points[:5], weights=w),
+        0,
+    )
+    same(rf.filter_sinogram(sinogram, unit * p, dim), rf.filter_sinogram(sinogram, p, dim), 1 - dim)
+    if dim == 2:
+        for model in ("bilinear", "pixel"):
+            plans = [
+                rf.RadonPlan(axes, u, q, method="line", model=model)
+                for axes, q in ((there, unit * p), (here, p))
+            ]
+            same(plans[0](values), plans[1](values), 1)
+            same(plans[0].adjoint(sinogram), plans[1].adjoint(sinogram), 1)
+
+
+def test_offsets_far_from_samples_cost_nothing_and_are_zero():
+    points = np.random.default_rng(8).normal(size=(30, 2))
+    u, _ = rf.directions(2, 6)
+    field = rf.SampleField(points)
+    near = np.linspace(-6, 6, 61)
+    far = np.arange(-100000, 100001) * 0.2
+    found = rf.radon(field, u, far, bandwidth=0.3)
+    expected = rf.radon(field, u, near, bandwidth=0.3)
+    middle = np.abs(far) < 6.1
+    assert np.abs(found[:, middle] - expected).max() < 1e-8 * expected.max()  # measured 4e-10
+    assert not found[:, np.abs(far) > 7].any()
+    with pytest.warns(rf.AccuracyWarning, match="miss 100 %"):
+        assert not rf.radon(field, u, 1e12 + near, bandwidth=0.3).any()
+
+
+@pytest.mark.parametrize("bandwidth", [1e-300, 1e-16, 1e-7])
+def test_bandwidths_beyond_the_budget_are_refused(bandwidth):
+    field = rf.SampleField([[0.0, 0.0], [1.0, 2.0]])
+    with (
+        rf.config(memory_budget=2**28),
+        pytest.raises(rf.MemoryBudgetError, match="widen the bandwidth"),
+    ):
+        rf.radon(field, U, P, bandwidth=bandwidth)
+
+
+def test_values_that_overflow_are_refused():
+    values = np.full((16, 16), 1e308)
+    with pytest.raises(ValueError, match="`values` must be small enough"):
+        rf.RadonPlan(AXES, U, P)(values)
+    with pytest.raises(ValueError, match="`sinogram` must be small enough"):
+        rf.filter_sinogram(np.full((1, 41), 3e38, np.float32), 1e-3 * P, 2)
+    with pytest.raises(rf.MemoryBudgetError, match="a grid as fine as the step"):
+        rf.radon_inverse(np.ones((1, 41)), U, 1e-9 * P, AXES)
 
 
 def test_a_plan_beyond_the_budget_is_refused():

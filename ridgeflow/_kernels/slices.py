@@ -32,7 +32,7 @@ def row_kernels(width: int) -> tuple[Any, Any]:
         """out[rows[u], j] = scale[u] sum_t w_t fine[u - first_row, node + t], j < n, u in rows.
 
         fine (K, period + width) real: the extension is filled here. Offset j of row u lies at
-        low[u] + j step[u] nodes, within a period of 0; table as in ``windows``.
+        low[u] + j step[u] nodes, best within a period of 0; table as in ``windows``.
         """
         kind = fine.dtype.type
         stride = fine.shape[1]
@@ -44,10 +44,12 @@ def row_kernels(width: int) -> tuple[Any, Any]:
                 place = low[u] + j * step[u] - 0.5 * width
                 floor = math.floor(place)
                 node = int(floor) + 1
-                while node < 0:
+                if node < 0:
                     node += period
-                while node >= period:
+                elif node >= period:
                     node -= period
+                if node < 0 or node >= period:
+                    node %= period
                 x = kind(place - floor)
                 value = dot_row(fine, k * stride + node, table, x, width)
                 out[rows[u], j] = scale[u] * value
@@ -66,10 +68,12 @@ def row_kernels(width: int) -> tuple[Any, Any]:
                 place = low[u] + j * step[u] - 0.5 * width
                 floor = math.floor(place)
                 node = int(floor) + 1
-                while node < 0:
+                if node < 0:
                     node += period
-                while node >= period:
+                elif node >= period:
                     node -= period
+                if node < 0 or node >= period:
+                    node %= period
                 x = kind(place - floor)
                 value = scale[u] * values[rows[u], j]
                 add_row(fine, k * stride + node, table, x, value, width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft as sp_fft
@@ -9,6 +11,7 @@ from scipy import fft as sp_fft
 from ridgeflow._config import get_config
 from ridgeflow._validate import as_real_array, fits_in_memory
 from ridgeflow.errors import AdmissibilityError
+from ridgeflow.transforms.operators import finite_result
 
 __all__ = ["finite_reconstruct", "finite_ridgelet_transform"]
 
@@ -42,7 +45,8 @@ def finite_ridgelet_transform(f: ArrayLike, rho: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If f is not a cube of prime side, rho has another length, or a value is not finite.
+        If f is not a cube of prime side, rho has another length, or a value is not finite, given or
+        found.
     MemoryBudgetError
         If the p^(m+1) values do not fit the memory budget.
 
@@ -83,10 +87,12 @@ def finite_ridgelet_transform(f: ArrayLike, rho: ArrayLike) -> NDArray:
     )
     out = np.empty((prime,) * (dim + 1), dtype)
     workers = get_config().threads
-    transform = sp_fft.fftn(_double(field), workers=workers)
+    # Of the order of one, so that only a result that is too large overflows.
+    sizes = _size(field), _size(analyser)
+    transform = sp_fft.fftn(_double(field) / sizes[0], workers=workers)
     # Of real data the frequencies up to p/2 tell all.
     count = prime // 2 + 1 if real else prime
-    factor = np.conj(sp_fft.fft(_double(analyser)))
+    factor = np.conj(sp_fft.fft(_double(analyser) / sizes[1]))
     rows = max(1, _SLAB // prime**dim)
     every = np.arange(prime)
     for start in range(0, prime, rows):
@@ -100,8 +106,9 @@ def finite_ridgelet_transform(f: ArrayLike, rho: ArrayLike) -> NDArray:
             if real
             else sp_fft.ifft(side, axis=-1, workers=workers)
         )
-        out[start : start + rows] = back
-    return out
+        with np.errstate(over="ignore"):
+            out[start : start + rows] = back * sizes[0] * sizes[1]
+    return finite_result(out, "f")
 
 
 def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) -> NDArray:
@@ -136,7 +143,7 @@ def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) ->
         If :math:`\langle\sigma,\rho\rangle = 0`, or the relation above does not determine f.
     ValueError
         If the spectrum is not a cube of prime side with at least two axes, a profile has another
-        length, or a value is not finite.
+        length, or a value is not finite, given or found.
     MemoryBudgetError
         If the transform of the spectrum does not fit the memory budget.
 
@@ -178,7 +185,8 @@ def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) ->
     dim = gamma.ndim - 1
     dtype = np.result_type(gamma, synthesiser, analyser)
     real = not np.iscomplexobj(np.zeros(0, dtype))
-    s, r = _double(synthesiser), _double(analyser)
+    sizes = _size(gamma), _size(synthesiser), _size(analyser)
+    s, r = _double(synthesiser) / sizes[1], _double(analyser) / sizes[2]
     size = float(np.linalg.norm(s) * np.linalg.norm(r))
     inner = np.vdot(r, s)
     # Divided by p^m throughout, so that nothing overflows.
@@ -201,23 +209,26 @@ def finite_reconstruct(spectrum: ArrayLike, sigma: ArrayLike, rho: ArrayLike) ->
             f"{'only the sum of f' if abs(scale) <= _ZERO * size else 'all but the sum of f'} "
             "(subtract the mean of rho, and choose sigma not constant)"
         )
-    synthesis = _dual(gamma, s, real and not np.iscomplexobj(gamma))
+    synthesis = _dual(gamma, s, real and not np.iscomplexobj(gamma), sizes[0])
     total = synthesis.sum() / scale_of_sum
     field = (synthesis - mean_part * total) / scale
-    return field.real.astype(dtype) if real else field.astype(dtype)
+    # The size of sigma cancels.
+    with np.errstate(over="ignore"):
+        field = (field.real if real else field) * (sizes[0] / sizes[2])
+        return finite_result(field.astype(dtype), "spectrum")
 
 
-def _dual(gamma: NDArray, sigma: NDArray, real: bool) -> NDArray:
-    """S[gamma; sigma]/p^m."""
+def _dual(gamma: NDArray, sigma: NDArray, real: bool, size: float = 1.0) -> NDArray:
+    """S[gamma; sigma]/(p^m size)."""
     prime, dim = gamma.shape[0], gamma.ndim - 1
     workers = get_config().threads
     count = prime // 2 + 1 if real else prime
     fits_in_memory(
-        16.0 * prime**dim * count,
+        float(prime) ** dim * (16 * count + (8 if real else 16) * prime),
         f"the transform of {prime}^{dim + 1} values",
         "take a smaller prime or dimension, or raise memory_budget",
     )
-    values = _double(gamma)
+    values = _double(gamma) / size
     side = (
         sp_fft.rfft(values, axis=-1, workers=workers)
         if real
@@ -238,6 +249,13 @@ def _dual(gamma: NDArray, sigma: NDArray, real: bool) -> NDArray:
 
 def _double(array: NDArray) -> NDArray:
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+
+
+def _size(array: NDArray) -> float:
+    """The power of two next to the largest number, with which nothing is rounded."""
+    parts = (array.real, array.imag) if np.iscomplexobj(array) else (array,)
+    largest = max(float(np.abs(part).max()) for part in parts)
+    return math.ldexp(1.0, min(math.frexp(largest)[1], 1023)) if largest > 0 else 1.0
 
 
 def _profile(value: ArrayLike, name: str, prime: int) -> NDArray:

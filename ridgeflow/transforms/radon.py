@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING
@@ -336,6 +337,8 @@ def radon(
         or samples come without bandwidth.
     TypeError
         If the field is of another kind.
+    MemoryBudgetError
+        If the sinogram, or what it takes, does not fit the memory budget.
 
     Warns
     -----
@@ -366,6 +369,9 @@ def radon(
     True
     """
     one_of(method, "method", ("auto", "slice", "line", "exact"))
+    one_of(model, "model", _MODELS)
+    if tol is not None:
+        as_tolerance(tol, np.dtype(np.float64))
     if not isinstance(field, (GridField, SampleField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField, a SampleField or a GaussianMixture, got "
@@ -384,8 +390,10 @@ def radon(
         )
     u = as_directions(directions, field.dim)
     p, spacing = uniform_axis(offsets, "offsets")
+    _fits(len(u), len(p), 8.0 * math.prod(field.component_shape))
     if isinstance(field, GaussianMixture):
-        sinogram = radon_gaussian_mixture(u, p, field.weights, field.means, field.covariances)
+        with np.errstate(over="ignore"):  # far offsets, where the density is 0
+            sinogram = radon_gaussian_mixture(u, p, field.weights, field.means, field.covariances)
         masses: NDArray = np.ones((1, 1))
     elif isinstance(field, SampleField):
         if method == "line":
@@ -403,9 +411,11 @@ def radon(
     else:
         plan = RadonPlan(field, u, p, method=method, tol=tol, model=model)
         sinogram = plan(field.values)
-        cell = float(np.prod(field.spacing))
+        # In units of the step of the offsets, whose powers may be out of range.
+        cell = float(np.prod(field.spacing / spacing))
         masses = cell * field.values.reshape(int(np.prod(field.shape)), -1)
-    _warn_of_lost_mass(sinogram, spacing, masses)
+        spacing = spacing ** (1 - field.dim)
+    _warn_of_lost_mass(finite_result(sinogram, "field"), spacing, masses)
     return sinogram
 
 

@@ -199,7 +199,8 @@ def dual_radon(
         half = out.shape[1] // 2
         out = out[:, :half] + 1j * out[:, half:]
     if is_single(given) and x.dtype == np.float32:
-        out = out.astype(given.dtype)
+        with np.errstate(over="ignore"):
+            out = out.astype(given.dtype)
     return finite_result(out.reshape(len(x), *given.shape[2:]), "sinogram")
 
 
@@ -316,14 +317,15 @@ def filter_sinogram(
     if np.iscomplexobj(given):
         half = columns.shape[1] // 2
         result = result[..., :half] + 1j * result[..., half:]
-    return finite_result(result.reshape(given.shape).astype(given.dtype), "sinogram")
+    with np.errstate(over="ignore"):
+        return finite_result(result.reshape(given.shape).astype(given.dtype), "sinogram")
 
 
-def _refinement(axis: NDArray, spacing: float) -> int:
+def _refinement(axis: NDArray, spacing: float) -> float:
     if len(axis) == 1:
-        return 1
-    step = float(axis[-1] - axis[0]) / (len(axis) - 1)
-    return max(1, int(np.ceil(step / spacing - 0.25)))
+        return 1.0
+    step = float(axis[-1] / (len(axis) - 1) - axis[0] / (len(axis) - 1))
+    return max(1.0, float(np.ceil(np.float64(step) / spacing - 0.25)))
 
 
 def radon_inverse(
@@ -366,6 +368,8 @@ def radon_inverse(
     ------
     ValueError
         If shapes clash, weights are missing beyond two dimensions, or the filter is unknown.
+    MemoryBudgetError
+        If a grid as fine as the offsets does not fit the memory budget.
 
     Warns
     -----
@@ -437,7 +441,15 @@ class FilteredBackprojection:
         self._directions, self._offsets, self._dtype = directions, offsets, dtype
         self._spacing = uniform_axis(offsets, "offsets")[1]
         # A grid much coarser than the offsets would cut wave numbers that they carry.
-        factors = [_refinement(axis, self._spacing) for axis in axes]
+        with np.errstate(over="ignore"):
+            wanted = [_refinement(axis, self._spacing) for axis in axes]
+            size = np.prod([(len(axis) - 1) * q + 1 for axis, q in zip(axes, wanted, strict=True)])
+        fits_in_memory(
+            float(dtype.itemsize * size),
+            f"a grid as fine as the step {self._spacing:.3g} of the offsets",
+            "take fewer axes or offsets farther apart, or raise memory_budget",
+        )
+        factors = [int(q) for q in wanted]
         fine = tuple(
             np.linspace(axis[0], axis[-1], (len(axis) - 1) * q + 1)
             for axis, q in zip(axes, factors, strict=True)

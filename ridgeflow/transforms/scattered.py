@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
 from ridgeflow._kernels.spreading import add_moments, gather_waves, store_offsets, waves_of_cells
+from ridgeflow._validate import fits_in_memory
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid
@@ -200,36 +201,74 @@ def smoothed_projections(
     if complex_values:
         columns = np.concatenate([columns.real, columns.imag], axis=1)
     columns = np.ascontiguousarray(columns, dtype=np.float64)
-    center = 0.5 * (field.points.min(axis=0) + field.points.max(axis=0)).astype(np.float64)
-    points = field.points - center
-    relative = offsets[None, :] - (directions @ center)[:, None]
+    out = np.zeros((len(directions), len(offsets), columns.shape[1]))
+    # In a unit of length in which squares neither overflow nor vanish.
+    points = field.points.astype(np.float64)
+    center = 0.5 * points.min(axis=0) + 0.5 * points.max(axis=0)
+    points = points - center
+    unit = 2.0 ** np.floor(np.log2(max(float(np.abs(points).max()), bandwidth)))
+    points, width = points / unit, bandwidth / unit
     reach = float(np.linalg.norm(points, axis=1).max()) + 1e-12
-    tail = bandwidth * np.sqrt(2 * np.log(10 / tol))
-    step = 2 * np.pi / (reach + max(reach, float(np.abs(relative).max())) + 2 * tail)
-    n = int(np.ceil(np.sqrt(2 * np.log(10 / tol)) / (bandwidth * step))) + 1
-    out = np.empty((len(directions), len(offsets), columns.shape[1]))
-    kernel = SemicircleKernel.for_tolerance(0.1 * tol)
-    k = step * np.arange(n + 1)
-    smooth = np.exp(-0.5 * (bandwidth * k) ** 2) * (step / (2 * np.pi))
-    smooth[1:] *= 2
-    size = max(len(points), len(offsets) * kernel.width, n)
-    rows = max(1, min(len(directions), _SLAB // size * max(1, get_config().threads)))
-    for start in range(0, len(directions), rows):
-        part = slice(start, start + rows)
-        slices = sample_slices(points, columns, directions[part], step, n, 0.1 * tol) * smooth
-        every = np.arange(len(slices))
-        spacing = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1)
-        stage = RadialStage(
-            *(n, np.full(len(slices), step), relative[part, 0], np.full(len(slices), spacing)),
-            *(len(offsets), kernel, np.dtype(np.float64)),
+    tail = width * np.sqrt(2 * np.log(10 / tol))
+    relative = (offsets[None, :] - (directions @ center)[:, None]) / unit
+    # Farther out all Gaussians are below a tenth of the tolerance.
+    near = np.abs(relative) <= reach + tail
+    seen = np.flatnonzero(near.any(axis=0))
+    if len(seen):
+        span = slice(seen[0], seen[-1] + 1)
+        step = np.pi / (reach + tail)
+        spacing = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1) / unit
+        found = _projections(
+            points, columns, directions, relative[:, span], spacing, width, step, tol
         )
-        found = np.empty((len(slices), len(offsets)))
-        for c in range(columns.shape[1]):
-            stage.forward(slices[:, c], stage.factor, np.ones(len(slices)), every, found)
-            out[part, :, c] = found
+        out[:, span] = np.where(near[:, span, None], found / unit, 0.0)
     if complex_values:
         half = columns.shape[1] // 2
         out = out[..., :half] + 1j * out[..., half:]
     result = out.reshape(len(directions), len(offsets), *shape)
     single = field.points.dtype == np.float32 and field.values.dtype == np.float32
     return result.astype(np.float32) if single else result
+
+
+def _projections(
+    points: NDArray,
+    columns: NDArray,
+    directions: NDArray,
+    relative: NDArray,
+    spacing: float,
+    bandwidth: float,
+    step: float,
+    tol: float,
+) -> NDArray[np.float64]:
+    """Smoothed projections (U, J, C) at offsets about the origin of the points, by their waves."""
+    n_offsets, n_columns = relative.shape[1], columns.shape[1]
+    n_waves = np.ceil(np.sqrt(2 * np.log(10 / tol)) / (bandwidth * step)) + 1
+    # Tables of cells and waves; the waves of a direction, its slices and their product.
+    each = 16.0 * n_columns * 6 * n_waves + 16.0 * n_offsets
+    fits_in_memory(
+        2048 * n_waves + each + 16.0 * relative.size * n_columns,
+        f"{n_waves:.3g} waves of each direction, which the bandwidth asks for,",
+        "widen the bandwidth, or raise memory_budget",
+    )
+    n = int(n_waves)
+    out = np.empty((*relative.shape, n_columns))
+    kernel = SemicircleKernel.for_tolerance(0.1 * tol)
+    k = step * np.arange(n + 1)
+    smooth = np.exp(-0.5 * (bandwidth * k) ** 2) * (step / (2 * np.pi))
+    smooth[1:] *= 2
+    size = max(len(points), n_offsets * kernel.width, n)
+    rows = min(_SLAB // size * get_config().threads, get_config().memory_budget // (4 * each))
+    rows = max(1, min(len(directions), int(rows)))
+    for start in range(0, len(directions), rows):
+        part = slice(start, start + rows)
+        slices = sample_slices(points, columns, directions[part], step, n, 0.1 * tol) * smooth
+        every = np.arange(len(slices))
+        stage = RadialStage(
+            *(n, np.full(len(slices), step), relative[part, 0], np.full(len(slices), spacing)),
+            *(n_offsets, kernel, np.dtype(np.float64)),
+        )
+        found = np.empty((len(slices), n_offsets))
+        for c in range(n_columns):
+            stage.forward(slices[:, c], stage.factor, np.ones(len(slices)), every, found)
+            out[part, :, c] = found
+    return out

@@ -92,7 +92,9 @@ class _Group:
         kind = np.complex64 if dtype == np.float32 else np.complex128
         self._factor = (rule * self.phase * self._radial.factor).astype(kind)
         self._transposed_factor = (np.conj(self.phase) * self._radial.undo).astype(kind)
-        self._scale = (float(np.prod(axes.spacing)) / (2 * np.pi) * self.step).astype(dtype)
+        # In this order nothing overflows, or vanishes, that the result does not.
+        cell = spacing[0] * self.step
+        self._scale = (float(np.prod(spacing[1:])) * cell / (2 * np.pi)).astype(dtype)
 
     def forward(self, values: NDArray, out: NDArray) -> None:
         slices = self._crossing.forward(self._axis.forward(values))
@@ -121,7 +123,8 @@ class _Group:
         power[-1] *= 0.5
         # The sum over l counts every term but the ends twice.
         power *= np.where(index % self.n, 0.5, 1.0)
-        scale = 2 * spacing / (2 * np.pi) ** dim * weights[self.rows] * self.step**dim
+        scale = 2 / (2 * np.pi) ** dim * weights[self.rows] * (spacing * self.step)
+        scale *= self.step ** (dim - 1)
         slices = self._radial.transposed(
             sinogram,
             scale.astype(self._dtype),
