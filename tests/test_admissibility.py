@@ -179,6 +179,8 @@ def test_refusals_name_a_partner_that_works():
                 except AdmissibilityError as error:
                     hint = str(error).split("(use ")[1].split(", or admissible_ridgelet")[0]
                     assert admissibility(name, eval(hint)) != 0
+                    assert eval(hint).family == psi.family
+                    assert repr(psi.dim) in str(error).split(" K for ")[1].split(":")[0]
     with pytest.raises(AdmissibilityError, match=r"divergent K .*\|omega\|\^-2 .*Ridgelet\(1, 2\)"):
         admissibility("relu", Ridgelet(1, 0))
     with pytest.raises(AdmissibilityError, match="no ridgelet is admissible"):
@@ -294,15 +296,30 @@ def test_transfer_function_dtype_and_errors():
         admissible_ridgelet("relu", 0)
 
 
-def test_certificate_can_fail(monkeypatch):
-    """An integrand that the nodes do not resolve is refused, not returned."""
+@pytest.mark.parametrize("size", [1.0, 1e-20, 1e20])
+def test_certificate_can_fail(monkeypatch, size):
+    """An integrand that the nodes do not resolve is refused, however small or large it is."""
     original = module._integrand
-    monkeypatch.setattr(
-        module, "_integrand", lambda eta, w: original(eta, w) * (1 + 0.1 * np.sign(np.sin(40 * w)))
-    )
+
+    def rough(eta, w):
+        return size * original(eta, w) * (1 + 0.1 * np.sign(np.sin(40 * w)))
+
+    monkeypatch.setattr(module, "_integrand", rough)
     module._moment.cache_clear()
-    with pytest.raises(ConvergenceError, match="agree to 1e-13 between 10 and 14 nodes"):
+    with pytest.raises(ConvergenceError, match="agree to 1e-13 between 10 and 14 nodes") as caught:
         admissibility("relu", Ridgelet(1, 2))
+    # The gap that the message states is relative too: measured 4.4e-3 for every size.
+    assert 1e-3 < float(str(caught.value).split("got ")[1].split(" ")[0]) < 2e-2
+    module._moment.cache_clear()
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e20])
+def test_certificate_is_relative(monkeypatch, size):
+    """Nor does the size of the integrand alone make a good quadrature fail."""
+    original = module._integrand
+    monkeypatch.setattr(module, "_integrand", lambda eta, w: size * original(eta, w))
+    module._moment.cache_clear()
+    assert admissibility("relu", Ridgelet(1, 2)) == pytest.approx(TAU * size, rel=1e-13)
     module._moment.cache_clear()
 
 
