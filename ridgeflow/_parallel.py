@@ -1,4 +1,4 @@
-"""Work spread over threads.
+"""Work spread over threads, the threads of the BLAS, and long calls that a signal may end.
 
 An output element is computed whole by one thread in a fixed order, so results do not depend on the
 number of threads; workers are plain Python threads running functions that release the GIL, so calls
@@ -7,17 +7,31 @@ may come from several threads and after a fork.
 
 from __future__ import annotations
 
+import atexit
+import contextvars
 import os
+import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
+from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 from ridgeflow._config import get_config
+from ridgeflow._fork import held_over_forks
 
-__all__ = ["parallel_for"]
+__all__ = ["interruptible", "one_blas_thread", "parallel_for"]
+
+T = TypeVar("T")
+
+# Calls of more operations than this take longer than anyone waits after Ctrl-C: some .1 s.
+_LONG = 2e9
 
 # One pool, of the largest number of threads that was asked for: a call that wants fewer hands it
 # fewer workers.
@@ -36,7 +50,7 @@ def _submit(threads: int, worker: Callable[[], None]) -> list[Future[None]]:
                 _pool.shutdown(wait=False)
             _pool = ThreadPoolExecutor(threads, thread_name_prefix="ridgeflow")
             _pool_size = threads
-        return [_pool.submit(copy_context().run, worker) for _ in range(threads)]
+        return [_pool.submit(contextvars.copy_context().run, worker) for _ in range(threads)]
 
 
 def _after_fork_in_child() -> None:
@@ -86,3 +100,119 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
         queue.clear()
         wait(futures)
         raise
+
+
+# How often each thread has asked for one BLAS thread, and how many there were before.
+_blas_lock = held_over_forks(threading.RLock())
+_blas_holders: Counter[int] = Counter()
+_blas_before: list[int] = []
+
+
+@cache
+def _blas_libraries() -> list[Any]:
+    # Finding them takes longer than a small factorisation; those of NumPy and SciPy are loaded by
+    # whoever asks.
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _set_blas_threads(numbers: Iterable[int]) -> None:
+    for library, number in zip(_blas_libraries(), numbers, strict=True):
+        # Newer versions of threadpoolctl let one thread alone change OpenBLAS, and silently ignore
+        # the others. Here the thread that ends the last block need not be the one that began.
+        forget = getattr(library, "clear_controlling_thread", lambda force: None)
+        forget(force=True)
+        library.set_num_threads(number)
+        forget(force=True)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Inside the block the BLAS runs on one thread.
+
+    That number belongs to the process. Blocks of several threads overlap: the first to begin sets
+    it, the last to end gives back what was there before.
+    """
+    global _blas_before
+    own = threading.get_ident()
+    with _blas_lock:
+        if not _blas_holders:
+            _blas_before = [library.get_num_threads() for library in _blas_libraries()]
+            _set_blas_threads([1] * len(_blas_before))
+        _blas_holders[own] += 1
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_holders[own] -= 1
+            if not _blas_holders[own]:
+                del _blas_holders[own]
+            if not _blas_holders:
+                _set_blas_threads(_blas_before)
+
+
+def _only_this_thread() -> None:
+    """In a forked child: the blocks of the parent's other threads will never end."""
+    others = set(_blas_holders) - {threading.get_ident()}
+    for other in others:
+        del _blas_holders[other]
+    if others and not _blas_holders:
+        _set_blas_threads(_blas_before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_only_this_thread)
+
+
+# Calls that an interrupt left behind.
+_left: set[threading.Thread] = set()
+
+
+def interruptible(function: Callable[..., T], *args: Any, cost: float) -> T:
+    """``function(*args)``, which may spend long in one foreign call, and Ctrl-C is answered.
+
+    Python runs the handlers of signals in its main thread, between two of its own instructions: a
+    factorisation would keep them waiting to its end. It goes to a thread of its own, for which the
+    main thread waits. On an interrupt that thread is left behind; it ends with the call that it is
+    in. ``cost`` is the number of operations; short calls, and those of other threads, are made
+    directly.
+    """
+    if cost < _LONG or threading.current_thread() is not threading.main_thread():
+        return function(*args)
+    found: list[T] = []
+    failed: list[BaseException] = []
+    done = threading.Event()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            found.append(context.run(function, *args))
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            _left.discard(threading.current_thread())
+            done.set()
+
+    thread = threading.Thread(target=work, name="ridgeflow-call", daemon=True)
+    _left.add(thread)
+    thread.start()
+    # Not every platform lets a signal end a wait without limit.
+    while not done.wait(0.1):
+        pass
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+@atexit.register
+def _wait_for_what_is_left() -> None:
+    """A process that ends frees the buffers of the BLAS, in which such a call would still write."""
+    interactive = hasattr(sys, "ps1") or sys.flags.interactive
+    if getattr(sys, "last_type", None) is KeyboardInterrupt and not interactive:
+        # Python ends itself by the signal then, and frees nothing.
+        return
+    try:
+        for thread in list(_left):
+            thread.join()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)

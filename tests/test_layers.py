@@ -14,6 +14,7 @@ FLOORS = {
     "_fork": 1,
     "_parallel": 2,
     "_validate": 3,
+    "_columns": 3,
     "_storage": 4,
     "_kernels": 3,
     "_fft": 3,

@@ -7,6 +7,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.networks import outer_weights
+from ridgeflow.networks.elimination import solve_columns
 
 RNG = np.random.default_rng(4)
 A, B = 2 * RNG.normal(size=(20, 2)), RNG.normal(size=20)
@@ -135,6 +136,112 @@ def test_sample_weights_repeat_samples():
         assert np.abs(weighted.c - repeated.c).max() < 1e-12  # measured 3.6e-15
 
 
+def normal_equations(plain, phi, y, penalty, weights):
+    """Coefficients of plain columns and of features by the normal equations, in another way."""
+    q = weights / weights.sum()
+    both = np.hstack([plain, phi])
+    only = np.diag(np.r_[np.zeros(plain.shape[1]), np.full(phi.shape[1], penalty)])
+    found = np.linalg.solve(both.T @ (q[:, None] * both) + only, both.T @ (q[:, None] * y))
+    return found[: plain.shape[1]], found[plain.shape[1] :]
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_weights_and_affine_part_by_the_normal_equations(parts):
+    """Points far from the origin, weights over three decades, two outputs, samples in parts."""
+    rng = np.random.default_rng(8)
+    x = X * [3.0, 0.2] + [40.0, -7.0]
+    a, b = A / [3.0, 0.2], B + (A / [3.0, 0.2]) @ [40.0, -7.0]
+    y = np.column_stack([np.sin(X[:, 0]) + 5 * X[:, 1], rng.normal(size=300) - 9])
+    weights = 10.0 ** rng.uniform(-3, 0, 300)
+    problem = outer_weights.OuterProblem(a, b, ETA, 2, x, weights)
+    for part in np.array_split(np.arange(300), parts):
+        problem.add(x[part], y[part], weights[part])
+    fit = problem.solve(1e-2)
+    plain, outer = normal_equations(np.column_stack([np.ones(300), x]), PHI, y, 1e-2, weights)
+    # The normal equations square the condition. measured 1.6e-10, 3e-11, 3e-11
+    assert np.abs(fit.outer - outer).max() < 1e-9 * np.abs(outer).max()
+    assert np.abs(fit.bias - plain[0]).max() < 1e-9 * np.abs(plain[0]).max()
+    assert np.abs(fit.linear - plain[1:]).max() < 1e-9 * np.abs(plain[1:]).max()
+
+
+def test_the_scale_of_weights_and_values_means_nothing():
+    y, weights = np.sin(X[:, 0]), 1 + X[:, 1] ** 2
+    fitted = {}
+    for ridge in (0.0, 1e-3, "gcv"):
+        for scale in (1.0, 1e-300, 1e300):
+            for unit in (1.0, 1e-290, 1e300):
+                net = rf.fit_outer_weights(
+                    *(A, B, ETA, X, y * unit), ridge=ridge, affine=True, weights=weights * scale
+                )
+                base = fitted.setdefault(ridge, net.c)
+                # measured 5e-15
+                assert np.abs(net.c / unit - base).max() < 1e-9 * np.abs(base).max()
+
+
+def test_observations_are_counted():
+    y = np.sin(X[:, 0]) + 0.3 * RNG.normal(size=300)
+    counts = 1 + np.arange(300) % 3
+    again = np.repeat(np.arange(300), counts)
+
+    def penalty(rows, **options):
+        fit = outer_weights.OuterProblem(A, B, ETA, 1, X[rows])
+        fit.add(X[rows], y[rows, None], options.pop("weights", None))
+        return fit.solve(None, **options).penalty
+
+    every = np.arange(300)
+    plain = penalty(every)
+    assert penalty(every, weights=np.full(300, 7.0)) == plain
+    assert penalty(again) == penalty(every, weights=counts.astype(float))
+    assert penalty(every, observations="weights") == plain == penalty(every, observations=300.0)
+    # Twice as many observations of the same are worth a smaller penalty.
+    doubled = penalty(every, weights=np.full(300, 2.0), observations="weights")
+    assert doubled == penalty(every, observations=600.0) < plain
+    # The two zeros are one number.
+    zeros = outer_weights.fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
+    assert len(zeros) == 2
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 1e9])
+def test_dependent_plain_columns(unit):
+    """One column is the sum of two others but for rounding, one is nearly constant, one zero."""
+    rng = np.random.default_rng(2)
+    x = rng.normal((20.0, 30.0), 1.0, size=(60, 2))
+    flat = 14.62 + 1e-14 * rng.normal(size=60)
+    plain = np.column_stack([np.ones(60), unit * x, unit * x.sum(1), flat, np.zeros(60)])
+    phi, y = np.tanh((x - [20.0, 30.0]) @ A[:8].T - B[:8]), rng.normal(size=(60, 1))
+    part, outer, _ = solve_columns(plain, phi, y, 1e-3)
+    few = np.column_stack([np.ones(60), x])
+    expected, weights = normal_equations(few, phi, y, 1e-3, np.ones(60))
+    assert np.abs(outer - weights).max() < 1e-10 * np.abs(weights).max()  # measured 5e-12
+    found = plain @ part
+    # measured 1e-11
+    assert np.abs(found - few @ expected).max() < 1e-9 * np.abs(few @ expected).max()
+    # A little more of the sum, or of the constant, changes little: no coefficient is of noise.
+    moved = plain + np.array([0, 0, 0, 1e-6 * unit, 1e-6, 1])
+    assert np.abs(moved @ part - found).max() < 1e-5  # measured 3e-7
+    fewer = plain[:3]
+    part, outer, _ = solve_columns(fewer, phi[:3], y[:3], 1e-3)
+    assert np.abs(fewer @ part + phi[:3] @ outer - y[:3]).max() < 1e-9  # measured 4e-14
+
+
+def test_units_of_columns_do_not_matter():
+    """A column in nanometres beside one in kilometres: the fit is that of equal units."""
+    y = np.sin(X[:, 0]) + X[:, 1]
+    units = np.array([1e12, 1e-12])
+    plain = rf.fit_outer_weights(A, B, ETA, X, y, ridge=1e-3, affine=True)
+    other = rf.fit_outer_weights(A / units, B, ETA, X * units, y, ridge=1e-3, affine=True)
+    assert np.abs(plain.c - other.c).max() < 1e-12  # measured 3e-16
+    assert np.abs(plain.linear - other.linear * units).max() < 1e-12  # measured 4e-16
+
+
+def test_overflow_is_refused():
+    for name, size in (("relu", 1e300), ("relu2", 1e160)):
+        with pytest.raises(ValueError, match="the features must"):
+            rf.fit_outer_weights(A * size, B, name, X * 1e9, X[:, 0])
+    with pytest.raises(ValueError, match="the outer weights must be finite, got an overflow"):
+        rf.fit_outer_weights(A, B, ETA, X, np.full(300, 1.7e308))
+
+
 def test_slabs_give_the_same_fit(monkeypatch):
     y = np.column_stack([np.sin(X[:, 0]), X[:, 1]])
     whole = rf.fit_outer_weights(A, B, ETA, X, y, affine=True)
@@ -171,6 +278,8 @@ def test_derived_activations_and_precision():
         ({"weights": np.full(300, -1.0)}, "`weights` must not be negative and not all zero"),
         ({"weights": np.zeros(300)}, "`weights` must not be negative and not all zero"),
         ({"weights": np.ones(2)}, "agree in their first length.*`weights`"),
+        ({"observations": 0.0}, "`observations` must be positive, got 0"),
+        ({"observations": "distnct"}, "`observations` must be one of.*did you mean 'distinct'"),
         ({"rcond": 1.0}, r"`rcond` must lie in \[0, 1\), got 1"),
     ],
 )

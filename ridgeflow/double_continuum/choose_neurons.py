@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._parallel import interruptible
 from ridgeflow.networks.outer_weights import ridge_matrix
 from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.profiles.activation import Activation
@@ -99,7 +100,8 @@ def matching_pursuit(features: NDArray, targets: NDArray, count: int) -> NDArray
     """
     size = np.linalg.norm(features, axis=0)
     unit = features / np.maximum(size, 1e-300)
-    gram, left = unit.T @ unit, np.where(size > 0, 1.0, 0.0)
+    gram = interruptible(lambda: unit.T @ unit, cost=2.0 * unit.size * unit.shape[1])
+    left = np.where(size > 0, 1.0, 0.0)
     score = unit.T @ targets
     rows = np.zeros((count, features.shape[1]))
     chosen = np.empty(count, np.int64)

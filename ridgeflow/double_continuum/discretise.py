@@ -11,7 +11,8 @@ from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_i
 from ridgeflow.double_continuum.choose_neurons import active_neurons
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.outer_weights import fit_outer_weights, ridge_matrix, solve_columns
+from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.outer_weights import fit_outer_weights, ridge_matrix
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._columns import Columns, power_of_two, rounding_of
 from ridgeflow._validate import (
     as_generator,
     as_points,
@@ -14,12 +15,14 @@ from ridgeflow._validate import (
     common_float,
     fits_in_memory,
     one_of,
+    positive,
     positive_int,
     same_length,
 )
 from ridgeflow._validate import finite_number as _finite
-from ridgeflow.networks.outer_weights import as_ridge, ridge_matrix, solve_columns
-from ridgeflow.networks.pairs import pair_neurons
+from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.outer_weights import as_ridge, fingerprints, ridge_matrix
+from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
 from ridgeflow.profiles.activation import Activation
@@ -175,7 +178,8 @@ def fit_field(
     >>> bool(fit.held_out_error < 0.1)
     True
     """
-    x = as_points(points, "points").astype(np.float64)
+    x = as_points(points, "points")
+    real, x = x.dtype, x.astype(np.float64)
     v = as_real_array(velocities, "velocities", ndim=2).astype(np.float64)
     same_length(points=x, velocities=v)
     if v.shape[1] != x.shape[1]:
@@ -185,71 +189,72 @@ def fit_field(
         )
     eta = activation_with_values(activation)
     width = positive_int(width, "width")
+    degree = positive_int(time_degree, "time_degree", minimum=0)
     fits_in_memory(
-        8.0 * len(x) * width * (1 if times is None else time_degree + 1),
+        8.0 * len(x) * width * (1 if times is None else degree + 1),
         f"fitting {width} neurons to {len(x)} samples",
         "use fewer neurons or samples, or raise memory_budget",
     )
+    slope, penalty = positive(slope, "slope"), as_ridge(ridge)
     holdout = _finite(holdout, "holdout")
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
     generator = as_generator(rng)
-    basis, span = np.ones((len(x), 1)), (0.0, 0.0)
+    basis, span, places = np.ones((len(x), 1)), (0.0, 0.0), x
     if times is not None:
-        t = as_real_array(times, "times", ndim=1).astype(np.float64)
+        t = as_real_array(times, "times", ndim=1)
         same_length(points=x, times=t)
         span = (float(t.min()), float(t.max()))
-        if span[0] == span[1]:
+        if not span[1] - span[0] > rounding_of(t[:, None])[0]:
             raise ValueError(
                 f"`times` must differ, got {span[0]:g} for all samples (leave them out for a "
                 "steady field)"
             )
-        degree = positive_int(time_degree, "time_degree", minimum=0)
+        t = t.astype(np.float64)
         basis = _chebyshev(t, span, degree + 1)
-    _require_lipschitz(x if times is None else np.column_stack([x, t]), v)
+        places = np.column_stack([x, t])
+    _require_lipschitz(places, v, real)
     out = generator.permutation(len(x)) < round(holdout * len(x))
     inside = ~out
     if inside.sum() < 2:
         raise ValueError(f"`points` must hold at least two samples to fit, got {inside.sum()}")
     # Columns in one unit, so that distances mean something; neurons come back in that of x.
-    shift, scale = x[inside].mean(axis=0), x[inside].std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    z = (x - shift) / scale
-    a, b = pair_neurons(z[inside], v[inside], width, slope=slope, rng=generator)
-    columns = basis[inside].shape[1]
-    features = ridge_matrix(z[inside], a, b, eta)
-    plain = np.column_stack([np.ones(len(features)), z[inside]])
+    units = Columns.of(x[inside], real=real)
+    z, rounding = units(x[inside]), units.rounding / units.scale
+    often = np.ones(len(z))
+    a, b = draw_pairs(z, v[inside], width, slope, "gradient", often, rounding, generator)
+    columns = basis.shape[1]
+    features = ridge_matrix(z, a, b, eta)
+    plain = np.column_stack([np.ones(len(z)), z])
     part, outer, penalty = solve_columns(
-        _tensor(basis[inside], plain), _tensor(basis[inside], features), v[inside], as_ridge(ridge)
+        _tensor(basis[inside], plain),
+        _tensor(basis[inside], features),
+        v[inside],
+        penalty,
+        # No function of time is larger than 1.
+        rounding=np.tile(np.append(0.0, rounding), columns),
+        observations=float(len(fingerprints(places[inside], v[inside]))),
     )
-    inner = a / scale
     fields = []
     for d in range(columns):
         affine = part[d * plain.shape[1] : (d + 1) * plain.shape[1]]
-        linear = affine[1:] / scale[:, None]
-        fields.append(
-            ShallowNetwork(
-                inner,
-                b + inner @ shift,
-                outer[d * width : (d + 1) * width],
-                eta,
-                linear=linear,
-                bias=affine[0] - shift @ linear,
-            )
-        )
+        inner, offset, linear, bias = units.of_data(a, b, affine[1:], affine[0])
+        weights = outer[d * width : (d + 1) * width]
+        fields.append(ShallowNetwork(inner, offset, weights, eta, linear=linear, bias=bias))
     error = np.nan
     if out.any():
         found = sum(basis[out, d, None] * f(x[out]) for d, f in enumerate(fields))
-        size = np.sqrt(np.mean(v[out] ** 2))
-        error = float(np.sqrt(np.mean((found - v[out]) ** 2)) / size) if size > 0 else 0.0
+        unit = power_of_two(v[out])
+        size = np.sqrt(np.mean((v[out] / unit) ** 2))
+        gap = np.sqrt(np.mean(((found - v[out]) / unit) ** 2))
+        error = float(gap / size) if size > 0 else 0.0
     return FieldFit(tuple(fields), span, error, penalty)
 
 
-def _require_lipschitz(places: NDArray, v: NDArray) -> None:
+def _require_lipschitz(places: NDArray, v: NDArray, real: np.dtype) -> None:
     """Refuse samples at one place whose velocities differ: no field has them."""
-    scale = places.std(axis=0)
     _, index, counts = np.unique(
-        np.round((places - places.mean(axis=0)) / np.where(scale > 0, scale, 1.0), 9),
+        np.round(Columns.of(places, real=real)(places), 9),
         axis=0,
         return_inverse=True,
         return_counts=True,
@@ -257,6 +262,7 @@ def _require_lipschitz(places: NDArray, v: NDArray) -> None:
     if not (counts > 1).any():
         return
     index = index.ravel()
+    v = v / power_of_two(v)
     size = float(np.sqrt((v**2).sum(axis=1).mean()))
     mean = np.stack([np.bincount(index, v[:, k]) for k in range(v.shape[1])], axis=1)
     gap = np.linalg.norm(v - (mean / counts[:, None])[index], axis=1)

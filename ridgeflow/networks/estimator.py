@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import positive, positive_int
+from ridgeflow._columns import Columns
+from ridgeflow._validate import as_real_array, common_float, flag, one_of, positive, positive_int
 from ridgeflow.errors import MissingDependencyError
-from ridgeflow.networks.outer_weights import OuterProblem, as_ridge
-from ridgeflow.networks.pairs import pair_neurons
+from ridgeflow.networks.outer_weights import (
+    OuterProblem,
+    as_observations,
+    as_ridge,
+    as_weights,
+)
+from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
+from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 
 try:
@@ -23,7 +31,7 @@ try:
         type_of_target,
         unique_labels,
     )
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise MissingDependencyError(
         "RidgeletRegressor and RidgeletClassifier need scikit-learn >= 1.6: "
@@ -36,12 +44,18 @@ if TYPE_CHECKING:
 __all__ = ["RidgeletClassifier", "RidgeletRegressor"]
 
 _SAMPLINGS = ("pairs", "oracle")
+_PRECISIONS = (np.float64, np.float32)
 # Largest dimension in which a spectrum on a grid is affordable.
 _ORACLE_DIM = 3
 
 
 class _RidgeletEstimator(BaseEstimator):
     """What regressor and classifier share: the neurons and the growing least-squares problem."""
+
+    _real: np.dtype
+    _unit: Columns
+    _inner: tuple[NDArray, NDArray, Activation]
+    _problem: OuterProblem
 
     def __init__(
         self,
@@ -51,6 +65,7 @@ class _RidgeletEstimator(BaseEstimator):
         sampling: str = "pairs",
         slope: float = 1.0,
         ridge: float | str = "gcv",
+        observations: float | str = "distinct",
         affine: bool = True,
         random_state: int | None = None,
     ) -> None:
@@ -59,69 +74,92 @@ class _RidgeletEstimator(BaseEstimator):
         self.sampling = sampling
         self.slope = slope
         self.ridge = ridge
+        self.observations = observations
         self.affine = affine
         self.random_state = random_state
 
-    def _begin(self, x: NDArray, y: NDArray, weights: NDArray) -> None:
-        """Draw the neurons, from the first samples that come."""
+    def _learn(self, x: NDArray, y: NDArray, sample_weight: Any, *, first: bool) -> None:
+        """Take samples (n, m) with values (n, k) into the problem and solve it: all, or nothing."""
+        weights = np.ones(len(x))
+        if sample_weight is not None:
+            given = as_real_array(sample_weight, "sample_weight", ndim=(0, 1))
+            # One number for all samples is what scikit-learn allows.
+            weights = as_weights(given if given.ndim else weights * given, "sample_weight", x)
+        penalty, count = as_ridge(self.ridge), as_observations(self.observations)
+        values = y.astype(np.float64)
+        if first:
+            real = common_float(x, y)
+            columns, inner, problem = self._begin(x, values, weights)
+        else:
+            # A copy, so that samples of a fit that fails are not there when it is tried again.
+            real, columns, inner = self._real, self._unit, self._inner
+            problem = copy(self._problem)
+        problem.add(columns(x), values, weights)
+        fit = problem.solve(penalty, observations=count)
+        a, b, eta = inner
+        # Back in the unit of the columns.
+        outer, offset, linear, bias = columns.of_data(a, b, fit.linear, fit.bias)
+        parts = (outer, offset, fit.outer, linear, bias)
+        outer, offset, weighted, linear, bias = (part.astype(real) for part in parts)
+        network = ShallowNetwork(outer, offset, weighted, eta, linear=linear, bias=bias)
+        self._real, self._unit, self._inner, self._problem = real, columns, inner, problem
+        self.network_, self.ridge_ = network, fit.penalty
+
+    def _begin(
+        self, x: NDArray, y: NDArray, weights: NDArray
+    ) -> tuple[Columns, tuple[NDArray, NDArray, Activation], OuterProblem]:
+        """Units of the columns, neurons and the problem, from the first samples that come."""
         from sklearn.utils import check_random_state
 
-        width = positive_int(self.width, "width")
+        width, slope = positive_int(self.width, "width"), positive(self.slope, "slope")
         eta = activation_with_values(self.activation)
-        if self.sampling not in _SAMPLINGS:
-            raise ValueError(
-                f"`sampling` must be one of {', '.join(_SAMPLINGS)}, got {self.sampling!r}"
-            )
-        state = check_random_state(self.random_state)
-        rng = np.random.default_rng(state.randint(2**31 - 1))
+        one_of(self.sampling, "sampling", _SAMPLINGS)
+        affine = flag(self.affine, "affine")
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         # Repeated samples and weights mean the same, and the order of samples means nothing.
-        rows, which = np.unique(np.column_stack([x, y]), axis=0, return_inverse=True)
+        rows, which = np.unique(
+            np.column_stack([x.astype(np.float64), y]), axis=0, return_inverse=True
+        )
+        weights = weights / weights.max()
         weights = np.bincount(which.ravel(), weights=weights)
         rows, weights = rows[weights > 0], weights[weights > 0]
-        x, y = rows[:, : x.shape[1]], rows[:, x.shape[1] :]
-        self._shift = np.average(x, axis=0, weights=weights)
-        spread = np.sqrt(np.average((x - self._shift) ** 2, axis=0, weights=weights))
+        points, y = rows[:, : x.shape[1]], rows[:, x.shape[1] :]
         # Columns in one unit, so that distances between samples mean something.
-        self._scale = np.where(spread > 0, spread, 1.0)
-        inner = (x - self._shift) / self._scale
-        slope = positive(self.slope, "slope")
-        if len(x) < 2 or not spread.any():
+        columns = Columns.of(points, weights, real=x.dtype)
+        inner = columns(points)
+        rounding = columns.rounding / columns.scale
+        if not (np.ptp(inner, axis=0) > rounding).any():
             a, b = np.zeros((width, x.shape[1])), np.linspace(-1, 1, width)
         elif self.sampling == "pairs":
-            a, b = pair_neurons(inner, y, width, slope=slope, weights=weights, rng=rng)
+            a, b = draw_pairs(inner, y, width, slope, "gradient", weights, rounding, rng)
         else:
-            a, b = _oracle(inner, y, weights, eta, width, rng)
-        self._inner = (a, b, eta)
-        self._problem = OuterProblem(a, b, eta, y.shape[1], inner if self.affine else None, weights)
-
-    def _grow(self, x: NDArray, y: NDArray, weights: NDArray | None) -> None:
-        """Take samples into the problem and solve it."""
-        inner = (x - self._shift) / self._scale
-        self._problem.add(inner, y, weights)
-        # Weights count samples here, as scikit-learn means them.
-        fit = self._problem.solve(as_ridge(self.ridge), count=self._problem.mass)
-        a, b, eta = self._inner
-        # Back in the unit of the columns.
-        outer = a / self._scale
-        linear = fit.linear / self._scale[:, None]
-        self.network_ = ShallowNetwork(
-            outer,
-            b + outer @ self._shift,
-            fit.outer,
-            eta,
-            linear=linear,
-            bias=fit.bias - self._shift @ linear,
+            a, b = _oracle(inner, y, weights, eta, width, rounding, rng)
+        problem = OuterProblem(
+            *(a, b, eta, y.shape[1]), inner if affine else None, weights, rounding
         )
-        self.ridge_ = fit.penalty
+        return columns, (a, b, eta), problem
 
     def _evaluate(self, x: Any) -> NDArray:
         check_is_fitted(self, "network_")
-        x = validate_data(self, x, reset=False, dtype=np.float64)
+        x = validate_data(self, x, reset=False, dtype=_PRECISIONS)
         return self.network_(x)
 
 
+def _affine_rest(points: NDArray, values: NDArray, weights: NDArray) -> NDArray:
+    """Values (n, k) without the weighted least-squares fit of an affine function."""
+    full = np.column_stack([np.ones(len(points)), points])
+    root = np.sqrt(weights)[:, None]
+    return values - full @ np.linalg.lstsq(root * full, root * values, rcond=None)[0]
+
+
 def _oracle(
-    points: NDArray, values: NDArray, weights: NDArray, eta: Any, width: int, rng: Generator
+    points: NDArray,
+    values: NDArray,
+    weights: NDArray,
+    eta: Activation,
+    width: int,
+    rounding: NDArray,
+    rng: Generator,
 ) -> tuple[NDArray, NDArray]:
     """Neurons drawn from the spectrum of the samples, their affine part taken off."""
     from ridgeflow.fields.samples import SampleField
@@ -134,9 +172,7 @@ def _oracle(
             f"`sampling` 'oracle' needs at most {_ORACLE_DIM} features, got {dim} (the spectrum "
             "would need a grid in as many dimensions; use sampling='pairs')"
         )
-    full = np.column_stack([np.ones(n), points])
-    root = np.sqrt(weights)[:, None]
-    rest = values - full @ np.linalg.lstsq(root * full, root * values, rcond=None)[0]
+    rest = _affine_rest(points, values, weights)
     radius = float(np.linalg.norm(points, axis=1).max())
     # Neurons as steep as the samples can tell apart.
     steepest = max(1.0, 0.5 * n ** (1 / dim)) / radius
@@ -150,7 +186,7 @@ def _oracle(
         tol=1e-3,
     )
     if not spectrum.mass.any():
-        return pair_neurons(points, values, width, weights=weights, rng=rng)
+        return draw_pairs(points, values, width, 1.0, "gradient", weights, rounding, rng)
     return oracle_neurons(spectrum, width, rng=rng)
 
 
@@ -176,6 +212,10 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     ridge : float or "gcv"
         Penalty of c relative to the mean squared error; "gcv": by generalised cross-validation,
         see :func:`ridgeflow.fit_outer_weights`.
+    observations : "distinct", "weights" or float
+        How many observations the samples are, for "gcv": the different ones of positive weight, so
+        that repeating a sample and weighing it mean the same, and the scale of weights nothing; the
+        sum of the weights, where they count independent observations; or a number.
     affine : bool
         Whether A and d are fitted, without penalty.
     random_state : int, RandomState or None
@@ -183,8 +223,8 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     Attributes
     ----------
     network_ : ShallowNetwork
-        In the unit of the columns; ``network_.to_torch()`` and ``network_.to_onnx(path)`` export
-        it.
+        In the unit of the columns, float32 where X and y are (for a classifier, where X is);
+        ``network_.to_torch()`` and ``network_.to_onnx(path)`` export it.
     ridge_ : float
         The penalty used.
     n_features_in_ : int
@@ -192,10 +232,13 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     Raises
     ------
     ValueError
-        If a parameter is out of range, in ``fit``.
+        If a parameter is out of range, or sample weights are negative or all zero, in ``fit``.
 
     Notes
     -----
+    A column whose spread is rounding (below 1e-12 of its largest value, 2e-6 in float32) says
+    nothing: the network does not depend on it.
+
     **Accuracy.** That of the linear problem: orthogonal factorisations, see
     :func:`ridgeflow.fit_outer_weights`.
 
@@ -260,14 +303,11 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
 
     def _take(self, x: Any, y: Any, sample_weight: Any, *, first: bool) -> RidgeletRegressor:
         x, y = validate_data(
-            self, x, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=first
+            self, x, y, dtype=_PRECISIONS, multi_output=True, y_numeric=True, reset=first
         )
-        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
-        columns = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
+        self._learn(x, np.reshape(y, (len(x), -1)), sample_weight, first=first)
         if first:
             self._single = np.ndim(y) == 1
-            self._begin(x, columns, weights)
-        self._grow(x, columns, weights)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
@@ -305,7 +345,7 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
 
     Parameters
     ----------
-    width, activation, sampling, slope, ridge, affine, random_state
+    width, activation, sampling, slope, ridge, observations, affine, random_state
         As for :class:`RidgeletRegressor`.
 
     Attributes
@@ -393,9 +433,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     def _take(
         self, x: Any, y: Any, classes: Any, sample_weight: Any, *, first: bool
     ) -> RidgeletClassifier:
-        x, y = validate_data(self, x, y, dtype=np.float64, reset=first)
+        x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         if first:
             self.classes_ = unique_labels(y if classes is None else classes)
             if len(self.classes_) < 2:
@@ -409,10 +448,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
                 f"`y` must hold the classes {self.classes_.tolist()}, got {unknown.tolist()} too "
                 f"({type_of_target(y)} labels; name all classes in the first partial_fit)"
             )
-        columns = self._labels.transform(y).astype(np.float64)
-        if first:
-            self._begin(x, columns, weights)
-        self._grow(x, columns, weights)
+        # Labels have no precision of their own.
+        self._learn(x, self._labels.transform(y).astype(x.dtype), sample_weight, first=first)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray:

@@ -3,64 +3,45 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
 
+from ridgeflow._columns import Columns, power_of_two
 from ridgeflow._config import get_config
 from ridgeflow._kernels.ridge_sums import ridge_features
+from ridgeflow._parallel import interruptible
 from ridgeflow._validate import (
     as_points,
     as_real_array,
     common_float,
     fits_in_memory,
+    flag,
     non_negative,
     one_of,
     positive,
     same_length,
 )
 from ridgeflow.errors import RankWarning
+from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values, kernel_form
 from ridgeflow.profiles.activation import Activation
 
 __all__ = [
     "OuterFit",
     "OuterProblem",
+    "as_observations",
     "as_ridge",
+    "as_weights",
+    "fingerprints",
     "fit_outer_weights",
     "ridge_matrix",
-    "solve_columns",
     "solve_outer_weights",
 ]
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
-# Degrees of freedom count this many times in generalised cross-validation.
-_CAUTION = 1.2
-# Up to this many columns the BLAS threads of a factorisation wait for each other more than they
-# work; on a busy machine that costs fifty times the computation.
-_ONE_THREAD = 1024
-
-
-@cache
-def _thread_pools() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController()
-
-
-def _blas_threads(columns: int) -> AbstractContextManager[Any]:
-    """One BLAS thread for small factorisations, where threadpoolctl is installed."""
-    if columns > _ONE_THREAD or _thread_pools() is None:
-        return nullcontext()
-    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -86,6 +67,7 @@ def fit_outer_weights(
     measure: float | None = None,
     affine: bool = False,
     weights: ArrayLike | None = None,
+    observations: float | str = "distinct",
     rcond: float | None = None,
 ) -> ShallowNetwork:
     r"""Fit the outer weights of given neurons by least squares or ridge regression.
@@ -112,17 +94,23 @@ def fit_outer_weights(
         :math:`\beta \ge 0`, in the unit of f² / c² (of f² / c² times the measure, where that is
         given). 0: least squares, of minimum norm where the features are dependent. "gcv": the
         penalty :math:`\lambda` of least generalised cross-validation error
-        :math:`n\,|y - f|^2 / (n - p - 1.2\,\mathrm{dof}(\lambda))^2`, with the degrees of freedom
-        :math:`\mathrm{dof} = \sum_i s_i^2/(s_i^2 + \lambda)` of the features' singular values s
-        and p those of the affine part. The factor 1.2 keeps the choice from interpolating noise
-        where there are about as many neurons as samples, as the factor 1 does now and then.
+        :math:`n\,|y - f|^2 / (n - p - 1.2\,\mathrm{dof}(\lambda))^2`, with n the ``observations``,
+        the degrees of freedom :math:`\mathrm{dof} = \sum_i s_i^2/(s_i^2 + \lambda)` of the
+        features' singular values s and p those of the affine part. The factor 1.2 keeps the choice
+        from interpolating noise where there are about as many neurons as samples, as the factor 1
+        does now and then.
     measure : float, optional
         Volume :math:`|V|` of the parameter box from which (a, b) were drawn uniformly: then
         :math:`P c_j / |V|` tends to the ridgelet spectrum as n, P grow. Needs ``ridge > 0``.
     affine : bool
         Fit ``linear`` and ``bias`` as well.
     weights : array_like, shape (n,), optional
-        Sample weights, not negative; equal by default.
+        Sample weights, not negative; equal by default. Their scale means nothing.
+    observations : "distinct", "weights" or float
+        How many observations the samples are, for "gcv". "distinct": as many as there are
+        different samples (x, y) of positive weight; a sample that is repeated, or weighs more than
+        another, counts once. "weights": the sum of the weights, for weights that are counts of
+        independent observations (of samples in cells, say). Or their number.
     rcond : float, optional
         Singular values of the features below ``rcond`` times the largest count as zero where
         ``ridge = 0``; by default max(n, P) times the rounding unit.
@@ -151,7 +139,8 @@ def fit_outer_weights(
     with the condition number of the features, not with its square.
 
     **Cost.** O(n P²) operations, or O(n² P) for n < P; samples are taken by slabs, so memory is
-    O(P²) and a slab, whatever n. "gcv" adds one singular value decomposition, O(P³).
+    O(P²), a slab, and 8 bytes for each sample. "gcv" adds one singular value decomposition, O(P³).
+    Ctrl-C is answered at once; the factorisation that it meets ends in the background.
 
     See Also
     --------
@@ -188,14 +177,11 @@ def fit_outer_weights(
             )
     sample = None
     if weights is not None:
-        sample = as_real_array(weights, "weights", ndim=1)
-        same_length(points=x, weights=sample)
-        if (sample < 0).any() or not sample.any():
-            raise ValueError(
-                "`weights` must not be negative and not all zero, got values from "
-                f"{sample.min():g} to {sample.max():g}"
-            )
-    if rcond is not None and not 0 <= non_negative(rcond, "rcond") < 1:
+        sample = as_weights(weights, "weights", x)
+    affine = flag(affine, "affine")
+    count = as_observations(observations)
+    rcond = None if rcond is None else non_negative(rcond, "rcond")
+    if rcond is not None and rcond >= 1:
         raise ValueError(f"`rcond` must lie in [0, 1), got {rcond:g}")
     factor = 1.0 if measure is None else len(offset) / measure
     fit = solve_outer_weights(
@@ -207,6 +193,7 @@ def fit_outer_weights(
         penalty=None if beta is None else beta * factor,
         affine=affine,
         weights=sample,
+        observations=count,
         rcond=rcond,
     )
     if beta == 0 and fit.rank < len(offset):
@@ -248,6 +235,25 @@ def as_ridge(value: float | str) -> float | None:
     return non_negative(value, "ridge")
 
 
+def as_observations(value: float | str) -> float | str:
+    """A number of observations, or the way to count them."""
+    if isinstance(value, str):
+        return one_of(value, "observations", ("distinct", "weights"))
+    return positive(value, "observations")
+
+
+def as_weights(value: ArrayLike, name: str, points: NDArray) -> NDArray[np.float64]:
+    """Weights (n,) of as many samples as there are points, none negative and not all zero."""
+    weights = as_real_array(value, name, ndim=1).astype(np.float64)
+    same_length(**{"points": points, name: weights})
+    if (weights < 0).any() or not weights.any():
+        raise ValueError(
+            f"`{name}` must not be negative and not all zero, got values from "
+            f"{weights.min():g} to {weights.max():g} (leave out samples that should not count)"
+        )
+    return weights
+
+
 def solve_outer_weights(
     a: NDArray,
     b: NDArray,
@@ -258,6 +264,7 @@ def solve_outer_weights(
     penalty: float | None = 0.0,
     affine: bool = False,
     weights: NDArray | None = None,
+    observations: float | str = "distinct",
     rcond: float | None = None,
 ) -> OuterFit:
     """The problem of :func:`fit_outer_weights` on checked float64 arrays, without warnings.
@@ -267,7 +274,7 @@ def solve_outer_weights(
     """
     problem = OuterProblem(a, b, eta, values.shape[1], points if affine else None, weights)
     problem.add(points, values, weights)
-    return problem.solve(penalty, rcond)
+    return problem.solve(penalty, rcond, observations=observations)
 
 
 class OuterProblem:
@@ -287,6 +294,8 @@ class OuterProblem:
         them there is none.
     weights : ndarray, optional
         Of these samples.
+    rounding : ndarray, shape (m,), optional
+        Spreads up to which a coordinate counts as constant; by default that of its values.
     """
 
     def __init__(
@@ -297,195 +306,127 @@ class OuterProblem:
         components: int,
         affine_points: NDArray | None = None,
         weights: NDArray | None = None,
+        rounding: NDArray | None = None,
     ) -> None:
         self._a, self._b, self._eta = a, b, eta
-        self._affine = affine_points is not None
-        self._mean, self._basis = np.zeros(a.shape[1]), np.zeros((a.shape[1], 0))
+        self._affine: Columns | None = None
+        self._skip = 0
         if affine_points is not None:
-            root = np.sqrt(np.ones(len(affine_points)) if weights is None else weights)
-            self._mean, self._basis = _affine_basis(affine_points, root / np.linalg.norm(root))
-        self._skip = 1 + self._basis.shape[1] if self._affine else 0
+            unit = None if weights is None else weights / power_of_two(weights)
+            self._affine = Columns.of(affine_points, unit)
+            self._skip = 1 + a.shape[1]
+            relative = self._affine.rounding if rounding is None else rounding
+            # The constant is known to all digits.
+            self._rounding = np.append(0.0, relative / self._affine.scale)
+        else:
+            self._rounding = np.zeros(0)
         self._columns = self._skip + len(b) + components
         self._factor = np.zeros((0, self._columns))
         self._mass = 0.0
         self._count = 0
+        self._seen = np.zeros(0, np.uint64)
+        # Values and weights are taken in units of the first ones, so that no square overflows.
+        self._unit = self._heft = 0.0
 
     def add(self, points: NDArray, values: NDArray, weights: NDArray | None = None) -> None:
-        """More samples (n, m) with values (n, k), taken by slabs."""
-        with _blas_threads(self._columns):
-            self._add(points, values, np.ones(len(points)) if weights is None else weights)
-
-    def _add(self, points: NDArray, values: NDArray, weights: NDArray) -> None:
-        n, width, skip = len(points), len(self._b), self._skip
+        """More samples (n, m) with values (n, k), taken by slabs; all of them, or none."""
+        n = len(points)
+        weights = np.ones(n) if weights is None else weights
         fits_in_memory(
             24.0 * min(n, self._columns) * self._columns,
-            f"a least-squares problem with {width} neurons",
+            f"a least-squares problem with {len(self._b)} neurons",
             "use fewer neurons, or raise memory_budget",
         )
         slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns))
         slab = max(slab, self._columns)
+        unit = self._unit or float(power_of_two(values))
+        heft = self._heft or float(power_of_two(np.sqrt(weights))) ** 2
+        factor = self._factor
         for first in range(0, n, slab):
             part = slice(first, first + slab)
-            x = points[part]
-            rows = np.empty((len(self._factor) + len(x), self._columns), order="F")
-            rows[: len(self._factor)] = self._factor
-            new = rows[len(self._factor) :]
-            if self._affine:
+            rows = len(factor) + len(points[part])
+            factor = interruptible(
+                self._with,
+                *(factor, points[part], values[part] / unit, weights[part] / heft),
+                cost=2.0 * rows * self._columns * min(rows, self._columns),
+            )
+        here = weights > 0
+        self._seen = _merged(self._seen, fingerprints(points[here], values[here]))
+        self._factor, self._unit, self._heft = factor, unit, heft
+        self._mass += float((weights / heft).sum())
+        self._count += int(np.count_nonzero(here))
+
+    def _with(self, factor: NDArray, x: NDArray, values: NDArray, weights: NDArray) -> NDArray:
+        """The factor of some samples and of those in another factor."""
+        width, skip = len(self._b), self._skip
+        with blas_threads(self._columns):
+            rows = np.empty((len(factor) + len(x), self._columns), order="F")
+            rows[: len(factor)] = factor
+            new = rows[len(factor) :]
+            if self._affine is not None:
                 new[:, 0] = 1.0
-                new[:, 1:skip] = (x - self._mean) @ self._basis
-            new[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
-            new[:, skip + width :] = values[part]
-            new *= np.sqrt(weights[part, None])
-            factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0]
-            self._factor = factor[: self._columns]
-        self._mass += float(weights.sum(dtype=np.float64))
-        self._count += int(np.count_nonzero(weights))
+                new[:, 1:skip] = self._affine(x)
+            with np.errstate(over="ignore", invalid="ignore"):
+                new[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
+                new[:, skip + width :] = values
+                new *= np.sqrt(weights[:, None])
+            return triangular_factor(rows)
+
+    def observations(self, count: float | str) -> float:
+        """The number of observations that :func:`fit_outer_weights` means by an option."""
+        if isinstance(count, str):
+            return float(len(self._seen)) if count == "distinct" else self._mass * self._heft
+        return count
 
     def solve(
-        self, penalty: float | None, rcond: float | None = None, *, count: float | None = None
+        self,
+        penalty: float | None,
+        rcond: float | None = None,
+        *,
+        observations: float | str = "distinct",
     ) -> OuterFit:
-        """Outer weights for a penalty λ, or for that of least cross-validation error (None).
-
-        ``count`` is the number of samples that they stand for, by default those of positive weight.
-        """
-        with _blas_threads(self._columns):
-            return self._solve(penalty, rcond, float(self._count) if count is None else count)
-
-    @property
-    def mass(self) -> float:
-        """Sum of the weights of all samples."""
-        return self._mass
-
-    def _solve(self, penalty: float | None, rcond: float | None, count: float) -> OuterFit:
-        skip, width = self._skip, len(self._b)
-        triangle = self._factor / np.sqrt(self._mass)
-        outer, part, rank, largest, penalty = _eliminate(
-            triangle, skip, width, penalty, rcond, count
+        """Outer weights for a penalty λ, or for that of least cross-validation error (None)."""
+        return interruptible(
+            self._solve,
+            *(penalty, rcond, self.observations(observations)),
+            # A singular value decomposition, or an orthogonal factorisation.
+            cost=20.0 * min(len(self._factor), len(self._b)) ** 2 * len(self._b),
         )
-        components = outer.shape[1]
-        linear, bias = np.zeros((len(self._mean), components)), np.zeros(components)
-        if self._affine:
-            linear = self._basis @ part[1:]
-            bias = part[0] - self._mean @ linear
-        return OuterFit(outer, linear, bias, rank, largest, penalty)
+
+    def _solve(self, penalty: float | None, rcond: float | None, observations: float) -> OuterFit:
+        skip, width = self._skip, len(self._b)
+        with blas_threads(self._columns):
+            triangle = self._factor / np.sqrt(self._mass)
+            found = eliminate(
+                *(triangle, skip, width, penalty, rcond),
+                *(self._count, observations, self._rounding),
+            )
+        outer, part = in_unit(self._unit, found.outer, found.part)
+        linear, bias = np.zeros((self._a.shape[1], outer.shape[1])), np.zeros(outer.shape[1])
+        if self._affine is not None:
+            per_unit = self._affine.scale[:, None]
+            if found.null.shape[1]:
+                # Of all solutions the one whose gradient is least where the points are given.
+                free = found.null[1:] / per_unit
+                part = part - found.null @ np.linalg.lstsq(free, part[1:] / per_unit)[0]
+            linear = part[1:] / per_unit
+            bias = part[0] - self._affine.shift @ linear
+        return OuterFit(outer, linear, bias, found.rank, found.largest, found.penalty)
 
 
-def solve_columns(
-    plain: NDArray, features: NDArray, values: NDArray, penalty: float | None
-) -> tuple[NDArray, NDArray, float]:
-    """Coefficients of ``plain`` columns, not penalised, and of ``features``, and the penalty.
-
-    Columns that come from elsewhere than neurons alone; (n, p), (n, q), (n, k), equal weights.
-    """
-    n, skip, width = len(values), plain.shape[1], features.shape[1]
-    columns = skip + width + values.shape[1]
-    fits_in_memory(
-        24.0 * n * columns, f"a least-squares problem of {n} x {columns} numbers", "use fewer"
-    )
-    with _blas_threads(columns):
-        rows = np.concatenate([plain, features, values], axis=1) / np.sqrt(n)
-        triangle = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0][:columns]
-        outer, part, _, _, used = _eliminate(triangle, skip, width, penalty, None, float(n))
-    return part, outer, used
+def fingerprints(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
+    """Numbers that tell samples (x, y) apart, the same for the same ones, in order."""
+    found = np.zeros(len(points), np.uint64)
+    for column in (*points.T, *values.T):
+        # Adding zero makes one number of the two zeros; the rest is a bijection, which mixes bits.
+        found ^= (np.ascontiguousarray(column) + 0.0).view(np.uint64)
+        for shift, factor in ((32, 0xD6E8FEB86659FD93), (29, 0xA0761D6478BD642F)):
+            found ^= found >> np.uint64(shift)
+            found *= np.uint64(factor)
+        found ^= found >> np.uint64(32)
+    return np.unique(found)
 
 
-def _eliminate(
-    triangle: NDArray,
-    skip: int,
-    width: int,
-    penalty: float | None,
-    rcond: float | None,
-    count: float,
-) -> tuple[NDArray, NDArray, int, float, float]:
-    """Outer weights, coefficients of the first ``skip`` columns, rank, largest s, penalty.
-
-    Columns are plain | features | values: the plain ones are eliminated first, so they are not
-    penalised and do not enter the minimum norm.
-    """
-    features, target = triangle[skip:, skip : skip + width], triangle[skip:, skip + width :]
-    rank, largest = width, 0.0
-    if penalty is None:
-        # What the plain columns leave of the features is rounding where they carry all samples.
-        floor = 1e-14 * float(np.linalg.norm(triangle[:, skip : skip + width]))
-        outer, penalty, largest = _cross_validated(features, target, count, skip, floor)
-    elif penalty > 0:
-        outer = _ridge(features, target, penalty)
-    else:
-        cut = max(count, width) * np.finfo(np.float64).eps if rcond is None else rcond
-        outer, rank, largest = _minimum_norm(features, target, cut)
-    part = np.zeros((skip, target.shape[1]))
-    if skip:
-        right = triangle[:skip, skip + width :] - triangle[:skip, skip : skip + width] @ outer
-        part = linalg.solve_triangular(triangle[:skip, :skip], right, check_finite=False)
-    return outer, part, rank, largest, penalty
-
-
-def _affine_basis(points: NDArray, root: NDArray) -> tuple[NDArray, NDArray]:
-    """Mean, and directions (m, r) scaled so that the centred points have unit variance on them."""
-    mass = root**2
-    mean = mass @ points
-    centred = (points - mean) * root[:, None]
-    r = linalg.qr(centred, mode="r", check_finite=False)[0][: points.shape[1]]
-    _, spread, v = linalg.svd(r, full_matrices=False, check_finite=False)
-    scale = max(float(spread[0]), float(np.abs(mean).max()))
-    keep = spread > 1e-13 * scale * np.sqrt(len(points))
-    keep[points.shape[0] - 1 :] = False
-    return mean, v[keep].T / spread[keep]
-
-
-def _ridge(features: NDArray, target: NDArray, penalty: float) -> NDArray:
-    """argmin |features c − target|² + penalty |c|² through one orthogonal factorisation."""
-    rows, width = features.shape
-    root = np.sqrt(penalty)
-    if rows < width:
-        stacked = np.vstack([features.T, root * np.eye(rows)])
-        q, r = linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
-        dual = linalg.solve_triangular(r, target, trans="T", check_finite=False)
-        return q[:width] @ dual
-    rows = min(rows, width + target.shape[1])
-    stacked = np.zeros((rows + width, width + target.shape[1]))
-    stacked[:rows, :width], stacked[:rows, width:] = features[:rows], target[:rows]
-    stacked[rows:, :width] = root * np.eye(width)
-    r = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0]
-    return linalg.solve_triangular(r[:width, :width], r[:width, width:], check_finite=False)
-
-
-def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArray, int, float]:
-    """Least-squares solution of minimum norm, rank, and the largest singular value."""
-    rows, width = features.shape
-    if not len(features) or not features.any():
-        return np.zeros((width, target.shape[1])), 0, 0.0
-    rows = min(rows, width)
-    u, s, v = linalg.svd(features[:rows], full_matrices=False, check_finite=False)
-    keep = s > cut * s[0]
-    solution = v[keep].T @ ((u[:, keep].T @ target[:rows]) / s[keep, None])
-    return solution, int(keep.sum()), float(s[0])
-
-
-def _cross_validated(
-    features: NDArray, target: NDArray, count: float, skip: int, floor: float
-) -> tuple[NDArray, float, float]:
-    """Ridge solution of least generalised cross-validation error, its penalty, largest s."""
-    width, components = features.shape[1], target.shape[1]
-    if np.linalg.norm(features) <= floor:
-        return np.zeros((width, components)), 0.0, 0.0
-    u, s, v = linalg.svd(features, full_matrices=False, check_finite=False)
-    inside = u.T @ target
-    outside = max(float((target**2).sum() - (inside**2).sum()), 0.0)
-    energy = (inside**2).sum(axis=1)
-
-    def error(log_penalty: float) -> float:
-        kept = s**2 / (s**2 + np.exp(log_penalty))
-        free = count - skip - _CAUTION * float(kept.sum())
-        if free <= 1e-8 * count:
-            return np.inf
-        return (outside + float(((1 - kept) ** 2) @ energy)) / free**2
-
-    # Between what rounding hides and what leaves nothing of the fit. The minimum is flat: a finer
-    # search would follow rounding errors.
-    top = float(np.log(s[0] ** 2))
-    grid = np.linspace(top + np.log(np.finfo(np.float64).eps), top + np.log(1e2), 160)
-    # Of equal errors the largest penalty.
-    penalty = float(np.exp(grid[::-1][int(np.argmin([error(value) for value in grid[::-1]]))]))
-    solution = v.T @ (s[:, None] / (s[:, None] ** 2 + penalty) * inside)
-    return solution, penalty, float(s[0])
+def _merged(first: NDArray, second: NDArray) -> NDArray:
+    """The union of two increasing arrays."""
+    return second if not len(first) else np.union1d(first, second)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._columns import power_of_two, rounding_of
 from ridgeflow._validate import (
     as_generator,
     as_points,
     as_real_array,
+    fits_in_memory,
     one_of,
     positive,
     positive_int,
     same_length,
 )
+from ridgeflow.networks.outer_weights import as_weights
 
-__all__ = ["pair_neurons"]
+__all__ = ["draw_pairs", "pair_neurons"]
+
+# Where so many rounds of draws do not give the pairs, nearly all samples are in one place.
+_ROUNDS = 50
 
 
 def pair_neurons(
@@ -47,7 +53,7 @@ def pair_neurons(
         Pairs are drawn with probability proportional to :math:`|y_s - y_t| / |x_s - x_t|`, or to
         :math:`|y_s|\,|y_t|`.
     weights : array_like, shape (n,), optional
-        Sample weights, not negative: how often each sample is there.
+        Sample weights, not negative: how often each sample is there, relative to others.
     rng : int or Generator, optional
 
     Returns
@@ -58,7 +64,10 @@ def pair_neurons(
     Raises
     ------
     ValueError
-        If shapes clash, all points coincide, or an option is out of range.
+        If shapes clash, all points coincide but for rounding, weights are negative or all zero, or
+        an option is out of range.
+    MemoryBudgetError
+        If the candidates exceed the memory budget.
 
     Notes
     -----
@@ -84,46 +93,85 @@ def pair_neurons(
     >>> bool(np.median(np.abs(b / a[:, 0])) < 0.3)
     True
     """
-    x = as_points(points, "points").astype(np.float64)
+    x = as_points(points, "points")
+    rounding = rounding_of(x)
+    x = x.astype(np.float64)
     y = as_real_array(values, "values", ndim=(1, 2)).astype(np.float64)
     y = y.reshape(len(y), -1)
     same_length(points=x, values=y)
     width = positive_int(width, "width")
     kappa = positive(slope, "slope")
     one_of(density, "density", ("gradient", "value"))
-    generator = as_generator(rng)
-    if len(x) < 2 or not np.ptp(x, axis=0).any():
+    often = np.ones(len(x)) if weights is None else as_weights(weights, "weights", x)
+    return draw_pairs(x, y, width, kappa, density, often, rounding, as_generator(rng))
+
+
+def draw_pairs(
+    x: NDArray,
+    y: NDArray,
+    width: int,
+    slope: float,
+    density: str,
+    often: NDArray,
+    rounding: NDArray,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """:func:`pair_neurons` on checked arrays, of points that differ by more than ``rounding``."""
+    candidates = width * (8 if density == "gradient" else 1)
+    fits_in_memory(
+        8.0 * candidates * (6 + 3 * x.shape[1] + 2 * y.shape[1]),
+        f"drawing {width} neurons from pairs of samples",
+        "use fewer neurons, or raise memory_budget",
+    )
+    counts = often > 0
+    if not (np.ptp(x[counts], axis=0) > rounding).any():
         raise ValueError(
-            f"`points` must hold two different points, got {len(x)} that all agree (a pair of "
-            "samples gives a neuron)"
+            f"`points` must hold two different points, got {np.count_nonzero(counts)} that all "
+            "agree but for rounding (a pair of samples gives a neuron)"
         )
-    often = np.ones(len(x))
-    if weights is not None:
-        often = as_real_array(weights, "weights", ndim=1).astype(np.float64)
-        same_length(points=x, weights=often)
+    # In units of their size, so that no square overflows.
+    unit = float(power_of_two(x))
+    x, rounding = x / unit, rounding / unit
+    y = y / power_of_two(y)
     size = np.linalg.norm(y, axis=1) * often
     chance = size if density == "value" and size.any() else often
+    chance = chance / power_of_two(chance)
     chance = chance / chance.sum()
-    first, second = np.empty(0, np.int64), np.empty(0, np.int64)
-    candidates = width * (8 if density == "gradient" else 1)
-    while len(first) < candidates:
-        pair = generator.choice(len(x), (2, candidates), p=chance)
-        apart = (x[pair[0]] != x[pair[1]]).any(axis=1)
+    drawn = [np.empty((2, 0), np.int64)]
+    for _ in range(_ROUNDS):
+        pair = rng.choice(len(x), (2, candidates), p=chance)
+        apart = (np.abs(x[pair[0]] - x[pair[1]]) > rounding).any(axis=1)
         if not apart.any():
             # All the mass sits on one point: only its partners are left to choose.
-            chance = None
-        first = np.concatenate([first, pair[0][apart]])
-        second = np.concatenate([second, pair[1][apart]])
-    first, second = first[:candidates], second[:candidates]
+            chance = counts / counts.sum()
+        drawn.append(pair[:, apart])
+        if sum(part.shape[1] for part in drawn) >= candidates:
+            break
+    else:
+        # Nearly all points are in one place: whoever is elsewhere makes pairs with them.
+        wide = x[:, int(np.argmax(np.ptp(x[counts], axis=0) - rounding))]
+        there = np.flatnonzero(counts)
+        ends = there[[np.argmin(wide[there]), np.argmax(wide[there])]]
+        drawn.append(ends[:, None])
+        found = np.concatenate(drawn, axis=1)
+        drawn = [np.tile(found, -(-candidates // found.shape[1]))]
+    first, second = np.concatenate(drawn, axis=1)[:, :candidates]
     gap = x[first] - x[second]
     square = (gap**2).sum(axis=1)
     if density == "gradient":
         steep = np.linalg.norm(y[first] - y[second], axis=1) / np.sqrt(square)
         if np.count_nonzero(steep) >= width:
-            kept = generator.choice(candidates, width, replace=False, p=steep / steep.sum())
+            kept = rng.choice(candidates, width, replace=False, p=steep / steep.sum())
         else:
             kept = np.argsort(-steep, kind="stable")[:width]
         first, second, gap, square = first[kept], second[kept], gap[kept], square[kept]
-    a = kappa * gap / square[:, None]
+    a = slope * gap / square[:, None]
     b = 0.5 * np.einsum("ij,ij->i", a, x[first] + x[second])
+    with np.errstate(over="ignore"):
+        a = a / unit
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError(
+            f"`points` must lie apart by more than {slope * np.finfo(float).tiny:.1e}, or the "
+            "neurons between them overflow (pass them in another unit)"
+        )
     return a, b

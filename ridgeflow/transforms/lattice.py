@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
-from threadpoolctl import threadpool_limits
 
 from ridgeflow._kernels.lattice import gather_box, spread_box
-from ridgeflow._parallel import parallel_for
+from ridgeflow._parallel import one_blas_thread, parallel_for
 from ridgeflow.transforms.interpolation import SemicircleKernel
 
 __all__ = [
@@ -230,7 +229,7 @@ class TensorWaves:
                     part = _along_axes(chosen, parts[:, j])
                     out[:, j, i] = part.reshape(len(part), -1)
 
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             parallel_for(run, len(omega))
 
     def synthesise(self, omega: NDArray, parts: NDArray, out: NDArray) -> None:
@@ -257,7 +256,7 @@ class TensorWaves:
                 else:
                     each[i] = found
 
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             parallel_for(run, len(omega))
         total = each.sum(axis=0)
         if not self.turned:

@@ -1,0 +1,92 @@
+"""Columns of data in units of their own, and what of their spread is rounding alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Columns", "power_of_two", "rounding_of"]
+
+# A sum that should be constant, over many terms or along another way, differs by some thousand
+# units in the last place of double precision; data in single precision rarely come from long sums.
+_SHARE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-6}
+
+
+def rounding_of(columns: NDArray, real: np.dtype | None = None) -> NDArray[np.float64]:
+    """For each column of (n, m), the spread up to which it counts as constant.
+
+    It is relative to the largest value: data carry rounding of their own magnitude. ``real`` is the
+    precision in which they came, by default that of the array.
+    """
+    size = np.abs(columns).max(axis=0).astype(np.float64)
+    return _SHARE[np.dtype(columns.dtype if real is None else real)] * size
+
+
+def power_of_two(values: NDArray, axis: int | None = None) -> NDArray[np.float64]:
+    """The power of two just below the largest of |values|, 1 for zeros: dividing is exact."""
+    size = np.abs(values).max(axis=axis).astype(np.float64)
+    _, exponent = np.frexp(size)
+    # Neither end of the range of floating-point numbers may be left by the unit.
+    return np.where(size > 0, np.ldexp(1.0, np.clip(exponent - 1, -1000, 1000)), 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Shift and unit of each column of some data: about their mean, in their own spread.
+
+    Attributes
+    ----------
+    shift : ndarray, shape (m,)
+        Weighted means.
+    scale : ndarray, shape (m,)
+        Standard deviations; infinite for columns that are constant but for rounding, of which
+        nothing is left in these units.
+    rounding : ndarray, shape (m,)
+        Spreads up to which a column counts as constant.
+    """
+
+    shift: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    rounding: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, data: NDArray, weights: NDArray | None = None, *, real: np.dtype | None = None
+    ) -> Columns:
+        """Those of data (n, m) with weights (n,); ``real`` as for :func:`rounding_of`."""
+        # In units of their size no square of a huge or tiny value leaves the range of numbers.
+        unit = power_of_two(data, axis=0)
+        values = data.astype(np.float64) / unit
+        mean = np.average(values, axis=0, weights=weights)
+        spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
+        rounding = rounding_of(data, real)
+        flat = spread * unit <= rounding
+        return cls(unit * mean, np.where(flat, np.inf, unit * spread), rounding)
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """Which columns are constant."""
+        return np.isinf(self.scale)
+
+    def __call__(self, data: NDArray) -> NDArray[np.float64]:
+        """Data (n, m) in these units, which may overflow far away."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (data - self.shift) / self.scale
+
+    def of_data(
+        self, a: NDArray, b: NDArray, linear: NDArray, bias: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Neurons (P, m), (P,) and affine part (m, k), (k,) of these units in those of the data."""
+        unit = self.scale[:, None]
+        with np.errstate(over="ignore"):
+            outward, slope = a / self.scale, linear / unit
+        lost = (slope == 0) & (linear != 0) & np.isfinite(unit)
+        if lost.any() or not (np.isfinite(outward).all() and np.isfinite(slope).all()):
+            raise ValueError(
+                "values and coordinates must have units of like size, got slopes beyond the range "
+                f"of numbers (spreads of coordinates from {self.scale[~self.flat].min():.1e} to "
+                f"{self.scale[~self.flat].max():.1e}: pass them in another unit)"
+            )
+        return outward, b + outward @ self.shift, slope, bias - self.shift @ slope
