@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._validate import instance_of
 from ridgeflow.double_continuum.depths import rms
 from ridgeflow.double_continuum.sources import Velocity
 from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
@@ -65,6 +66,9 @@ def continuum_budget(
     window = _beyond(continuum)
     depth, width = continuum.interpolation_error, 0.0
     if network is not None:
+        instance_of(network, "network", ResidualNetwork)
+        if network.dim != continuum.dim:
+            raise ValueError(f"`network` must have dimension {continuum.dim}, got {network.dim}")
         steps, width = _network_errors(continuum, network)
         depth += steps
     total = measured + continuum._sampling + window + depth + width

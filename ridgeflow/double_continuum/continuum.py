@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import (
     as_generator,
     as_points,
-    as_real_array,
     finite_number,
+    fits_in_memory,
+    flag,
     increasing,
+    instance_of,
+    positive_int,
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
 from ridgeflow.double_continuum.depths import (
@@ -31,9 +34,10 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as as_activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transport.flow_result import FlowResult
+from ridgeflow.transport.flow_result import FlowResult, times_between
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
@@ -150,7 +154,10 @@ class DoubleContinuum(Interpolated):
         )
         if times is None and len(ends) != 2:
             raise ValueError(f"`span` must hold two depths, got {len(ends)}")
+        activation = as_activation(activation)
         self.activation = activation
+        if ridgelet is not None:
+            instance_of(ridgelet, "ridgelet", Ridgelet, hint="admissible_ridgelet chooses one")
         tol = finite_number(tol, "tol")
         if not 0 < tol < 1:
             raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
@@ -324,11 +331,11 @@ class DoubleContinuum(Interpolated):
         end = finite_number(t, "t")
         self._weights(end)
         initial = None
-        if log_density:
+        if flag(log_density, "log_density"):
             initial = np.zeros(len(x))
             if self._source.flow is not None:
                 initial = self._source.flow.law(start).logpdf(x)
-        report = None if times is None else as_real_array(times, "times", ndim=1)
+        report = None if times is None else times_between(times, start, end)
         try:
             moved, log_det, stats = integrate(
                 lambda y, s: self._evaluate(y, s)[0],
@@ -460,7 +467,13 @@ class DoubleContinuum(Interpolated):
         -------
         ndarray, shape (n, m)
         """
+        n = positive_int(n, "n")
+        # Draws come in powers of two, with a number more for each where they fill a ball.
+        fits_in_memory(
+            48.0 * n * (self.dim + 1), f"{n} draws in dimension {self.dim}", "draw fewer points"
+        )
         if self._source.flow is None:
+            as_generator(rng)
             return region_points(self.region, n)
         generator = as_generator(rng)
         start = self._source.flow.law(float(self.times[0]))

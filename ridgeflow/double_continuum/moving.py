@@ -11,8 +11,11 @@ from scipy.interpolate import CubicSpline
 from ridgeflow._validate import (
     as_points,
     as_real_array,
+    finite_number,
     increasing,
+    instance_of,
     positive,
+    representable,
     same_length,
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget
@@ -33,6 +36,30 @@ __all__ = ["MovingContinuum", "MovingRegion"]
 
 # The stage of a layer that may carry an affine map alone, and the inverse of its weight.
 _ALONE = {"euler": (0, 1.0), "midpoint": (1, 1.0), "rk4": (0, 6.0)}
+
+
+class _Spline:
+    """A cubic spline of values over times, and its rate; in units in which the times span 1."""
+
+    def __init__(self, times: NDArray, values: NDArray, name: str) -> None:
+        self.start, self.span = float(times[0]), float(times[-1] - times[0])
+        with np.errstate(all="ignore"):
+            steps = np.diff((times - self.start) / self.span)
+            # A spline bends by differences over cubes of the steps.
+            bends = np.diff(values, axis=0).T / steps**3 / min(self.span, 1.0)
+        if not np.isfinite(bends).all():
+            raise ValueError(
+                f"`{name}` must change slowly enough for rates that are representable in float64, "
+                f"got up to {np.abs(values).max():g} over `times` with steps from "
+                f"{np.diff(times).min():g} to {np.diff(times).max():g} (choose another unit)"
+            )
+        self.values = CubicSpline(np.concatenate([[0.0], np.cumsum(steps)]), values)
+
+    def __call__(self, t: float) -> NDArray:
+        return self.values((t - self.start) / self.span)
+
+    def rate(self, t: float) -> NDArray:
+        return self.values((t - self.start) / self.span, 1) / self.span
 
 
 class MovingRegion:
@@ -95,8 +122,9 @@ class MovingRegion:
             raise ValueError(f"`radii` must be positive, got {size.min():g}")
         self.dim = middle.shape[1]
         self.rest = Region(middle[0], float(size[0]), positive(margin, "margin"))
-        self._center = CubicSpline(self.times, middle)
-        self._log_scale = CubicSpline(self.times, np.log(size / size[0]))
+        logarithms = np.log(size) - np.log(size[0])
+        self._center = _Spline(self.times, middle, "centers")
+        self._log_scale = _Spline(self.times, logarithms, "radii")
 
     @classmethod
     def following(
@@ -141,8 +169,9 @@ class MovingRegion:
         >>> moving.at(2.0).center
         array([2.])
         """
+        instance_of(field, "field", CallableField)
         x = as_points(points, "points", field.dim).astype(np.float64)
-        depths = increasing(times, "times")
+        depths = increasing(times, "times", minimum_size=2)
         room = positive(room, "room")
         if room < 1:
             raise ValueError(f"`room` must be at least 1, got {room:g} (points would lie outside)")
@@ -162,31 +191,49 @@ class MovingRegion:
             )
         return cls(depths, centers, radii, margin=0.5 * radii[0] if margin is None else margin)
 
+    def _depth(self, t: float) -> float:
+        """A depth between the first and the last of the region's."""
+        depth = finite_number(t, "t")
+        first, last = float(self.times[0]), float(self.times[-1])
+        # Sums of steps miss the ends by rounding.
+        slack = 1e-9 * (last - first)
+        if not first - slack <= depth <= last + slack:
+            raise ValueError(
+                f"`t` must lie between the depths {first:g} and {last:g} of the region, got "
+                f"{depth:g} (its motion is known only there: give it more `times`)"
+            )
+        return min(max(depth, first), last)
+
     def _motion(self, t: float) -> tuple[NDArray, float, NDArray, float]:
         """Centre, scale, and their rates."""
         scale = float(np.exp(self._log_scale(t)))
-        rate = scale * float(self._log_scale(t, 1))
-        return self._center(t), scale, self._center(t, 1), rate
+        rate = scale * float(self._log_scale.rate(t))
+        return self._center(t), scale, self._center.rate(t), rate
 
     def at(self, t: float) -> Region:
         """The region at one depth."""
-        center, scale, _, _ = self._motion(t)
+        center, scale, _, _ = self._motion(self._depth(t))
         return Region(center, scale * self.rest.radius, scale * self.rest.margin)
 
+    @representable
     def enter(self, points: ArrayLike, t: float) -> NDArray:
         """Moving coordinates y of points x at depth t, both (n, m)."""
         x = as_points(points, "points", self.dim)
-        center, scale, _, _ = self._motion(t)
+        center, scale, _, _ = self._motion(self._depth(t))
         return self.rest.center + (x - center) / scale
 
+    @representable
     def leave(self, points: ArrayLike, t: float) -> NDArray:
         """Points x with moving coordinates y at depth t, both (n, m)."""
         y = as_points(points, "points", self.dim)
-        center, scale, _, _ = self._motion(t)
+        center, scale, _, _ = self._motion(self._depth(t))
         return center + scale * (y - self.rest.center)
 
     def field(self, field: CallableField) -> CallableField:
         """The velocity u(y, t) of a field in the moving coordinates."""
+        instance_of(field, "field", CallableField)
+        if field.dim != self.dim:
+            raise ValueError(f"`field` must have dimension {self.dim}, got {field.dim}")
         velocity = as_velocity(field)
 
         def evaluate(y: NDArray, t: float) -> NDArray:

@@ -83,6 +83,7 @@ class FieldFit:
         ValueError
             If t lies outside the span of a timed field.
         """
+        t = _finite(t, "t")
         if len(self.fields) == 1:
             return self.fields[0]
         low, high = self.span
@@ -367,6 +368,12 @@ def reconstruct_network(
     if total == 0:
         raise ValueError("`time` must not be zero, got 0 (the flow would be the identity)")
     one_of(layers, "layers", tuple(_STAGES))
+    dim = as_points(points, "points").shape[1]
+    fits_in_memory(
+        8.0 * depth * len(_STAGES[layers]) * positive_int(width, "width") * (2 * dim + 1),
+        f"a network of {depth} {layers} layers of {width} neurons",
+        "take fewer layers or neurons, or raise memory_budget",
+    )
     fit = fit_field(
         points,
         velocities,

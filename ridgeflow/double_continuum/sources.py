@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import increasing
+from ridgeflow._validate import increasing, instance_of
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -110,6 +110,8 @@ def source_of(
     times: NDArray | None,
 ) -> Source:
     """The source that a caller means; see :class:`DoubleContinuum` for what is refused."""
+    if region is not None:
+        instance_of(region, "region", Region, hint="Region.holding makes one")
     if isinstance(law_or_field, GaussianMixture):
         flow = ContinuousDAE(law_or_field)
         region = Region.holding(law_or_field) if region is None else region

@@ -217,7 +217,7 @@ def judge(case: Case) -> Outcome:
     if answer.error is None and answer.warned:
         return Outcome("foreign warning", answer.warned[0])
     if answer.error is not None:
-        told = of_error(row, name, answer.error, mutation.sharp)
+        told = of_error(row, name, answer.error, mutation.sharp and mutation.expects != "same")
         if mutation.expects != "same" or told.kind != "our error":
             return told
         if reference is not CLEAN:
