@@ -55,10 +55,35 @@ def test_coordinates_go_there_and_back(moving):
         inner = region.field(FIELD)(y, t)
         # dy/dt by differences of a trajectory that x follows for an instant.
         h = 1e-5
-        ahead, behind = (region.enter(x + d * vortex(x, t), t + d) for d in (h, -h))
         if t - h >= 0 and t + h <= 2:
+            ahead, behind = (region.enter(x + d * vortex(x, t), t + d) for d in (h, -h))
             np.testing.assert_allclose((ahead - behind) / (2 * h), inner, atol=1e-8)
     np.testing.assert_array_equal(region.enter(y, 0.0), y)
+
+
+@pytest.mark.parametrize("t", [-0.1, 2.1, 99.0, np.nan, "0.5", 0.5 + 9j])
+def test_a_region_is_known_between_its_depths_only(moving, t):
+    for call in (moving.region.at, lambda t: moving.region.leave(np.zeros((1, 2)), t)):
+        with pytest.raises((ValueError, TypeError), match="^`t` must "):
+            call(t)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-6, 1e6, 1e100])
+def test_the_unit_of_time_does_not_matter(unit):
+    times, centers = np.array([0.0, 0.5, 1.5]), np.array([[0.0], [1.0], [2.5]])
+    plain = rf.MovingRegion(times, centers, [1.0, 2.0, 1.5], margin=0.5)
+    other = rf.MovingRegion(unit * times, centers, [1.0, 2.0, 1.5], margin=0.5)
+    for t in (0.25, 1.0):
+        np.testing.assert_allclose(other.at(unit * t).center, plain.at(t).center, rtol=1e-14)
+        assert other.at(unit * t).radius == pytest.approx(plain.at(t).radius, rel=1e-14)
+
+
+def test_times_of_a_flow_out_of_order_are_refused(moving):
+    # They were sorted, and the trajectory did not belong to the times that came with it.
+    x = np.zeros((1, 2))
+    for times in ([1.0, 0.5], [0.5, 0.5]):
+        with pytest.raises(ValueError, match="^`times` must increase strictly"):
+            moving.flow(x, 1.0, times=times)
 
 
 def test_velocity_and_flow_far_from_where_they_began(moving, ring):

@@ -199,8 +199,8 @@ class MovingRegion:
         slack = 1e-9 * (last - first)
         if not first - slack <= depth <= last + slack:
             raise ValueError(
-                f"`t` must lie between the depths {first:g} and {last:g} of the region, got "
-                f"{depth:g} (its motion is known only there: give it more `times`)"
+                f"`t` must lie in [{first:g}, {last:g}], the depths of this region, got {depth:g} "
+                "(its motion is known only there: give it more `times`)"
             )
         return min(max(depth, first), last)
 
