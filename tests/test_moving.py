@@ -64,7 +64,7 @@ def test_coordinates_go_there_and_back(moving):
 @pytest.mark.parametrize("t", [-0.1, 2.1, 99.0, np.nan, "0.5", 0.5 + 9j])
 def test_a_region_is_known_between_its_depths_only(moving, t):
     for call in (moving.region.at, lambda t: moving.region.leave(np.zeros((1, 2)), t)):
-        with pytest.raises((ValueError, TypeError), match="^`t` must "):
+        with pytest.raises((ValueError, TypeError), match=r"^`t` must "):
             call(t)
 
 
@@ -82,7 +82,7 @@ def test_times_of_a_flow_out_of_order_are_refused(moving):
     # They were sorted, and the trajectory did not belong to the times that came with it.
     x = np.zeros((1, 2))
     for times in ([1.0, 0.5], [0.5, 0.5]):
-        with pytest.raises(ValueError, match="^`times` must increase strictly"):
+        with pytest.raises(ValueError, match=r"^`times` must increase strictly"):
             moving.flow(x, 1.0, times=times)
 
 
