@@ -511,7 +511,7 @@ TWO = [0, 0, 1, 1]
         (lambda c: c.separable_minimizer(FOUR, TWO, E2, depth=1), "`depth` must be at least"),
         (
             lambda c: c.clustered_minimizer([[1.0, 1.0], [2.0, 2.0]], [0, 1], E2, 2),
-            "the class means must be linearly independent, got 2 vectors in dimension 2 with a",
+            "the class means of `X` must be linearly independent, got 2 vectors in dimension 2",
         ),
         (
             lambda c: c.clustered_minimizer(FOUR, TWO, np.ones((2, 2)), 2),
@@ -525,7 +525,10 @@ TWO = [0, 0, 1, 1]
             lambda c: c.configurations(FOUR[:, :1] + 1, TWO, E2),
             "linearly independent, got 2 classes in dimension 1",
         ),
-        (lambda c: c.clustered_minimizer(FOUR, TWO, E3, 2), "`Y` must hold one row per class"),
+        (
+            lambda c: c.clustered_minimizer(FOUR, TWO, E3, 2),
+            "`Y` must hold one row for each of the 2 classes",
+        ),
         (lambda c: c.clustered_minimizer(FOUR, [0] * 4, E2, 2), "must name at least 2 classes"),
         (lambda c: c.clustered_minimizer(FOUR, [0, 1], E2, 2), "must agree in their first length"),
         (lambda c: c.clustered_minimizer(FOUR, [TWO], E2, 2), "`labels` must have 1 dimension"),
@@ -539,7 +542,7 @@ TWO = [0, 0, 1, 1]
         ),
         (
             lambda c: c.clustered_minimizer([[1, 0, 0], [0, 9, 0], [0, 9.9, 1]], [0, 1, 2], E3, 3),
-            r"theta_\* must be below pi for every class, got 4.351 for class",
+            r"`X` must have theta_\* below pi for every class, got 4.351 for class",
         ),
         (lambda c: c.clustered_minimizer(FOUR, TWO, E2, 2, angles=1.0), r"`angles` must lie in"),
         (lambda c: c.clustered_minimizer(FOUR, TWO, E2, 2, angles=[2.0] * 3), "one number per"),

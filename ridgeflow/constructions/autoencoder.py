@@ -12,13 +12,14 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     common_float,
+    items_of,
     positive,
 )
 from ridgeflow.constructions.autoencoder_report import AutoencoderReport, make_report
 from ridgeflow.constructions.bottleneck_build import FIT, REPORT, build_maps, checked_gap, nodes
 from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps
 from ridgeflow.constructions.charts import Chart, curve_chart, sphere_chart, torus_chart
-from ridgeflow.constructions.curves import closed_curves
+from ridgeflow.constructions.curves import checked_size, closed_curves
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 
@@ -269,14 +270,16 @@ class BottleneckAutoencoder:
         ValueError
             If the radius or the gap is out of range, or the direction vanishes.
         """
-        size = positive(radius, "radius")
+        size = checked_size(positive(radius, "radius"), "radius")
         at = as_real_array(center, "center", ndim=1).astype(np.float64)
         to = as_real_array(hole, "hole", ndim=1).astype(np.float64)
         for name, value in (("center", at), ("hole", to)):
             if len(value) != 3:
                 raise ValueError(f"`{name}` must have shape (3,), got {value.shape}")
-        if not np.linalg.norm(to) > 0:
+        largest = float(np.abs(to).max())
+        if not largest > 0:
             raise ValueError("`hole` must not vanish, got the zero vector")
+        to /= largest
         return cls.from_charts(
             [sphere_chart(size, at, to / np.linalg.norm(to))],
             gap,
@@ -331,7 +334,8 @@ class BottleneckAutoencoder:
         ValueError
             If the radii or the gap are out of range.
         """
-        large, small = positive(major, "major"), positive(minor, "minor")
+        large = checked_size(positive(major, "major"), "major")
+        small = checked_size(positive(minor, "minor"), "minor")
         if not large > small:
             raise ValueError(
                 f"`major` must exceed `minor`, got {large:g} and {small:g} (the tube would meet "
@@ -395,7 +399,7 @@ class BottleneckAutoencoder:
             If a component's dimension is not k, k >= n, or an option is out of range.
         """
         removed = checked_gap(gap, None)
-        given = tuple(charts)
+        given = tuple(items_of(charts, "charts"))
         maps = build_maps(
             given,
             removed,

@@ -11,12 +11,14 @@ from ridgeflow._validate import (
     as_generator,
     as_real_array,
     finite_number,
+    items_of,
     one_of,
     positive,
     positive_int,
 )
 from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps, flow_maps, shallow_maps
 from ridgeflow.constructions.charts import Chart
+from ridgeflow.constructions.curves import checked_size
 
 __all__ = ["FIT", "REPORT", "build_maps", "checked_gap", "nodes"]
 
@@ -61,15 +63,21 @@ def build_maps(
     if len(dims) > 1:
         raise ValueError(f"`charts` must lead to one space, got dimensions {sorted(dims)}")
     dim = dims.pop()
+    _check_apart([grid.points for grid in samples])
     if k >= dim:
         raise ValueError(
             f"the bottleneck must be narrower than the space, got {k} dimensions for {dim} "
             "(a closed component of full dimension does not exist)"
         )
     wide = None if width is None else positive_int(width, "width")
-    layers = None if depth is None else tuple(positive_int(n, "depth") for n in depth)
-    if layers is not None and len(layers) != 2:
-        raise ValueError(f"`depth` must hold two numbers of layers, got {len(layers)}")
+    layers = None
+    if depth is not None:
+        layers = tuple(positive_int(n, "depth") for n in items_of(depth, "depth"))
+        if len(layers) != 2:
+            raise ValueError(f"`depth` must hold two numbers of layers, got {len(layers)}")
+    turns = None if n_directions is None else positive_int(n_directions, "n_directions")
+    knots = None if n_knots is None else positive_int(n_knots, "n_knots", minimum=5)
+    generator = as_generator(rng)
     last = None if end is None else finite_number(end, "end")
     if last is not None and not 0 < last < math.pi - gap:
         raise ValueError(
@@ -87,19 +95,34 @@ def build_maps(
             depth=None if layers is None else (layers[0], layers[1]),
             end=last,
             scale=length,
-            rng=as_generator(rng),
+            rng=generator,
         )
     return shallow_maps(
         charts,
         samples,
         gap,
         scale=length,
-        n_directions=n_directions
-        if n_directions is None
-        else positive_int(n_directions, "n_directions"),
-        n_knots=n_knots if n_knots is None else positive_int(n_knots, "n_knots", minimum=5),
+        n_directions=turns,
+        n_knots=knots,
         ranges=_checked_ranges(latent_ranges, len(charts), k),
     )
+
+
+def _check_apart(components: list[NDArray]) -> None:
+    """Refuse components of unusable size, and those that touch each other."""
+    from scipy.spatial import cKDTree
+
+    with np.errstate(over="ignore"):
+        size = checked_size(float(np.ptp(np.concatenate(components), axis=0).max()), "charts")
+    for i, points in enumerate(components):
+        tree = cKDTree(points)
+        for j, others in enumerate(components[:i]):
+            apart = float(tree.query(others)[0].min())
+            if apart <= 1e-9 * size:
+                raise ValueError(
+                    f"`charts` must lead to components that do not touch each other, got charts "
+                    f"{j} and {i} at a distance of {apart:.3g}"
+                )
 
 
 def nodes(dim: int, table: dict[int, tuple[int, int]]) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._validate import fits_in_memory
 from ridgeflow.constructions.charts import Chart, Samples
 from ridgeflow.constructions.ridge_maps import (
     KernelMap,
@@ -155,6 +156,11 @@ def shallow_maps(
     spread = float(np.linalg.norm(np.ptp(everything, axis=0)))
     if scale is None:
         jump = narrowest(charts, samples, gap)
+        if not jump > 1e-12 * spread:
+            raise ValueError(
+                f"`gap` must leave the ends of each cut apart, got {gap:g}, and ends at a distance "
+                f"of {jump:.3g} (widen the gap)"
+            )
         # Below a thirtieth of the size accuracy has to wait, for the sake of width.
         scale = max(_SCALE[min(k, 2)] * jump, min(0.5 * jump, spread / 30))
     x = np.concatenate([grid.points[grid.kept] for grid in samples])
@@ -253,6 +259,11 @@ def flow_maps(
             max(16, math.ceil(_LAYERS[0] * time * fastest / scale)),
             max(8, math.ceil(_LAYERS[1] * farthest / scale)),
         )
+    fits_in_memory(
+        1024.0 * sum(depth) + 16.0 * (2 * depth[1] + 1) * width * (2 * len(origin) + 1),
+        f"a flow of {depth[0]} and {depth[1]} layers of {width} neurons",
+        "lower the depth or the width, or raise memory_budget",
+    )
     inner = _neurons(np.concatenate([start, goal]), width, scale, rng)
     stages = [
         _fitted(inner, start + t * (goal - start), goal - start)
@@ -272,6 +283,12 @@ def _neurons(
     points: NDArray, width: int, scale: float, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
     """Neurons of about one steepness, in all directions, with transitions at the points."""
+    # Neurons at the points, and the normal equations of their outer weights.
+    fits_in_memory(
+        8.0 * width * (3 * len(points) + 2 * width + 3 * points.shape[1]),
+        f"fields of {width} neurons at {len(points)} points",
+        "lower the width, or raise memory_budget",
+    )
     unit = rng.normal(size=(width, points.shape[1]))
     unit /= np.linalg.norm(unit, axis=1)[:, None]
     a = unit / (scale * np.exp(rng.uniform(-0.5, 0.5, size=(width, 1))))

@@ -9,14 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, as_real_array, one_of, positive
-from ridgeflow.constructions.curves import ClosedCurve
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    finite_number,
+    fits_in_memory,
+    one_of,
+    positive,
+    positive_int,
+    same_length,
+)
+from ridgeflow.constructions.curves import ClosedCurve, takes_one_array
 
 __all__ = ["Chart", "Samples", "curve_chart", "sphere_chart", "torus_chart"]
 
 # Steps of derivatives, in units of the half-width of a chart.
 _STEP = 1e-4
 _ANGLES = 512
+# The exponential of this is finite.
+_LONGEST = 700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +87,10 @@ class Chart:
     def __post_init__(self) -> None:
         if not callable(self.embed):
             raise TypeError(f"`embed` must be callable, got {type(self.embed).__name__}")
+        if not takes_one_array(self.embed):
+            raise TypeError("`embed` must take one array of coordinates, got another signature")
+        if not isinstance(self.name, str):
+            raise TypeError(f"`name` must be text, got {type(self.name).__name__}")
         widths = np.atleast_1d(as_real_array(self.half_widths, "half_widths", ndim=(0, 1)))
         widths = widths.astype(np.float64)
         if not (widths > 0).all():
@@ -102,8 +117,14 @@ class Chart:
         known = [value for value in (self.filling_radius, self.reach) if value is not None]
         return max(known, default=0.0)
 
-    def __call__(self, z: NDArray) -> NDArray[np.float64]:
+    def __call__(self, z: ArrayLike) -> NDArray[np.float64]:
         """Points at coordinates (n, k), shape (n, m)."""
+        return self._embedded(self._coordinates(z, "z"))
+
+    def _coordinates(self, value: ArrayLike, name: str) -> NDArray[np.float64]:
+        return as_points(value, name, self.dim).astype(np.float64)
+
+    def _embedded(self, z: NDArray) -> NDArray[np.float64]:
         points = as_points(self.embed(z), f"embed of chart {self.name!r}").astype(np.float64)
         if len(points) != len(z):
             raise ValueError(
@@ -112,51 +133,70 @@ class Chart:
         return points
 
     def kept(self, gap: float) -> NDArray[np.float64]:
-        """Half-widths of what is kept, shape (k,)."""
+        """Half-widths of what is kept, shape (k,), for a gap in [0, π)."""
+        gap = finite_number(gap, "gap")
+        if not 0 <= gap < math.pi:
+            raise ValueError(f"`gap` must lie in [0, pi), got {gap:g}")
         return self.half_widths * (1 - gap / math.pi)
 
-    def jacobian(self, z: NDArray) -> NDArray[np.float64]:
+    def jacobian(self, z: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of the map, shape (n, m, k)."""
+        z = self._coordinates(z, "z")
         columns = []
         for i, step in enumerate(_STEP * self.half_widths):
             ahead = np.zeros(self.dim)
             ahead[i] = step
-            columns.append((self(z + ahead) - self(z - ahead)) / (2 * step))
+            columns.append((self._embedded(z + ahead) - self._embedded(z - ahead)) / (2 * step))
         return np.stack(columns, axis=2)
 
-    def push(self, z: NDArray, velocity: NDArray) -> NDArray[np.float64]:
+    def push(self, z: ArrayLike, velocity: ArrayLike) -> NDArray[np.float64]:
         """Velocities in the chart, (n, k), carried to the component, (n, m)."""
-        step = _STEP
-        return (self(z + step * velocity) - self(z - step * velocity)) / (2 * step)
+        z, ahead = self._coordinates(z, "z"), self._coordinates(velocity, "velocity")
+        same_length(z=z, velocity=ahead)
+        ahead = _STEP * ahead
+        return (self._embedded(z + ahead) - self._embedded(z - ahead)) / (2 * _STEP)
 
-    def inward(self, z: NDArray) -> NDArray[np.float64]:
+    def inward(self, z: ArrayLike) -> NDArray[np.float64]:
         r"""The smooth field :math:`-\frac{h}{\pi}\sin\frac{\pi z}{h}`, by coordinate or radius.
 
         It vanishes at the centre, where it points to, and on the cut, where it points from.
         """
-        h = self.half_widths
+        h, z = self.half_widths, self._coordinates(z, "z")
         if self.shape == "box":
             return -h / math.pi * np.sin(math.pi * z / h)
         return -z * np.sinc(np.linalg.norm(z, axis=1) / h[0])[:, None]
 
-    def flowed(self, z: NDArray, time: float) -> NDArray[np.float64]:
+    def flowed(self, z: ArrayLike, time: float) -> NDArray[np.float64]:
         r"""Coordinates a time t later.
 
         .. math:: \tan\frac{\pi\zeta}{2h} = e^{-t}\tan\frac{\pi z}{2h}
         """
-        h = self.half_widths
+        h, z = self.half_widths, self._coordinates(z, "z")
+        # Far back everything but the centre is on the cut, to rounding.
+        shrink = math.exp(min(-finite_number(time, "time"), _LONGEST))
         radius = z if self.shape == "box" else np.linalg.norm(z, axis=1)[:, None]
         half = 0.5 * math.pi * radius / h[: radius.shape[1]]
-        shrunk = np.arctan2(math.exp(-time) * np.sin(half), np.cos(half)) * 2 / math.pi
+        shrunk = np.arctan2(shrink * np.sin(half), np.cos(half)) * 2 / math.pi
         shrunk = shrunk * h[: radius.shape[1]]
         if self.shape == "box":
             return shrunk
-        scale = np.full_like(radius, math.exp(-time))
+        scale = np.full_like(radius, shrink)
         np.divide(shrunk, radius, out=scale, where=radius > 0)
         return z * scale
 
     def samples(self, gap: float, kept: int, removed: int) -> Samples:
-        """A grid over the component with quadrature weights of its measure."""
+        """A grid over the component with quadrature weights of its measure.
+
+        ``kept``, at least 2, and ``removed`` are nodes along each axis, on either side of the rim
+        of what is kept.
+        """
+        kept = positive_int(kept, "kept", minimum=2)
+        removed = positive_int(removed, "removed")
+        fits_in_memory(
+            8.0 * (float(kept) + removed + 8) ** self.dim * 4 * (2 + self.dim) ** 2,
+            f"a grid of {kept} and {removed} nodes along {self.dim} axes",
+            "take fewer nodes, or raise memory_budget",
+        )
         inner, outer = self.kept(gap), self.half_widths
         if self.shape == "ball" and self.dim == 2:
             return self._disc(inner[0], kept, removed)
@@ -190,7 +230,7 @@ class Chart:
     ) -> Samples:
         jacobian = self.jacobian(z)
         volume = np.sqrt(np.maximum(np.linalg.det(np.swapaxes(jacobian, 1, 2) @ jacobian), 0))
-        return Samples(z, self(z), rule * volume, inside, shape)
+        return Samples(z, self._embedded(z), rule * volume, inside, shape)
 
 
 @dataclass(frozen=True, eq=False)

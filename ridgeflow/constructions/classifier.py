@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import positive_int
-from ridgeflow.constructions.clusters import as_classes
+from ridgeflow._validate import as_array, one_of, positive_int
+from ridgeflow.constructions.clusters import as_classes, as_labels, power_of_two
+from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.minimizer import TruncationNetwork, clustered_minimizer
-from ridgeflow.constructions.separation import separable_minimizer
-from ridgeflow.constructions.truncation import full_rank
-from ridgeflow.errors import AccuracyWarning, MissingDependencyError
+from ridgeflow.constructions.separation import separable_minimizer, solution_of
+from ridgeflow.errors import AccuracyWarning, ConvergenceError, MissingDependencyError
+from ridgeflow.transforms.operators import finite_result
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -69,6 +70,8 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         If an option is out of range; there is one class only, or more than m + 1, for which there
         is no room; the data are no clusters and ``method="clusters"``; or they are not separable
         and ``inseparable="raise"``. All in ``fit``.
+    ConvergenceError
+        If a linear program is neither solved nor found infeasible.
 
     Warns
     -----
@@ -118,14 +121,14 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         TruncationClassifier
             Itself.
         """
-        for name, value, valid in (
-            ("method", self.method, _METHODS),
-            ("inseparable", self.inseparable, _POLICIES),
-        ):
-            if value not in valid:
-                raise ValueError(f"`{name}` must be one of {', '.join(valid)}, got {value!r}")
+        one_of(self.method, "method", _METHODS)
+        one_of(self.inseparable, "inseparable", _POLICIES)
+        _no_mask(X, "X")
+        _no_mask(y, "y")
         x, given = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(given)
+        if as_array(y, "y").ndim == 1:
+            as_labels(y, "y")
         self.classes_, index = np.unique(given, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -135,9 +138,12 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         if depth is not None:
             depth = positive_int(depth, "depth", minimum=len(self.classes_))
         # About their mean and in their own spread, points are of the order of one.
-        self._shift = x.mean(0)
-        self._scale = float(np.sqrt(((x - self._shift) ** 2).mean())) or 1.0
-        inner = (x - self._shift) / self._scale
+        size = power_of_two(float(np.abs(x).max()))
+        self._shift = size * (x / size).mean(0)
+        inner = x - self._shift
+        size = power_of_two(float(np.abs(inner).max()))
+        self._scale = size * float(np.sqrt(((inner / size) ** 2).mean())) or 1.0
+        inner = inner / self._scale
         if len(self.classes_) > x.shape[1] + 1:
             raise ValueError(
                 f"`y` must hold at most {x.shape[1] + 1} classes, one more than X has features, "
@@ -182,7 +188,7 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         left = np.unique(index[kept])
         if len(left) < 2:
             raise ValueError(
-                f"the data must be separable but for some samples, got {len(left)} class left of "
+                f"`X` must be separable but for some samples, got {len(left)} class left of "
                 f"{count} ({self.reason_})"
             )
         deep = None if depth is None else max(depth, len(left))
@@ -205,6 +211,7 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
 
     def _points(self, x: Any) -> NDArray:
         check_is_fitted(self, "network_")
+        _no_mask(x, "X")
         return validate_data(self, x, reset=False, dtype=np.float64)
 
     def decision_function(self, X: ArrayLike) -> NDArray:
@@ -221,7 +228,9 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         """
         x = self._points(X)
         net = self.network_
-        squares = ((net(x)[:, None, :] - net.targets[None]) ** 2).sum(-1)
+        with np.errstate(over="ignore"):
+            squares = ((net(x)[:, None, :] - net.targets[None]) ** 2).sum(-1)
+        finite_result(squares, "X")
         full = np.full((len(x), len(self.classes_)), -np.inf)
         full[:, net.classes] = -squares
         return full[:, 1] - full[:, 0] if len(self.classes_) == 2 else full
@@ -275,18 +284,40 @@ class TruncationClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If class means are affinely dependent.
         """
-        inner = (self._points(X) - self._shift) / self._scale
-        index = np.searchsorted(self.classes_, np.asarray(y))
+        with np.errstate(over="ignore"):
+            inner = finite_result((self._points(X) - self._shift) / self._scale, "X")
+        index = self._numbers(y)
         if self.method_ == "clusters":
             return self._lifted_network.noise_to_signal(self._lifted(inner), index)
-        data = as_classes(inner, index, None)
+        data = as_classes(inner, index)
         ratios = []
         for points in self.network_.truncated(inner * self._scale + self._shift):
             lifted = self._lifted((points - self._shift) / self._scale)
             means = data.means(lifted)
-            spread = (lifted - means[data.index]) @ full_rank(means, "the class means")
+            spread = (lifted - means[data.index]) @ full_rank(means, "class means of X")
             ratios.append(float(np.sqrt((spread**2).sum(1)).max()))
         return np.array(ratios)
+
+    def _numbers(self, y: ArrayLike) -> NDArray[np.intp]:
+        """Labels as numbers of the network's classes, of which none may be missing or new."""
+        labels = as_labels(y, "y")
+        wanted = self.classes_[self.network_.classes]
+        if labels.dtype.kind not in "OUS" and wanted.dtype.kind in "OUS":
+            raise TypeError(f"`y` must be text as in `fit`, got dtype {labels.dtype}")
+        found = np.unique(labels)
+        if not np.array_equal(found, wanted):
+            raise ValueError(
+                f"`y` must name the classes {wanted.tolist()}, got {found.tolist()[:10]}"
+            )
+        return np.searchsorted(self.classes_, labels)
+
+
+def _no_mask(value: Any, name: str) -> None:
+    """Refuse masks and dates, which scikit-learn drops or reads as numbers."""
+    if isinstance(value, (np.ndarray, list, tuple)):
+        dtype = as_array(value, name).dtype
+        if dtype.kind in "mM":
+            raise TypeError(f"`{name}` must be numeric, got dtype {dtype} (pass numbers)")
 
 
 def _without_lift(net: TruncationNetwork) -> TruncationNetwork:
@@ -329,7 +360,7 @@ def _soft_hyperplane(x: NDArray, side: NDArray) -> NDArray[np.float64]:
     rows = hstack([-side[:, None] * x, side[:, None], -eye_array(n)]).tocsr()
     goal = np.concatenate([np.zeros(m + 1), loss])
     bounds = [(-_STEEPEST, _STEEPEST)] * m + [(None, None)] + [(0, None)] * n
-    done = linprog(goal, rows, -np.ones(n), bounds=bounds, method="highs")
-    if done.status != 0:
-        return np.zeros(n)
-    return x @ done.x[:m] - done.x[m]
+    found = solution_of(linprog(goal, rows, -np.ones(n), bounds=bounds, method="highs"))
+    if found is None:  # slack makes every hyperplane feasible
+        raise ConvergenceError("a linear program for a hyperplane was found infeasible")
+    return x @ found[:m] - found[m]

@@ -8,22 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, as_real_array, common_float, same_length
+from ridgeflow._validate import as_array, as_points, as_real_array, common_float, same_length
 
-__all__ = ["Classes", "ClusterGeometry", "as_classes", "cluster_geometry"]
+__all__ = [
+    "Classes",
+    "ClusterGeometry",
+    "as_classes",
+    "as_labels",
+    "cluster_geometry",
+    "power_of_two",
+]
 
 _EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Checked data of a classification, in float64 but for ``dtype``, the one of the results."""
+    """Checked data of a classification, in float64 but for ``dtype``, the one of the results.
+
+    Points come divided by ``unit``, a power of two, so that their squares are of the order of one.
+    """
 
     points: NDArray[np.float64]
     index: NDArray[np.intp]
     values: NDArray
     targets: NDArray[np.float64]
     dtype: np.dtype
+    unit: float = 1.0
 
     @property
     def count(self) -> int:
@@ -39,27 +50,53 @@ class Classes:
         return np.stack([points[self.index == j].mean(0) for j in range(self.count)])
 
 
-def as_classes(X: ArrayLike, labels: ArrayLike, Y: ArrayLike | None) -> Classes:
-    """Points, the index of each one's class, and the label vectors."""
+def power_of_two(size: float) -> float:
+    """The power of two next below a size, with which nothing is rounded; 1 for 0."""
+    return math.ldexp(1.0, max(math.frexp(size)[1] - 1, -1021)) if size > 0 else 1.0
+
+
+def as_labels(value: ArrayLike, name: str) -> NDArray:
+    """Labels of classes (N,), all numbers or all text."""
+    labels = as_array(value, name)
+    if labels.ndim != 1:
+        raise ValueError(f"`{name}` must have 1 dimension, got shape {labels.shape}")
+    if labels.dtype.kind not in "biufSUOMm":
+        raise TypeError(f"`{name}` must be numbers or text, got dtype {labels.dtype}")
+    # A list of numbers and text becomes text without a word.
+    listed = list(value) if isinstance(value, (list, tuple)) else labels.tolist()
+    if labels.dtype.kind == "O" or (labels.dtype.kind in "US" and listed):
+        number = (bool, int, float, np.bool_, np.integer, np.floating)
+        kinds = {next((k for k in (str, bytes, number) if isinstance(v, k)), None) for v in listed}
+        if len(kinds) != 1 or None in kinds:
+            raise TypeError(
+                f"`{name}` must be all numbers or all text, got values of several kinds or of "
+                "another kind"
+            )
+        if labels.dtype.kind == "O":
+            labels = np.array(listed)
+    if labels.dtype.kind in "fMm" and not np.isfinite(labels).all():
+        raise ValueError(f"`{name}` must be finite, got NaN or infinite values")
+    return labels
+
+
+def as_classes(X: ArrayLike, labels: ArrayLike, *Y: ArrayLike) -> Classes:
+    """Points, the index of each one's class, and the label vectors (unit vectors if left out)."""
     points = as_points(X, "X")
-    given = np.asarray(labels)
-    if given.ndim != 1:
-        raise ValueError(f"`labels` must have 1 dimension, got shape {given.shape}")
+    given = as_labels(labels, "labels")
     same_length(X=points, labels=given)
-    if given.dtype.kind == "f" and not np.isfinite(given).all():
-        raise ValueError("`labels` must be finite, got NaN or infinite values")
     values, index = np.unique(given, return_inverse=True)
     if len(values) < 2:
         raise ValueError(f"`labels` must name at least 2 classes, got {len(values)}")
-    targets = np.eye(len(values)) if Y is None else as_real_array(Y, "Y", ndim=2)
+    targets = as_real_array(Y[0], "Y", ndim=2) if Y else np.eye(len(values))
     if len(targets) != len(values):
         raise ValueError(
-            f"`Y` must hold one row per class, got shape {targets.shape} for {len(values)} classes"
+            f"`Y` must hold one row for each of the {len(values)} classes of `labels`, got shape "
+            f"{targets.shape}"
         )
-    dtype = points.dtype if Y is None else common_float(points, targets)
-    return Classes(
-        points.astype(np.float64), index, values, targets.astype(np.float64), np.dtype(dtype)
-    )
+    dtype = common_float(points, targets) if Y else points.dtype
+    points = points.astype(np.float64)
+    unit = power_of_two(float(np.abs(points).max()))
+    return Classes(points / unit, index, values, targets.astype(np.float64), np.dtype(dtype), unit)
 
 
 def _independent(rows: NDArray, name: str) -> None:
@@ -98,7 +135,7 @@ def cluster_geometry(
     """Check that the data are clustered; choose cones and points. ``dim`` is the first width."""
     count = data.count
     means = data.means(data.points)
-    _independent(means, "the class means")
+    _independent(means, "the class means of `X`")
     _independent(data.targets, "the rows of `Y`")
     basis = _basis(data, means, dim)
     points, means = data.points @ basis.T, means @ basis.T
@@ -112,9 +149,10 @@ def cluster_geometry(
     j, k = divmod(int(apart.argmin()), count)
     if 4 * delta >= apart[j, k]:
         raise ValueError(
-            f"4 delta must be below every distance of class means, got 4 delta = {4 * delta:.4g} "
-            f"with |m_j - m_k| = {apart[j, k]:.4g} for classes {name[j]} and {name[k]} (delta is "
-            "the largest distance of a point to its class mean; try sequential_separation)"
+            "`X` must be clustered: 4 delta must be below every distance of class means, got "
+            f"4 delta = {4 * delta * data.unit:.4g} with |m_j - m_k| = "
+            f"{apart[j, k] * data.unit:.4g} for classes {name[j]} and {name[k]} (delta is the "
+            "largest distance of a point to its class mean; try sequential_separation)"
         )
     a = np.einsum("jkm,jm->jk", means[None] - means[:, None], axes)
     r = np.sqrt(((means[None] - means[:, None] - a[..., None] * axes[:, None]) ** 2).sum(-1))
@@ -124,7 +162,7 @@ def cluster_geometry(
     j = int(least.argmax())
     if least[j] >= 0.5 * math.pi:
         raise ValueError(
-            f"theta_* must be below pi for every class, got {2 * least[j]:.4g} for class "
+            f"`X` must have theta_* below pi for every class, got {2 * least[j]:.4g} for class "
             f"{name[j]} (seen from its mean, another class lies too far from the direction of the "
             "mean of the means; try sequential_separation)"
         )
@@ -141,16 +179,19 @@ def cluster_geometry(
     if not intervals[j, 0] < intervals[j, 1]:
         raise ValueError(
             f"the admissible interval of class {name[j]} must not be empty, got "
-            f"({intervals[j, 0]:.4g}, {intervals[j, 1]:.4g}) at the angle {2 * half[j]:.4g} "
-            f"(angles from {2 * least[j]:.4g} upwards admit points)"
+            f"({intervals[j, 0] * data.unit:.4g}, {intervals[j, 1] * data.unit:.4g}) at the angle "
+            f"{2 * half[j]:.4g} of `angles` (angles from {2 * least[j]:.4g} upwards admit points)"
         )
-    distance = intervals.mean(1) if offsets is None else _per_class(offsets, "offsets", count)
+    distance = intervals.mean(1)
+    if offsets is not None:
+        distance = _per_class(offsets, "offsets", count) / data.unit
     outside = ~((intervals[:, 0] < distance) & (distance < intervals[:, 1]))
     if outside.any():
         j = int(outside.argmax())
         raise ValueError(
-            f"`offsets` must lie in the admissible intervals, got {distance[j]:.4g} for class "
-            f"{name[j]}, outside ({intervals[j, 0]:.4g}, {intervals[j, 1]:.4g})"
+            "`offsets` must lie in the admissible intervals, got "
+            f"{distance[j] * data.unit:.4g} for class {name[j]}, outside "
+            f"({intervals[j, 0] * data.unit:.4g}, {intervals[j, 1] * data.unit:.4g})"
         )
     return ClusterGeometry(basis, means, axes, 2 * half, intervals, distance)
 

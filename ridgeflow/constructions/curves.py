@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +15,15 @@ from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_points, non_negative, one_of
 from ridgeflow.errors import ConvergenceError
 
-__all__ = ["ClosedCurve", "closed_curves", "filling_radius", "order_points", "separate_points"]
+__all__ = [
+    "ClosedCurve",
+    "checked_size",
+    "closed_curves",
+    "filling_radius",
+    "order_points",
+    "separate_points",
+    "takes_one_array",
+]
 
 # Samples of a parametrised curve, and nodes of the curve by arclength.
 _SAMPLES = 2048
@@ -29,6 +39,29 @@ _ROUNDS = 6
 _FLAT = 1e-9
 _PLANES = 64
 _PLANE_SEED = 5  # the planes are the same in every run
+# Sizes of components, in whose squares nothing overflows or vanishes.
+_SIZES = 1e-100, 1e100
+
+
+def takes_one_array(function: Callable) -> bool:
+    """Whether a function can be called with one argument, as far as it tells."""
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a function of C that does not tell
+        return True
+    return True
+
+
+def checked_size(value: float, name: str) -> float:
+    """The size of a component, in a unit of length in which numbers can be computed with."""
+    if not _SIZES[0] <= value <= _SIZES[1]:
+        raise ValueError(
+            f"`{name}` must have a size between {_SIZES[0]:g} and {_SIZES[1]:g}, got {value:.3g} "
+            "(choose another unit of length)"
+        )
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +131,7 @@ def closed_curves(
     """Curves from functions of an angle, from point clouds, or from one cloud of several curves."""
     order = one_of(order, "order", ("auto", "given", "find"))
     smoothing = non_negative(smoothing, "smoothing")
-    if callable(curves):
+    if callable(curves) and not isinstance(curves, type):
         curves = [curves]
     if isinstance(curves, np.ndarray) and curves.dtype != object and curves.ndim == 2:
         curves = separate_points(curves)
@@ -111,7 +144,7 @@ def closed_curves(
         raise ValueError("`curves` must hold at least one curve, got none")
     found = tuple(
         _from_function(curve, f"curves[{i}]")
-        if callable(curve)
+        if callable(curve) and not isinstance(curve, type)
         else _from_points(curve, f"curves[{i}]", order, smoothing)
         for i, curve in enumerate(curves)
     )
@@ -120,6 +153,8 @@ def closed_curves(
 
 
 def _from_function(curve: Callable[[NDArray], ArrayLike], name: str) -> ClosedCurve:
+    if not takes_one_array(curve):
+        raise TypeError(f"`{name}` must take one array of angles, got another signature")
     angle = np.linspace(0, 2 * math.pi, _SAMPLES + 1)
     points = as_points(curve(angle), f"{name}(angle)").astype(np.float64)
     if len(points) != len(angle):
@@ -127,9 +162,9 @@ def _from_function(curve: Callable[[NDArray], ArrayLike], name: str) -> ClosedCu
             f"`{name}` must return one point per angle, got shape {points.shape} for "
             f"{len(angle)} angles"
         )
-    size = float(np.ptp(points, axis=0).max())
+    size = checked_size(_extent(points), name)
     miss = float(np.linalg.norm(points[-1] - points[0]))
-    if miss > 1e-6 * size or size == 0:
+    if miss > 1e-6 * size:
         raise ValueError(
             f"`{name}` must be closed, got ends {miss:.3g} apart at the angles 0 and 2 pi (an open "
             "curve needs no bottleneck theorem: its arclength is a chart)"
@@ -137,14 +172,25 @@ def _from_function(curve: Callable[[NDArray], ArrayLike], name: str) -> ClosedCu
     return _by_arclength(angle, points[:-1], name)
 
 
+def _extent(points: NDArray) -> float:
+    """The longest side of the box about points, which may be infinite."""
+    with np.errstate(over="ignore"):
+        return float(np.ptp(points, axis=0).max())
+
+
 def _from_points(points: ArrayLike, name: str, order: str, smoothing: float) -> ClosedCurve:
     from scipy.spatial import cKDTree
 
     given = as_points(points, name).astype(np.float64)
-    if len(given) > 1 and np.linalg.norm(given[-1] - given[0]) <= 1e-12 * np.abs(given).max():
-        given = given[:-1]
     if len(given) < 8:
         raise ValueError(f"`{name}` must hold at least 8 points of the curve, got {len(given)}")
+    size = checked_size(_extent(given), name)
+    if smoothing >= size:
+        raise ValueError(
+            f"`smoothing` must be less than the size {size:.3g} of `{name}`, got {smoothing:g}"
+        )
+    if np.linalg.norm(given[-1] - given[0]) <= 1e-12 * np.abs(given).max():
+        given = given[:-1]
     nearest = cKDTree(given).query(given, k=2)[0][:, 1]
     if not nearest.min() > 0:
         raise ValueError(f"`{name}` must hold distinct points, got repeated ones (drop them)")
@@ -185,7 +231,16 @@ def _principal_curve(points: NDArray, sigma: float):  # type: ignore[no-untyped-
     for _ in range(_ROUNDS):
         closed = np.concatenate([points, points[:1]])
         at = np.append(parameter, parameter[0] + 1)
-        (knots, coefficients, degree), _ = splprep(closed.T, u=at, s=keep, per=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                (knots, coefficients, degree), _ = splprep(closed.T, u=at, s=keep, per=1)
+            except (RuntimeWarning, ValueError) as error:
+                reason = " ".join(str(error).split("\n")[0].split())
+                raise ConvergenceError(
+                    f"no curve was found for `smoothing` = {sigma:g}: {reason} (pass the standard "
+                    "deviation of the noise, or 0 to interpolate)"
+                ) from None
         curve = BSpline(knots, np.array(coefficients).T, degree)
         places = curve(parameter[0] + fine)
         # Equal steps of the parameter are to be equal steps along the curve.
@@ -265,9 +320,10 @@ def separate_points(points: ArrayLike) -> list[NDArray[np.float64]]:
     from scipy.spatial import cKDTree
 
     given = as_points(points, "curves").astype(np.float64)
-    tree = cKDTree(given)
     if len(given) < 8:
         raise ValueError(f"`curves` must hold at least 8 points of the curve, got {len(given)}")
+    checked_size(_extent(given), "curves")
+    tree = cKDTree(given)
     link = _LINK * float(tree.query(given, k=2)[0][:, 1].max())
     graph = tree.sparse_distance_matrix(tree, link, output_type="coo_matrix")
     count, label = connected_components(graph, directed=False)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
-from ridgeflow._validate import positive_int
+from ridgeflow._validate import finite_number, fits_in_memory, positive_int
 from ridgeflow.constructions.clusters import (
     Classes,
     ClusterGeometry,
     as_classes,
     cluster_geometry,
 )
-from ridgeflow.constructions.minimizer import TruncationNetwork, finished, truncating_layers
-from ridgeflow.constructions.truncation import full_rank
+from ridgeflow.constructions.layers import full_rank
+from ridgeflow.constructions.minimizer import (
+    TruncationNetwork,
+    finished,
+    fits_in_depth,
+    truncating_layers,
+)
+from ridgeflow.transforms.operators import finite_result
 
 __all__ = ["Configuration", "configurations"]
 
@@ -181,7 +187,8 @@ class Configuration:
     @cached_property
     def gradient(self) -> NDArray[np.float64]:
         """Gradient of C² in W_1, b_1, ..., W_{L+1}, b_{L+1}, flattened."""
-        return cost_gradient(self._parameters, self._data)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite_result(cost_gradient(self._parameters, self._data), "X")
 
     @property
     def gradient_norm(self) -> float:
@@ -197,7 +204,14 @@ class Configuration:
     @cached_property
     def hessian(self) -> NDArray[np.float64]:
         """Hessian of C² in the same order."""
-        return cost_hessian(self._parameters, self._data)
+        count = len(self.gradient)
+        fits_in_memory(
+            24.0 * count**2 + 8 * _BLOCK,
+            f"the Hessian in {count} parameters",
+            "lower the depth, or raise memory_budget",
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite_result(cost_hessian(self._parameters, self._data), "X")
 
     @property
     def hessian_rank(self) -> int:
@@ -212,6 +226,7 @@ class Configuration:
 
     def descend(self, step: float) -> float:
         """C² after moving all parameters by ``step`` against the gradient's direction."""
+        step = finite_number(step, "step")
         norm = self.gradient_norm
         if norm == 0:
             return squared_cost(self._parameters, self._data)
@@ -221,7 +236,9 @@ class Configuration:
             a - step / norm * self.gradient[ends[i] : ends[i + 1]].reshape(a.shape)
             for i, a in enumerate(parts)
         ]
-        return squared_cost((moved[::2], moved[1::2]), self._data)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = squared_cost((moved[::2], moved[1::2]), self._data)
+        return float(finite_result(np.asarray(found), "step"))
 
 
 def configurations(
@@ -263,6 +280,8 @@ def configurations(
     ------
     ValueError
         As ``clustered_minimizer``.
+    MemoryBudgetError
+        If the layers of all 2^Q networks do not fit the memory budget.
 
     Notes
     -----
@@ -300,8 +319,10 @@ def configurations(
         raise ValueError(f"`depth` must be at least the number of classes {count}, got {layers}")
     if dim < count:
         raise ValueError(
-            f"the class means must be linearly independent, got {count} classes in dimension {dim}"
+            f"the class means of `X` must be linearly independent, got {count} classes in "
+            f"dimension {dim}"
         )
+    fits_in_depth(layers, count, 2**count)
     geometry = cluster_geometry(data, count)
     return tuple(
         _configuration(data, geometry, chosen, layers)
@@ -320,8 +341,10 @@ def _configuration(
     common = factor.sum(1)
     length = float(np.linalg.norm(common))
     rest = values if length == 0 else values - np.outer(common, common @ values) / length**2
-    tied, affine = float((values**2).sum()), float((rest**2).sum())
-    zero = _ZERO * float((data.targets**2).sum())
+    with np.errstate(over="ignore"):
+        squares = np.array([(part**2).sum() for part in (values, rest, data.targets)])
+    tied, affine, label = map(float, finite_result(squares, "Y"))
+    zero = _ZERO * label
     if len(chosen) == count:
         last = None
     else:
@@ -338,7 +361,8 @@ def _configuration(
         kind = "global"
     else:
         kind = "constrained" if chosen else "local"
-    return Configuration(chosen, kind, tied, affine, network, data)
+    whole = replace(data, points=data.points * data.unit, unit=1.0)
+    return Configuration(chosen, kind, tied, affine, network, whole)
 
 
 def _spread(data: Classes, points: NDArray) -> tuple[NDArray, NDArray]:
@@ -349,6 +373,6 @@ def _spread(data: Classes, points: NDArray) -> tuple[NDArray, NDArray]:
     classes = [points[data.index == j] for j in range(len(means))]
     collapsed = [bool((p == p[0]).all()) for p in classes]
     apart[np.isin(data.index, np.flatnonzero(collapsed))] = 0
-    scaled = (apart * np.sqrt(data.weights)[:, None]) @ full_rank(means, "the class means")
+    scaled = (apart * np.sqrt(data.weights)[:, None]) @ full_rank(means, "class means of X")
     values, right = np.linalg.svd(scaled, full_matrices=False)[1:]
     return (values / np.sqrt(1 + values**2))[:, None] * right, means

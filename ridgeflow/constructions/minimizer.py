@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import (
     as_points,
     common_float,
+    fits_in_memory,
+    items_of,
     positive_int,
 )
 from ridgeflow.constructions.clusters import (
@@ -19,13 +21,15 @@ from ridgeflow.constructions.clusters import (
     ClusterGeometry,
     as_classes,
     cluster_geometry,
+    power_of_two,
 )
+from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.truncation import (
     cone_layer,
     cumulative_parameters,
-    full_rank,
     layer_parameters,
 )
+from ridgeflow.transforms.operators import finite_result
 
 __all__ = ["TruncationNetwork", "clustered_minimizer"]
 
@@ -112,11 +116,21 @@ class TruncationNetwork:
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """Values of the network at points (n, m), shape (n, k)."""
-        return self.hidden(x)[-1] @ self.weights[-1].T + self.biases[-1]
+        return self._values(x, "x")
+
+    def _values(self, x: ArrayLike, name: str) -> NDArray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            last = self._states(x, name)[-1] @ self.weights[-1].T + self.biases[-1]
+        return finite_result(last, name)
 
     def hidden(self, x: ArrayLike) -> list[NDArray]:
         """Input and hidden states x^(0), ..., x^(L), of shapes (n, n_l)."""
-        state = as_points(x, "x", dim=self.dim)
+        with np.errstate(over="ignore", invalid="ignore"):
+            states = self._states(x, "x")
+        return [finite_result(state, "x") for state in states]
+
+    def _states(self, x: ArrayLike, name: str) -> list[NDArray]:
+        state = as_points(x, name, dim=self.dim)
         states = [state]
         for w, b in zip(self.weights[:-1], self.biases[:-1]):
             state = np.maximum(state @ w.T + b, 0)
@@ -132,11 +146,16 @@ class TruncationNetwork:
 
         Entry l holds :math:`(τ_l ∘ … ∘ τ_1)(x)`.
         """
-        states = self.hidden(x)
-        path = [states[0]]
-        for state, w, b in zip(states[1:], *self.cumulative()):
-            path.append((state - b) @ full_rank(w.astype(np.float64), "weights").T)
-        return np.stack(path).astype(common_float(states[0], self.weights[0]), copy=False)
+        return self._path(x, "x")
+
+    def _path(self, x: ArrayLike, name: str) -> NDArray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            states = self._states(x, name)
+            path = [states[0]]
+            for state, w, b in zip(states[1:], *self.cumulative()):
+                path.append((state - b) @ full_rank(w.astype(np.float64), "weights").T)
+            whole = np.stack(path).astype(common_float(states[0], self.weights[0]), copy=False)
+        return finite_result(whole, name)
 
     def classify(self, x: ArrayLike) -> NDArray:
         r"""The class whose label vector is nearest to the network's value, shape (n,).
@@ -147,8 +166,10 @@ class TruncationNetwork:
 
         so the network measures distances to the points p_j in the metric of its last layer.
         """
-        values = self(x)
-        squares = ((values[:, None, :] - self.targets[None]) ** 2).sum(-1)
+        apart = self(x)[:, None, :] - self.targets[None]
+        # Of each point in its own unit: far ones overflow, and all classes would be as far.
+        largest = np.abs(apart).max(axis=(1, 2), keepdims=True)
+        squares = ((apart / np.where(largest > 0, largest, 1)) ** 2).sum(-1)
         return self.classes[squares.argmin(1)]
 
     def cost(self, X: ArrayLike, labels: ArrayLike) -> float:
@@ -157,8 +178,10 @@ class TruncationNetwork:
         A square root, as published; ``configurations`` reports its square.
         """
         data = self._data(X, labels)
-        misfit = ((self(X) - self.targets[data.index]) ** 2).sum(1)
-        return math.sqrt(float(misfit @ data.weights))
+        misfit = self._values(X, "X") - self.targets[data.index]
+        size = power_of_two(float(np.abs(misfit).max()))
+        squares = ((misfit / size) ** 2).sum(1)
+        return size * math.sqrt(float(squares @ data.weights))
 
     def noise_to_signal(self, X: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
         r"""Noise-to-signal ratio of the data before and after each layer, shape (L + 1,).
@@ -171,11 +194,11 @@ class TruncationNetwork:
         """
         data = self._data(X, labels)
         ratios = []
-        for points in self.truncated(X).astype(np.float64):
+        for points in self._path(X, "X").astype(np.float64):
             means = data.means(points)
-            spread = (points - means[data.index]) @ full_rank(means, "the class means")
+            spread = (points - means[data.index]) @ full_rank(means, "class means of X")
             ratios.append(np.sqrt((spread**2).sum(1)).max())
-        return np.array(ratios)
+        return finite_result(np.array(ratios), "X")
 
     def diameters(self, X: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
         r"""Class diameters before and after each layer in its own norm :math:`|W^{(l)}\cdot|`.
@@ -186,17 +209,18 @@ class TruncationNetwork:
         from scipy.spatial.distance import pdist
 
         data = self._data(X, labels)
-        path = self.truncated(X).astype(np.float64)
+        path = self._path(X, "X").astype(np.float64)
         found = np.zeros((self.depth, data.count, 2))
         for level, w in enumerate(self.cumulative()[0][:-1]):
             for j in range(data.count):
                 for side in (0, 1):
                     image = path[level + side, data.index == j] @ w.T
-                    found[level, j, side] = pdist(image).max(initial=0.0)
-        return found
+                    unit = power_of_two(float(np.abs(image).max()))
+                    found[level, j, side] = unit * pdist(image / unit).max(initial=0.0)
+        return finite_result(found, "X")
 
     def _data(self, X: ArrayLike, labels: ArrayLike) -> Classes:
-        data = as_classes(X, labels, None)
+        data = as_classes(X, labels)
         if not np.array_equal(data.values, self.classes):
             raise ValueError(
                 f"`labels` must name the classes {self.classes.tolist()}, got "
@@ -259,13 +283,24 @@ def truncating_layers(
     return W, b, points
 
 
+def fits_in_depth(depth: int, width: int, copies: int = 1) -> None:
+    """Refuse layers beyond the memory budget: their weights twice, and some objects."""
+    fits_in_memory(
+        copies * depth * (16.0 * width * (width + 1) + 512),
+        f"{copies * depth} layers of width {width}",
+        "lower the depth, or raise memory_budget",
+    )
+
+
 def _widths(widths: Sequence[int] | None, depth: int, count: int, dim: int) -> list[int]:
     """Widths of the hidden layers."""
     if widths is None:
+        fits_in_depth(depth, count)
         return [count] * depth
-    if len(widths) != depth:
-        raise ValueError(f"`widths` must hold one number per layer ({depth}), got {len(widths)}")
-    found = [positive_int(w, f"widths[{i}]", minimum=count) for i, w in enumerate(widths)]
+    given = items_of(widths, "widths")
+    if len(given) != depth:
+        raise ValueError(f"`widths` must hold one number per layer ({depth}), got {len(given)}")
+    found = [positive_int(w, f"widths[{i}]", minimum=count) for i, w in enumerate(given)]
     for before, after in zip([dim, *found], found):
         if after > before:
             raise ValueError(f"`widths` must not grow, got {after} after {before}")
@@ -335,6 +370,8 @@ def clustered_minimizer(
         :math:`\theta_*/2 = \max_{j,k}[\angle(m_k-m_j, f_j) + \arcsin(4\delta/|m_k-m_j|)]`; an
         admissible interval is empty or does not hold the offset; L < Q; or widths grow. δ is that
         of the projected data.
+    MemoryBudgetError
+        If the layers do not fit the memory budget.
 
     Notes
     -----
@@ -375,7 +412,7 @@ def clustered_minimizer(
         )
     if dim < count:
         raise ValueError(
-            "the class means must be linearly independent, got "
+            "the class means of `X` must be linearly independent, got "
             f"{count} classes in dimension {dim} (try sequential_separation)"
         )
     sizes = _widths(widths, layers, count, dim)
@@ -397,7 +434,8 @@ def finished(
 ) -> TruncationNetwork:
     """The network of these cumulative hidden layers, with a last layer that maps p_j to y_j.
 
-    ``last`` holds cumulative parameters of another last layer.
+    ``last`` holds cumulative parameters of another last layer. All are in units of the data; the
+    network, whose hidden weights carry none, is not.
     """
     weights, biases = map(list, layer_parameters(W, b))
     if last is None:
@@ -410,14 +448,20 @@ def finished(
         output = slope, last[1] - slope @ b[-1]
     weights.append(output[0])
     biases.append(output[1])
+    margins = preactivation_margins(weights, biases, data.points)
+    unit = data.unit
+    weights[-1] = weights[-1] / unit
+    biases[:-1] = [v * unit for v in biases[:-1]]
+    for value in (*weights, *biases):
+        finite_result(value.astype(data.dtype, copy=False), "X")
     return TruncationNetwork(
         tuple(w.astype(data.dtype, copy=False) for w in weights),
         tuple(v.astype(data.dtype, copy=False) for v in biases),
-        preactivation_margins(weights, biases, data.points),
+        unit * margins,
         data.values,
         data.targets.astype(data.dtype, copy=False),
-        points,
+        unit * points,
         tuple(int(j) for j in order),
         angles,
-        intervals,
+        unit * intervals,
     )

@@ -49,7 +49,9 @@ def fit_kernel_map(
     x: NDArray, values: NDArray, centers: NDArray, scale: float, ridge: float
 ) -> KernelMap:
     """Least squares onto values; Gaussians on the affine rest, with a ridge penalty."""
-    design = np.column_stack([x, np.ones(len(x))])
+    # Columns of one size, or the smaller ones would count as dependent.
+    size = np.abs(x).max()
+    design = np.column_stack([x / size, np.ones(len(x))])
     affine = np.linalg.lstsq(design, values, rcond=None)[0]
     features = gaussians(x, centers, scale)
     gram = features.T @ features
@@ -63,7 +65,7 @@ def fit_kernel_map(
     # One step of refinement takes off what the squared condition number costs.
     residual = features.T @ (values - design @ affine - features @ weights) - penalty * weights
     weights += cho_solve(factor, residual)
-    return KernelMap(centers, weights, scale, affine[:-1], affine[-1])
+    return KernelMap(centers, weights, scale, affine[:-1] / size, affine[-1])
 
 
 def gaussian_ridge(t: NDArray, dim: int) -> NDArray[np.float64]:

@@ -6,14 +6,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import positive_int
 from ridgeflow.constructions.clusters import Classes, as_classes
-from ridgeflow.constructions.minimizer import TruncationNetwork, finished, keeping_layer
+from ridgeflow.constructions.minimizer import (
+    TruncationNetwork,
+    finished,
+    fits_in_depth,
+    keeping_layer,
+)
 from ridgeflow.constructions.truncation import cone_layer
+from ridgeflow.errors import ConvergenceError
 
 __all__ = ["SequentialSeparation", "separable_minimizer", "sequential_separation"]
 
@@ -92,7 +99,16 @@ def _program(
     from scipy.optimize import linprog
 
     matrix, value = equal or (None, None)
-    done = linprog(goal, upper, limit, matrix, value, bounds, method="highs")
+    return solution_of(linprog(goal, upper, limit, matrix, value, bounds, method="highs"))
+
+
+def solution_of(done: Any) -> NDArray | None:
+    """What a linear program found, None if it is infeasible; anything else is no answer."""
+    if done.status not in (0, 2):
+        raise ConvergenceError(
+            f"a linear program for a hyperplane was not solved: {done.message} (scale the features "
+            "alike, or drop points that are far from all others)"
+        )
     return done.x if done.status == 0 else None
 
 
@@ -138,9 +154,9 @@ def _orders(points: NDArray, data: Classes) -> Iterator[Order]:
             found.sort(key=lambda option: -option[0])
             if not found[0][0] > _LEAST:
                 raise ValueError(
-                    "the classes must be sequentially linearly separable, got none among "
-                    f"{data.values[sorted(left)].tolist()} that a hyperplane cuts off from the "
-                    f"others (largest margin {found[0][0]:.3g} of the data's size)"
+                    "the classes in `labels` must be sequentially linearly separable, got none "
+                    f"among {data.values[sorted(left)].tolist()} that a hyperplane cuts off from "
+                    f"the others in `X` (largest margin {found[0][0]:.3g} of the data's size)"
                 )
             known[left] = [option for option in found if option[0] > _LEAST]
         return known[left]
@@ -268,6 +284,8 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
     ValueError
         If no order exists, or the hyperplanes found leave no room for affinely independent
         points, as for more than m + 1 classes.
+    ConvergenceError
+        If a linear program is neither solved nor found infeasible.
 
     Notes
     -----
@@ -293,7 +311,7 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
     >>> sequential_separation(X, ["a", "a", "b", "b"]).margins.round(6)
     array([1. , 0.5])
     """
-    data = as_classes(X, labels, None)
+    data = as_classes(X, labels)
     centre = data.points.mean(0)
     scale = float(np.abs(data.points - centre).max()) or 1.0
     unit = (data.points - centre) / scale
@@ -310,8 +328,8 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
     else:
         raise ValueError(
             "the hyperplanes must leave room for affinely independent points, got none for "
-            f"{data.count} classes in dimension {unit.shape[1]} in any of up to {tried} orders "
-            "of the classes (add coordinates)"
+            f"{data.count} classes of `labels` in {unit.shape[1]} dimensions of `X` in any of up "
+            f"to {tried} orders of the classes (add coordinates)"
         )
     # Wide cones have badly conditioned layers.
     plan = min(usable, key=lambda p: _measured(unit, data, order, p)[1].max())
@@ -321,9 +339,9 @@ def sequential_separation(X: ArrayLike, labels: ArrayLike) -> SequentialSeparati
         data.values,
         tuple(order),
         normals,
-        scale * levels + normals @ centre,
-        scale * points + centre,
-        scale * margins,
+        data.unit * (scale * levels + normals @ centre),
+        data.unit * (scale * points + centre),
+        data.unit * (scale * margins),
         angles,
     )
 
@@ -390,6 +408,7 @@ def separable_minimizer(
             f"`depth` must be at least the number of classes, got {layers} for {data.count} "
             "classes (each layer collapses one)"
         )
+    fits_in_depth(layers, data.points.shape[1])
     found = sequential_separation(data.points, data.values[data.index])
     ends = np.empty_like(found.points)
     angles = np.empty_like(found.angles)

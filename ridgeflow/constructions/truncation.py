@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import (
-    as_points,
     as_real_array,
     common_float,
     finite_number,
+    items_of,
     non_negative,
     same_length,
 )
+from ridgeflow.constructions.layers import full_rank, layer_arguments, layer_parts, square
+from ridgeflow.transforms.operators import finite_result
 
 if TYPE_CHECKING:
     from ridgeflow.networks.shallow import ShallowNetwork
@@ -33,47 +35,6 @@ __all__ = [
 
 # Kernels count as nested where a layer's map loses less than this part of the next one's.
 _NESTED = 1e-9
-
-
-def full_rank(matrix: NDArray, name: str) -> NDArray:
-    """The pseudo-inverse of a matrix with no more rows than columns, of full row rank."""
-    rows, columns = matrix.shape
-    if rows > columns:
-        raise ValueError(
-            f"`{name}` must not have more rows than columns, got shape {matrix.shape} "
-            "(the widths of a truncation network do not grow)"
-        )
-    left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    if not values[-1] > columns * np.finfo(np.float64).eps * values[0]:
-        raise ValueError(
-            f"`{name}` must have full rank {rows}, got singular values from {values[0]:.3g} down "
-            f"to {values[-1]:.3g}"
-        )
-    return (right.T / values) @ left.T
-
-
-def layer_arguments(W: ArrayLike, b: ArrayLike, x: ArrayLike | None) -> tuple[NDArray, ...]:
-    """Clean weights (k, m), offsets (k,) and points (n, m), as given in dtype."""
-    weights = as_real_array(W, "W", ndim=2)
-    offsets = as_real_array(b, "b", ndim=1)
-    if len(offsets) != len(weights):
-        raise ValueError(
-            f"`b` must hold one entry per row of `W`, got shapes {offsets.shape} and "
-            f"{weights.shape}"
-        )
-    if x is None:
-        return weights, offsets
-    return weights, offsets, as_points(x, "x", dim=weights.shape[1])
-
-
-def square(W: NDArray) -> NDArray:
-    """The inverse of a square layer."""
-    if W.shape[0] != W.shape[1]:
-        raise ValueError(
-            f"`W` must be square, got shape {W.shape} (a layer that lowers the dimension is no "
-            "flow; project first)"
-        )
-    return full_rank(W.astype(np.float64), "W")
 
 
 def truncation_map(W: ArrayLike, b: ArrayLike, x: ArrayLike) -> NDArray:
@@ -126,8 +87,11 @@ def truncation_map(W: ArrayLike, b: ArrayLike, x: ArrayLike) -> NDArray:
     weights, offsets, points = layer_arguments(W, b, x)
     inverse = full_rank(weights.astype(np.float64), "W")
     shift = offsets.astype(np.float64)
-    active = np.maximum(points @ weights.T.astype(np.float64) + shift, 0.0)
-    return ((active - shift) @ inverse.T).astype(common_float(weights, offsets, points), copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        active = np.maximum(points @ weights.T.astype(np.float64) + shift, 0.0)
+        image = (active - shift) @ inverse.T
+        image = image.astype(common_float(weights, offsets, points), copy=False)
+    return finite_result(image, "x")
 
 
 def cumulative_parameters(
@@ -185,8 +149,9 @@ def cumulative_parameters(
                 f"`weights[{level}]` must have {len(b[-1])} columns, the width of the layer "
                 f"before, got shape {all_w[level].shape}"
             )
-        b.append(all_w[level] @ b[-1] + all_b[level])
-        W.append(all_w[level] @ W[-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            b.append(finite_result(all_w[level] @ b[-1] + all_b[level], "biases"))
+            W.append(finite_result(all_w[level] @ W[-1], "weights"))
     return tuple(W), tuple(b)
 
 
@@ -240,7 +205,8 @@ def layer_parameters(
     W, b = [all_w[0]], [all_b[0]]
     for level in range(1, len(all_w)):
         inverse = full_rank(all_w[level - 1], f"weights[{level - 1}]")
-        step = all_w[level] @ inverse
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = finite_result(all_w[level] @ inverse, "weights")
         lost = float(np.abs(step @ all_w[level - 1] - all_w[level]).max())
         if lost > _NESTED * np.abs(all_w[level]).max():
             raise ValueError(
@@ -248,7 +214,8 @@ def layer_parameters(
                 f"difference of {lost:.3g} (a layer cannot see what the one before has dropped)"
             )
         W.append(step)
-        b.append(all_b[level] - step @ all_b[level - 1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            b.append(finite_result(all_b[level] - step @ all_b[level - 1], "biases"))
     return tuple(W), tuple(b)
 
 
@@ -256,13 +223,14 @@ def _layers(
     weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]
 ) -> tuple[list[NDArray], list[NDArray]]:
     """Clean lists of matrices and of vectors that fit them."""
-    if len(weights) != len(biases) or not len(weights):
+    given = items_of(weights, "weights"), items_of(biases, "biases")
+    if len(given[0]) != len(given[1]) or not given[0]:
         raise ValueError(
-            f"`weights` and `biases` must hold one entry per layer, got {len(weights)} and "
-            f"{len(biases)}"
+            f"`weights` and `biases` must hold one entry per layer, got {len(given[0])} and "
+            f"{len(given[1])}"
         )
-    W = [as_real_array(w, f"weights[{i}]", ndim=2) for i, w in enumerate(weights)]
-    b = [as_real_array(v, f"biases[{i}]", ndim=1) for i, v in enumerate(biases)]
+    W = [as_real_array(w, f"weights[{i}]", ndim=2) for i, w in enumerate(given[0])]
+    b = [as_real_array(v, f"biases[{i}]", ndim=1) for i, v in enumerate(given[1])]
     for level, (matrix, vector) in enumerate(zip(W, b)):
         if len(matrix) != len(vector):
             raise ValueError(
@@ -349,15 +317,20 @@ def cone_layer(p: ArrayLike, f: ArrayLike, theta: float) -> tuple[NDArray, NDArr
         raise ValueError(f"`theta` must lie in (0, pi), got {2 * half:g}")
     dtype = common_float(apex, axis)
     direction = axis.astype(np.float64)
-    length = float(np.linalg.norm(direction))
-    if length == 0:
+    # Squares of its entries must neither overflow nor vanish.
+    largest = float(np.abs(direction).max())
+    if largest == 0:
         raise ValueError("`f` must not vanish, got the zero vector")
+    direction /= largest
+    length = float(np.linalg.norm(direction))
     n = len(direction)
     diagonal = np.full(n, n**-0.5)
     shrink = min(1.0, 1 / (math.sqrt(n - 1) * math.tan(half))) if n > 1 else 1.0
     rotation = _rotation(direction / length, diagonal)
     W = shrink * rotation + (1 - shrink) * np.outer(diagonal, diagonal @ rotation)
-    return W.astype(dtype, copy=False), (-W @ apex.astype(np.float64)).astype(dtype, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        offsets = (-W @ apex.astype(np.float64)).astype(dtype, copy=False)
+    return W.astype(dtype, copy=False), finite_result(offsets, "p")
 
 
 def truncation_field(W: ArrayLike, b: ArrayLike) -> ShallowNetwork:
@@ -402,7 +375,7 @@ def truncation_field(W: ArrayLike, b: ArrayLike) -> ShallowNetwork:
     """
     from ridgeflow.networks.shallow import ShallowNetwork
 
-    weights, offsets = layer_arguments(W, b, None)
+    weights, offsets = layer_parts(W, b)
     inverse = square(weights)
     dtype = common_float(weights, offsets)
     return ShallowNetwork(-weights, offsets, inverse.T.astype(dtype), "relu")
@@ -457,9 +430,11 @@ def truncation_flow(W: ArrayLike, b: ArrayLike, x: ArrayLike, t: float) -> NDArr
     """
     weights, offsets, points = layer_arguments(W, b, x)
     inverse = square(weights)
-    pull = np.maximum(-(points @ weights.T.astype(np.float64) + offsets), 0.0) @ inverse.T
-    moved = points - math.expm1(-non_negative(t, "t")) * pull
-    return moved.astype(common_float(weights, offsets, points), copy=False)
+    part = -math.expm1(-non_negative(t, "t"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        pull = np.maximum(-(points @ weights.T.astype(np.float64) + offsets), 0.0) @ inverse.T
+        moved = (points + part * pull).astype(common_float(weights, offsets, points), copy=False)
+    return finite_result(moved, "x")
 
 
 def entropy_rate(W: ArrayLike, b: ArrayLike, x: ArrayLike) -> float:
@@ -510,4 +485,6 @@ def entropy_rate(W: ArrayLike, b: ArrayLike, x: ArrayLike) -> float:
     """
     weights, offsets, points = layer_arguments(W, b, x)
     square(weights)
-    return float(np.count_nonzero(points @ weights.T + offsets < 0) / len(points))
+    with np.errstate(over="ignore", invalid="ignore"):
+        states = finite_result(points.astype(np.float64) @ weights.T + offsets, "x")
+    return float(np.count_nonzero(states < 0) / len(points))

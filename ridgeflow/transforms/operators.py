@@ -64,11 +64,11 @@ def as_dtype(value: np.typing.DTypeLike) -> np.dtype:
 
 
 def finite_result(result: NDArray, name: str) -> NDArray:
-    """The result of a transform, unless it left the range of its dtype."""
+    """A result, unless it left the range of its dtype."""
     if not np.isfinite(result).all():
         raise ValueError(
-            f"`{name}` must be small enough for the transform to be finite in {result.dtype}, got "
-            "an overflow (divide the values by their maximum, or pass float64)"
+            f"`{name}` must be small enough for a finite result in {result.dtype}, got an overflow "
+            "(divide the values by their maximum, or pass float64)"
         )
     return result
 
