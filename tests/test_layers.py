@@ -18,6 +18,7 @@ FLOORS = {
     "_storage": 4,
     "_kernels": 3,
     "_fft": 3,
+    "_products": 3,
     "bibliography": 4,
     "datasets": 4,
     "profiles": 4,

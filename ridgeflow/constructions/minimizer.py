@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._products import product
 from ridgeflow._validate import (
     as_points,
     common_float,
@@ -120,7 +121,7 @@ class TruncationNetwork:
 
     def _values(self, x: ArrayLike, name: str) -> NDArray:
         with np.errstate(over="ignore", invalid="ignore"):
-            last = self._states(x, name)[-1] @ self.weights[-1].T + self.biases[-1]
+            last = product(self._states(x, name)[-1], self.weights[-1].T) + self.biases[-1]
         return finite_result(last, name)
 
     def hidden(self, x: ArrayLike) -> list[NDArray]:
@@ -133,7 +134,7 @@ class TruncationNetwork:
         state = as_points(x, name, dim=self.dim)
         states = [state]
         for w, b in zip(self.weights[:-1], self.biases[:-1]):
-            state = np.maximum(state @ w.T + b, 0)
+            state = np.maximum(product(state, w.T) + b, 0)
             states.append(state)
         return states
 

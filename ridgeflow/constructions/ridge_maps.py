@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.transforms.sphere import directions
@@ -33,7 +34,7 @@ class KernelMap:
         """Values at points (n, m), shape (n, k)."""
         step = max(1, _BLOCK // len(self.centers))
         parts = [
-            gaussians(x[i : i + step], self.centers, self.scale) @ self.weights
+            product(gaussians(x[i : i + step], self.centers, self.scale), self.weights)
             for i in range(0, len(x), step)
         ]
         return np.concatenate(parts) + x @ self.linear + self.bias
@@ -153,7 +154,7 @@ def _profiles(kernel: KernelMap, unit: NDArray, knots: NDArray, middle: NDArray)
     for i, place in enumerate(where.T):
         apart = np.abs(knots[:, None] - place[None]) / kernel.scale
         value = gaussian_ridge(apart, dim) if closed else table(apart)
-        grid[i] = value @ kernel.weights
+        grid[i] = product(value, kernel.weights)
     return grid
 
 

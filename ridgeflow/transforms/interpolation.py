@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ridgeflow._fft import fast_length
 from ridgeflow._fork import cached_property
 from ridgeflow._kernels.windows import CELLS, window_terms
+from ridgeflow._products import product
 from ridgeflow._validate import finite_number
 
 __all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
@@ -78,7 +79,8 @@ class SemicircleKernel:
         """Fourier transform at ``frequency`` in cycles per node."""
         node, weight = _gauss(16 + 8 * self.width)
         x = 0.5 * self.width * node
-        return np.cos(2 * np.pi * np.outer(frequency, x)) @ (0.5 * self.width * weight * self(x))
+        rule = 0.5 * self.width * weight * self(x)
+        return product(np.cos(2 * np.pi * np.outer(frequency, x)), rule)
 
     @cached_property
     def table(self) -> NDArray[np.float64]:

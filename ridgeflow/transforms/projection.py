@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._products import product
 from ridgeflow._validate import positive
 from ridgeflow.errors import AccuracyWarning, AdmissibilityError
 from ridgeflow.profiles.activation import Activation
@@ -307,7 +308,7 @@ class WaveNumbers:
             flat = block[part].reshape(-1, len(phase))
             if total.ndim == 0:
                 total = np.zeros((len(flat), len(self.k)), complex)
-            side = flat @ np.cos(phase) - 1j * (flat @ np.sin(phase))
+            side = product(flat, np.cos(phase)) - 1j * product(flat, np.sin(phase))
             total[:, :used] += side * (grid.step * weight[s, :used])
         return total
 
@@ -333,7 +334,7 @@ def _projected(spectrum: Spectrum, eta: Activation, tol: float) -> NDArray:
             used = waves.used[s]
             phase = np.outer(ratio[s, :used], grid.offsets(s))
             side = total[:, :used] * (np.conj(response[s]) * waves.dk / (np.pi * rho))[:used]
-            found = side.real @ np.cos(phase) - side.imag @ np.sin(phase)
+            found = product(side.real, np.cos(phase)) - product(side.imag, np.sin(phase))
             out[s][part] = found.reshape(out[s][part].shape)
     lost = _beyond_offsets(out, grid) / max(spectrum.norm(), np.finfo(float).tiny)
     if lost > tol:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
 from ridgeflow._kernels.spreading import add_moments, gather_waves, store_offsets, waves_of_cells
+from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet
@@ -210,7 +211,7 @@ def smoothed_projections(
     points, width = points / unit, bandwidth / unit
     reach = float(np.linalg.norm(points, axis=1).max()) + 1e-12
     tail = width * np.sqrt(2 * np.log(10 / tol))
-    relative = (offsets[None, :] - (directions @ center)[:, None]) / unit
+    relative = (offsets[None, :] - product(directions, center)[:, None]) / unit
     # Farther out all Gaussians are below a tenth of the tolerance.
     near = np.abs(relative) <= reach + tail
     seen = np.flatnonzero(near.any(axis=0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._products import product
 from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
@@ -352,8 +353,8 @@ class _Profiles:
             factor = dk * k ** (self.dim - 1 + order) * 1j**order / np.pi
             side = np.moveaxis(slices.at(k) * factor[:, None], 2, 1).reshape(-1, len(k))
             phase = np.outer(k, upper)
-            even += side.real @ np.cos(phase)
-            odd += side.imag @ np.sin(phase)
+            even += product(side.real, np.cos(phase))
+            odd += product(side.imag, np.sin(phase))
         out = np.empty((n_directions * components, len(offsets)))
         out[:, len(offsets) // 2 :] = even - odd
         out[:, : len(upper)] = (even + odd)[:, ::-1]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._fft import fast_length
 from ridgeflow._parallel import parallel_for
+from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.transforms.interpolation import SemicircleKernel
 from ridgeflow.transforms.slice_stages import AxisStage, CrossingStage, DenseStage, RadialStage
@@ -41,7 +42,7 @@ class _Axes:
     def reach(self, directions: NDArray) -> NDArray:
         """Half-width of the projected grid about the middle sample, half a cell included."""
         half = (np.array([max(i + 1, n - i) for i, n in zip(self.middle, self.shape)])) - 0.5
-        return np.abs(directions) @ (half * self.spacing)
+        return product(np.abs(directions), half * self.spacing)
 
 
 class _Group:
@@ -83,7 +84,7 @@ class _Group:
             weights = [np.ones(n) for n in shape[1:]]
         self._axis = AxisStage(axes.shape, order, length, weights, dtype)
         spread = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1)
-        low = (offsets[0] - directions @ axes.center) * sign
+        low = (offsets[0] - product(directions, axes.center)) * sign
         self._radial = RadialStage(
             self.n, self.step, low, spread * sign, len(offsets), kernel, dtype
         )
@@ -168,7 +169,7 @@ class SlicePlan:
         self.dtype = np.dtype(dtype)
         # Up to three interpolations add their errors. FFTs outweigh them, unless much is asked.
         kernel = SemicircleKernel.for_tolerance(tol / 3, 1.5 if tol > 1e-11 else 2.0)
-        relative = offsets[None, [0, -1]] - (directions @ self.axes.center)[:, None]
+        relative = offsets[None, [0, -1]] - product(directions, self.axes.center)[:, None]
         period = self.axes.reach(directions) + np.abs(relative).max(axis=1)
         if for_inverse:
             period = 2 * _SLACK * period

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
+from ridgeflow._products import product
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -77,7 +78,7 @@ class FourierSlices:
         phase *= self.spacing
         values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))  # (U, C, n)
         flat = values.reshape(-1, len(self.offsets))
-        result = flat @ phase.real + 1j * (flat @ phase.imag)
+        result = product(flat, phase.real) + 1j * product(flat, phase.imag)
         result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
         return np.moveaxis(result.reshape(*values.shape[:2], len(k)), 1, 2)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._products import product
 from ridgeflow._validate import positive
 from ridgeflow.closed_forms import ridgelet_gaussian_mixture
 from ridgeflow.fields.grid import GridField
@@ -68,7 +69,7 @@ class SmoothedSamples:
             square = np.zeros((len(block), len(x)))
             for i in range(self.dim):
                 square += (block[:, i, None] - x[:, i]) ** 2
-            out[start : start + rows] = np.exp(square / (-2 * self.bandwidth**2)) @ columns
+            out[start : start + rows] = product(np.exp(square / (-2 * self.bandwidth**2)), columns)
         return height * out
 
     def slices(

@@ -21,6 +21,7 @@ from ridgeflow._config import get_config
 from ridgeflow._fft import BlockFFT, aligned_zeros, fast_length
 from ridgeflow._fork import cached_property
 from ridgeflow._parallel import parallel_for
+from ridgeflow._products import product
 
 __all__ = [
     "CellWaves",
@@ -198,7 +199,7 @@ def _wave_polynomials(phase: NDArray, terms: int) -> tuple[NDArray, NDArray]:
     powers = np.zeros((terms, terms))
     for n in range(terms):
         powers[n, : n + 1] = np.polynomial.chebyshev.cheb2poly(np.eye(terms)[n, : n + 1])
-    coefficients = series @ powers
+    coefficients = product(series, powers)
     even, odd = coefficients[:, ::2], coefficients[:, 1::2]
     return 0.5 * (even - odd), 0.5 * (even + odd)
 
