@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
-from ridgeflow.networks import estimator  # noqa: E402
 from ridgeflow.networks.outer_weights import OuterProblem  # noqa: E402
 from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
+from ridgeflow.networks.sample_spectrum import affine_rest  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (300, 2))
@@ -207,7 +207,7 @@ def test_the_affine_part_before_the_spectrum_is_weighted():
     plain = np.column_stack([np.ones(300), X])
     gram = plain.T @ (weights[:, None] * plain)
     expected = Y - plain @ np.linalg.solve(gram, plain.T @ (weights * Y))
-    found = estimator._affine_rest(X, Y[:, None], weights)[:, 0]
+    found = affine_rest(X, Y[:, None], weights)[:, 0]
     assert np.abs(found - expected).max() < 1e-13  # measured 1e-16
 
 
@@ -344,6 +344,34 @@ def test_pairs_where_nearly_all_points_agree(density):
     # And where one of them carries all of the values.
     a, b = pair_neurons(x, x, 10, density=density, rng=0)
     assert np.all(np.abs(a) == 0.5) and np.all(np.abs(b) == 0.5)
+
+
+@pytest.mark.parametrize("model", [rf.RidgeletRegressor(9), rf.RidgeletClassifier(9)])
+def test_what_is_no_number_is_refused(model):
+    dates = np.full(X.shape, np.datetime64("2020-01-01"))
+    masked = np.ma.MaskedArray(X, X > 0.9)
+    for call in (lambda x: model.fit(x, Y > 0), lambda x: model.fit(X, Y > 0).predict(x)):
+        with pytest.raises(TypeError, match="`X` must be numeric, got dtype datetime64"):
+            call(dates)
+        with pytest.raises(ValueError, match="`X` must have no masked entries"):
+            call(masked)
+    with pytest.raises(ValueError, match="`y` must have no masked entries"):
+        model.fit(X, np.ma.MaskedArray(Y > 0, Y > 0.5))
+    for seed, error in ((True, TypeError), (-1, ValueError), (2.5, TypeError), (2**32, ValueError)):
+        other = type(model)(9, random_state=seed)
+        with pytest.raises(error, match="`random_state` must be"):
+            other.fit(X, Y > 0)
+
+
+def test_values_of_a_regressor_are_numbers():
+    model = rf.RidgeletRegressor(9).fit(X, Y)
+    for wrong in (Y.astype(str), np.full(300, np.datetime64("2020-01-01"))):
+        with pytest.raises(TypeError, match="`y` must be numeric"):
+            model.fit(X, wrong)
+    with pytest.raises(TypeError, match="`y` must be numeric"):
+        model.score(X, np.full(300, np.datetime64("2020-01-01")))
+    with pytest.raises(ValueError, match="must have a score in the range of numbers"):
+        model.score(X * 1e300, Y)
 
 
 def test_bad_input():

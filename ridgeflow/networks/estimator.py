@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._columns import Columns
-from ridgeflow._validate import as_real_array, common_float, flag, one_of, positive, positive_int
+from ridgeflow._validate import (
+    as_array,
+    as_real_array,
+    common_float,
+    flag,
+    one_of,
+    positive,
+    positive_int,
+)
 from ridgeflow.errors import MissingDependencyError
 from ridgeflow.networks.outer_weights import (
     OuterProblem,
@@ -18,14 +26,14 @@ from ridgeflow.networks.outer_weights import (
     as_weights,
 )
 from ridgeflow.networks.pairs import draw_pairs
-from ridgeflow.networks.sampling import oracle_neurons
+from ridgeflow.networks.sample_spectrum import sample_neurons
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.profiles.admissibility import admissible_ridgelet
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.preprocessing import LabelBinarizer
+    from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import (
         check_classification_targets,
         type_of_target,
@@ -38,15 +46,10 @@ except ImportError as error:
         'pip install "ridgeflow[sklearn]"'
     ) from error
 
-if TYPE_CHECKING:
-    from numpy.random import Generator
-
 __all__ = ["RidgeletClassifier", "RidgeletRegressor"]
 
 _SAMPLINGS = ("pairs", "oracle")
 _PRECISIONS = (np.float64, np.float32)
-# Largest dimension in which a spectrum on a grid is affordable.
-_ORACLE_DIM = 3
 
 
 class _RidgeletEstimator(BaseEstimator):
@@ -109,13 +112,11 @@ class _RidgeletEstimator(BaseEstimator):
         self, x: NDArray, y: NDArray, weights: NDArray
     ) -> tuple[Columns, tuple[NDArray, NDArray, Activation], OuterProblem]:
         """Units of the columns, neurons and the problem, from the first samples that come."""
-        from sklearn.utils import check_random_state
-
         width, slope = positive_int(self.width, "width"), positive(self.slope, "slope")
         eta = activation_with_values(self.activation)
         one_of(self.sampling, "sampling", _SAMPLINGS)
         affine = flag(self.affine, "affine")
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = np.random.default_rng(_random_state(self.random_state).randint(2**31 - 1))
         # Repeated samples and weights mean the same, and the order of samples means nothing.
         rows, which = np.unique(
             np.column_stack([x.astype(np.float64), y]), axis=0, return_inverse=True
@@ -133,7 +134,7 @@ class _RidgeletEstimator(BaseEstimator):
         elif self.sampling == "pairs":
             a, b = draw_pairs(inner, y, width, slope, "gradient", weights, rounding, rng)
         else:
-            a, b = _oracle(inner, y, weights, eta, width, rounding, rng)
+            a, b = sample_neurons(inner, y, weights, eta, width, rounding, rng)
         problem = OuterProblem(
             *(a, b, eta, y.shape[1]), inner if affine else None, weights, rounding
         )
@@ -141,53 +142,31 @@ class _RidgeletEstimator(BaseEstimator):
 
     def _evaluate(self, x: Any) -> NDArray:
         check_is_fitted(self, "network_")
+        _refuse_what_is_no_number(X=x)
         x = validate_data(self, x, reset=False, dtype=_PRECISIONS)
         return self.network_(x)
 
 
-def _affine_rest(points: NDArray, values: NDArray, weights: NDArray) -> NDArray:
-    """Values (n, k) without the weighted least-squares fit of an affine function."""
-    full = np.column_stack([np.ones(len(points)), points])
-    root = np.sqrt(weights)[:, None]
-    return values - full @ np.linalg.lstsq(root * full, root * values, rcond=None)[0]
+def _refuse_masks(value: Any, name: str) -> None:
+    if isinstance(value, np.ma.MaskedArray):
+        as_array(value, name)
 
 
-def _oracle(
-    points: NDArray,
-    values: NDArray,
-    weights: NDArray,
-    eta: Activation,
-    width: int,
-    rounding: NDArray,
-    rng: Generator,
-) -> tuple[NDArray, NDArray]:
-    """Neurons drawn from the spectrum of the samples, their affine part taken off."""
-    from ridgeflow.fields.samples import SampleField
-    from ridgeflow.transforms.geometry import ParameterGrid
-    from ridgeflow.transforms.ridgelet import ridgelet_transform
+def _refuse_what_is_no_number(**arrays: Any) -> None:
+    """What scikit-learn would read as numbers: dates, and what lies under a mask."""
+    for name, value in arrays.items():
+        _refuse_masks(value, name)
+        if getattr(getattr(value, "dtype", None), "kind", None) in ("m", "M"):
+            raise TypeError(
+                f"`{name}` must be numeric, got dtype {value.dtype} (subtract a date and divide by "
+                "a unit of time)"
+            )
 
-    n, dim = points.shape
-    if dim > _ORACLE_DIM:
-        raise ValueError(
-            f"`sampling` 'oracle' needs at most {_ORACLE_DIM} features, got {dim} (the spectrum "
-            "would need a grid in as many dimensions; use sampling='pairs')"
-        )
-    rest = _affine_rest(points, values, weights)
-    radius = float(np.linalg.norm(points, axis=1).max())
-    # Neurons as steep as the samples can tell apart.
-    steepest = max(1.0, 0.5 * n ** (1 / dim)) / radius
-    scales = np.geomspace(0.5 / radius, steepest, 24)
-    directions = {1: 1, 2: 48, 3: 200}[dim]
-    grid = ParameterGrid.polar(dim, directions, scales, radius, 0.4)
-    spectrum = ridgelet_transform(
-        SampleField(points, rest, weights / weights.sum()),
-        admissible_ridgelet(eta, dim),
-        grid,
-        tol=1e-3,
-    )
-    if not spectrum.mass.any():
-        return draw_pairs(points, values, width, 1.0, "gradient", weights, rounding, rng)
-    return oracle_neurons(spectrum, width, rng=rng)
+
+def _random_state(value: Any) -> np.random.RandomState:
+    if value is None or isinstance(value, np.random.RandomState):
+        return check_random_state(value)
+    return check_random_state(positive_int(value, "random_state", minimum=0, maximum=2**32 - 1))
 
 
 class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
@@ -302,10 +281,12 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         return self._take(X, y, sample_weight, first=not hasattr(self, "network_"))
 
     def _take(self, x: Any, y: Any, sample_weight: Any, *, first: bool) -> RidgeletRegressor:
+        _refuse_what_is_no_number(X=x, y=y)
         x, y = validate_data(
             self, x, y, dtype=_PRECISIONS, multi_output=True, y_numeric=True, reset=first
         )
-        self._learn(x, np.reshape(y, (len(x), -1)), sample_weight, first=first)
+        y = as_real_array(y, "y", ndim=(1, 2))
+        self._learn(x, y.reshape(len(x), -1), sample_weight, first=first)
         if first:
             self._single = np.ndim(y) == 1
         return self
@@ -337,7 +318,15 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         -------
         float
         """
-        return float(super().score(X, y, sample_weight))
+        _refuse_what_is_no_number(y=y, sample_weight=sample_weight)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = float(super().score(X, y, sample_weight))
+        if not np.isfinite(found):
+            raise ValueError(
+                f"`X` and `y` must have a score in the range of numbers, got {found} (predictions "
+                "and values have squares that are none)"
+            )
+        return found
 
 
 class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
@@ -433,6 +422,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     def _take(
         self, x: Any, y: Any, classes: Any, sample_weight: Any, *, first: bool
     ) -> RidgeletClassifier:
+        _refuse_what_is_no_number(X=x)
+        _refuse_masks(y, "y")
         x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
         if first:
@@ -494,4 +485,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         -------
         float
         """
+        _refuse_masks(sample_weight, "sample_weight")
+        _refuse_masks(y, "y")
+        if any(label is None for label in np.ravel(np.asarray(y, object))):
+            raise TypeError("`y` must hold labels, got None")
         return float(super().score(X, y, sample_weight))

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._storage import as_path
+from ridgeflow._validate import common_float, one_of
 from ridgeflow.errors import FileFormatError, MissingDependencyError
+from ridgeflow.networks.onnx_graph import OPERATORS, Graph, plain_activation
 from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
@@ -24,20 +27,6 @@ __all__ = [
     "shallow_to_torch",
 ]
 
-# ONNX operators of one input that are activations of ours.
-_OPERATORS = {
-    "relu": "Relu",
-    "tanh": "Tanh",
-    "sigmoid": "Sigmoid",
-    "softplus": "Softplus",
-    "erf": "Erf",
-    "arctan": "Atan",
-    "cos": "Cos",
-    "sin": "Sin",
-    "linear": "Identity",
-}
-_COMPOSED = ("step", "relu2", "dsigmoid", "gaussian", "gelu", "silu")
-_OPSET = 18
 _ACTIVATION_KEY = "ridgeflow.activation"
 
 
@@ -50,20 +39,11 @@ def _need(module: str, extra: str) -> Any:
         ) from error
 
 
-def _plain(net: ShallowNetwork) -> tuple[str, float]:
-    """Name and factor of an activation that other packages can have."""
-    eta = net.activation
-    if eta.order or eta.base not in (*_OPERATORS, *_COMPOSED):
-        names = ", ".join(sorted((*_OPERATORS, *_COMPOSED)))
-        raise ValueError(f"`activation` must be one of {names} to be exported, got {eta.name!r}")
-    return eta.base, eta.scale
-
-
 def shallow_to_torch(net: ShallowNetwork) -> Any:
     """The ``torch.nn.Module`` of a shallow network."""
     _need("torch", "torch")
     modules = importlib.import_module("ridgeflow.networks.torch_modules")
-    return modules.shallow_module(net, *_plain(net))
+    return modules.shallow_module(net, *plain_activation(net))
 
 
 def residual_to_torch(net: ResidualNetwork) -> Any:
@@ -71,7 +51,8 @@ def residual_to_torch(net: ResidualNetwork) -> Any:
     _need("torch", "torch")
     modules = importlib.import_module("ridgeflow.networks.torch_modules")
     stages = [
-        [modules.shallow_module(field, *_plain(field)) for field in layer] for layer in net.layers
+        [modules.shallow_module(field, *plain_activation(field)) for field in layer]
+        for layer in net.layers
     ]
     _, evaluations, weights = SCHEMES[net.scheme]
     return modules.ResidualModule(net, stages, evaluations, weights)
@@ -198,93 +179,16 @@ def residual_from_torch(module: Any) -> ResidualNetwork:
     return ResidualNetwork(layers, module.steps, scheme=module.scheme)
 
 
-class _Graph:
-    """ONNX nodes and constants as they are added."""
-
-    def __init__(self, onnx: Any, real: np.dtype) -> None:
-        self.onnx, self.real = onnx, real
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self._count = 0
-
-    def name(self, hint: str) -> str:
-        self._count += 1
-        return f"{hint}_{self._count}"
-
-    def constant(self, value: Any, hint: str) -> str:
-        name = self.name(hint)
-        array = np.ascontiguousarray(value, dtype=self.real)
-        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
-        return name
-
-    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        name = self.name(operator.lower())
-        made = self.onnx.helper.make_node(operator, list(inputs), [name], name=name, **attributes)
-        self.nodes.append(made)
-        return name
-
-    def activation(self, base: str, z: str) -> str:
-        if base in _OPERATORS:
-            return self.node(_OPERATORS[base], z)
-        if base == "step":
-            half = self.constant(0.5, "half")
-            return self.node("Add", self.node("Mul", self.node("Sign", z), half), half)
-        if base == "relu2":
-            kept = self.node("Relu", z)
-            return self.node("Mul", kept, kept)
-        if base == "gaussian":
-            square = self.node("Mul", z, z)
-            return self.node("Exp", self.node("Mul", square, self.constant(-0.5, "factor")))
-        if base == "silu":
-            return self.node("Mul", z, self.node("Sigmoid", z))
-        if base == "dsigmoid":
-            below = self.node("Sigmoid", self.node("Neg", z))
-            return self.node("Mul", self.node("Sigmoid", z), below)
-        scaled = self.node("Mul", z, self.constant(np.sqrt(0.5), "root"))
-        one = self.node("Add", self.node("Erf", scaled), self.constant(1.0, "one"))
-        return self.node("Mul", self.node("Mul", z, self.constant(0.5, "half")), one)
-
-    def shallow(self, net: ShallowNetwork, x: str) -> str:
-        """Nodes of a shallow network; the output has a component axis."""
-        base, scale = _plain(net)
-        outer = scale * net.c.reshape(net.width, -1)
-        z = self.node("Gemm", x, self.constant(net.a.T, "a"), self.constant(-net.b, "b"))
-        hidden = self.activation(base, z)
-        value = self.node(
-            *("Gemm", hidden, self.constant(outer, "c")),
-            self.constant(net.bias.reshape(-1), "bias"),
-        )
-        if net.linear.any():
-            linear = self.constant(net.linear.reshape(net.dim, -1), "linear")
-            value = self.node("Add", value, self.node("MatMul", x, linear))
-        return value
-
-    def save(
-        self, path: str | os.PathLike, output: str, shapes: tuple[list, list], note: dict[str, str]
-    ) -> None:
-        helper, kind = self.onnx.helper, self.onnx.TensorProto
-        element = kind.FLOAT if self.real == np.float32 else kind.DOUBLE
-        final = helper.make_node("Identity", [output], ["y"], name="y")
-        graph = helper.make_graph(
-            [*self.nodes, final],
-            "ridgeflow",
-            [helper.make_tensor_value_info("x", element, shapes[0])],
-            [helper.make_tensor_value_info("y", element, shapes[1])],
-            self.constants,
-        )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="ridgeflow"
-        )
-        # Readers in use lag behind the newest version of the format.
-        model.ir_version = 10
-        helper.set_model_props(model, note)
-        self.onnx.checker.check_model(model)
-        self.onnx.save(model, os.fspath(path))
+def _precision(dtype: str | None, *arrays: NDArray) -> np.dtype:
+    """That of a model: as asked for, or that of the parameters."""
+    if dtype is None:
+        return common_float(*arrays)
+    return np.dtype(one_of(dtype, "dtype", ("float32", "float64")))
 
 
-def shallow_to_onnx(net: ShallowNetwork, path: str | os.PathLike) -> None:
+def shallow_to_onnx(net: ShallowNetwork, path: str | os.PathLike, dtype: str | None = None) -> None:
     """Write a shallow network as an ONNX model with input ``x`` (n, m) and output ``y``."""
-    graph = _Graph(_need("onnx", "onnx"), net.a.dtype)
+    graph = Graph(_need("onnx", "onnx"), _precision(dtype, net.a))
     value = graph.shallow(net, "x")
     shape: list = ["n", *net.component_shape]
     if not net.component_shape:
@@ -294,10 +198,12 @@ def shallow_to_onnx(net: ShallowNetwork, path: str | os.PathLike) -> None:
     graph.save(path, value, (["n", net.dim], shape), {_ACTIVATION_KEY: net.activation.base})
 
 
-def residual_to_onnx(net: ResidualNetwork, path: str | os.PathLike) -> None:
+def residual_to_onnx(
+    net: ResidualNetwork, path: str | os.PathLike, dtype: str | None = None
+) -> None:
     """Write a residual network as an ONNX model with input ``x`` (n, m) and output ``y``."""
-    real = net.layers[0][0].a.dtype
-    graph = _Graph(_need("onnx", "onnx"), real)
+    fields = [field for layer in net.layers for field in layer]
+    graph = Graph(_need("onnx", "onnx"), _precision(dtype, *(field.a for field in fields)))
     _, evaluations, weights = SCHEMES[net.scheme]
     x = "x"
     for layer, step in zip(net.layers, net.steps, strict=True):
@@ -318,12 +224,14 @@ def residual_to_onnx(net: ResidualNetwork, path: str | os.PathLike) -> None:
 def shallow_from_onnx(path: str | os.PathLike) -> ShallowNetwork:
     """A shallow network from an ONNX model: Gemm or MatMul + Add, activation, the same again."""
     onnx = _need("onnx", "onnx")
+    from google.protobuf.message import DecodeError
+
+    content = as_path(path).read_bytes()
     try:
-        model = onnx.load(os.fspath(path))
+        model = onnx.load_model_from_string(content)
         onnx.checker.check_model(model)
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except Exception as error:
+    # What is no message of this kind, and what is one but no graph.
+    except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise FileFormatError(f"{os.fspath(path)!s} is not an ONNX model: {error}") from error
     reader = _Reader(onnx, model)
     return reader.network()
@@ -411,10 +319,11 @@ class _Reader:
 
     def _hidden(self, z: str) -> tuple[str, str]:
         """Activation, and the name of its values."""
-        names = {operator: name for name, operator in _OPERATORS.items()}
+        names = {operator: name for name, operator in OPERATORS.items()}
         names["Gelu"] = "gelu"
         users = self._users(z)
-        if self._noted is None or self._noted in _OPERATORS:
+        alone = len(users) == 1 and users[0].op_type == OPERATORS.get(self._noted or "")
+        if self._noted is None or alone:
             if len(users) != 1 or users[0].op_type not in names:
                 kinds = ", ".join(node.op_type for node in users) or "nothing"
                 raise self._refuse(f"{kinds} where one of {', '.join(sorted(names))} is known")

@@ -157,21 +157,27 @@ def draw_pairs(
         drawn = [np.tile(found, -(-candidates // found.shape[1]))]
     first, second = np.concatenate(drawn, axis=1)[:, :candidates]
     gap = x[first] - x[second]
-    square = (gap**2).sum(axis=1)
-    if density == "gradient":
-        steep = np.linalg.norm(y[first] - y[second], axis=1) / np.sqrt(square)
-        if np.count_nonzero(steep) >= width:
-            kept = rng.choice(candidates, width, replace=False, p=steep / steep.sum())
-        else:
-            kept = np.argsort(-steep, kind="stable")[:width]
-        first, second, gap, square = first[kept], second[kept], gap[kept], square[kept]
-    a = slope * gap / square[:, None]
-    b = 0.5 * np.einsum("ij,ij->i", a, x[first] + x[second])
-    with np.errstate(over="ignore"):
+    # Beside a huge coordinate the others are tiny, and their squares nothing.
+    widest = np.abs(gap).max(axis=1)
+    unit_gap = gap / widest[:, None]
+    length = np.sqrt((unit_gap**2).sum(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if density == "gradient":
+            rise = np.linalg.norm(y[first] - y[second], axis=1)
+            steep = rise / length / (widest / widest.min())
+            if np.count_nonzero(steep) >= width:
+                kept = rng.choice(candidates, width, replace=False, p=steep / steep.sum())
+            else:
+                kept = np.argsort(-steep, kind="stable")[:width]
+            first, second, unit_gap = first[kept], second[kept], unit_gap[kept]
+            widest, length = widest[kept], length[kept]
+        a = slope * unit_gap / length[:, None] ** 2 / widest[:, None]
+        b = 0.5 * np.einsum("ij,ij->i", a, x[first] + x[second])
         a = a / unit
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError(
-            f"`points` must lie apart by more than {slope * np.finfo(float).tiny:.1e}, or the "
-            "neurons between them overflow (pass them in another unit)"
+            f"`points` must lie apart, and `slope` be of a size, so that slopes of neurons are "
+            f"numbers, got distances from {unit * widest.min():.1e} and {slope:.1e} (pass them in "
+            "another unit)"
         )
     return a, b

@@ -429,13 +429,15 @@ class ResidualNetwork:
 
         return residual_from_torch(module)
 
-    def to_onnx(self, path: str | os.PathLike) -> None:
+    def to_onnx(self, path: str | os.PathLike, *, dtype: str | None = None) -> None:
         """Write an ONNX model with input ``x`` (n, m) and output ``y`` (n, m).
 
         Parameters
         ----------
         path : str or path
             Usually ending in ".onnx".
+        dtype : {"float32", "float64"}, optional
+            Precision of the model, by default that of the network.
 
         Raises
         ------
@@ -450,7 +452,7 @@ class ResidualNetwork:
         """
         from ridgeflow.networks.export import residual_to_onnx
 
-        residual_to_onnx(self, path)
+        residual_to_onnx(self, path, dtype)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to a .npz file that :func:`ridgeflow.load_network` reads.
