@@ -140,8 +140,8 @@ def test_uncovered_wave_numbers_are_refused_and_the_advice_helps():
         eta, spectrum = spectrum_of(LAW, "relu", scales)
         with pytest.raises(
             ValueError,
-            match=r"do not cover the wave numbers from .* to .*: an amplification of .* would be "
-            r"needed, the limit is 10 \(add scales from .* to .*, or raise the limit\)",
+            match=r"^`spectrum` must have scales that cover the wave numbers from .* to .* of the "
+            r"`band`: an amplification of .* would be needed, `limit` is 10 \(add scales from .* to .*, or raise the limit\)",
         ) as refusal:
             rf.reconstruct(spectrum, eta, [[0.0, 0.0]], dual="corrected")
         words = str(refusal.value).split("add scales from ")[1].split(",")[0].split(" to ")
@@ -190,7 +190,7 @@ CARTESIAN = rf.ridgelet_transform(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: rf.corrected_dual(CARTESIAN, rf.activation("relu")), "needs a polar grid"),
+        (lambda: rf.corrected_dual(CARTESIAN, rf.activation("relu")), "must have a polar grid"),
         (
             lambda: rf.corrected_dual(
                 spectrum_of(LAW, "cos", 2.0 ** np.arange(-3.0, 4))[1], rf.activation("cos")

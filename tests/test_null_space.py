@@ -228,7 +228,7 @@ def test_refusals():
         with pytest.raises(rf.AdmissibilityError, match="transform that is a function"):
             minimum_norm(spectrum, name, truncated=True)
     plain = rf.Spectrum([1.0], rf.ParameterGrid.nodes([[1.0]], [0.0]), spectrum.ridgelet)
-    with pytest.raises(ValueError, match="projection needs a polar grid"):
+    with pytest.raises(ValueError, match="`spectrum` must have a polar grid"):
         project_null(plain, SLOPE)
     with pytest.raises(ValueError, match="dual transform needs quadrature weights"):
         dual_transform(plain, "tanh", [[0.0]])

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import finite_number, one_of
+from ridgeflow._validate import as_real_array, finite_number, instance_of, items_of, one_of
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as as_activation
 from ridgeflow.profiles.admissibility import admissibility, radial_kernel
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import (
@@ -98,13 +99,15 @@ class CorrectedDual:
         -----
         **Cost.** One value of the radial kernel for each wave number and scale.
         """
-        share = _share(self._grid, self.activation, self.ridgelet, np.asarray(k, np.float64))
+        waves = as_real_array(k, "k", ndim=1).astype(np.float64)
+        share = _share(self._grid, self.activation, self.ridgelet, waves)
         return _factor(share, max(self.largest, _LEAST))
 
     def fits(self, spectrum: Spectrum, activation: Activation) -> bool:
         """Whether it was made for these scales, this ridgelet and this activation."""
+        instance_of(spectrum, "spectrum", Spectrum)
         return (
-            activation == self.activation
+            as_activation(activation) == self.activation
             and spectrum.ridgelet == self.ridgelet
             and spectrum.grid.kind == "polar"
             and np.array_equal(spectrum.grid.scales, self._grid.scales)
@@ -218,16 +221,18 @@ def corrected_dual(
     >>> bool(errors[0] > 1e-4), bool(errors[1] < 1e-6)
     (True, True)
     """
+    instance_of(spectrum, "spectrum", Spectrum)
+    activation = as_activation(activation)
     grid, ridgelet = spectrum.grid, spectrum.ridgelet
     if grid.kind != "polar":
         raise ValueError(
-            f"the corrected dual needs a polar grid, got a spectrum on {grid.kind} nodes "
+            f"`spectrum` must have a polar grid for the corrected dual, got {grid.kind} nodes "
             "(ParameterGrid.polar or ParameterGrid.for_field)"
         )
     admissibility(activation, ridgelet)
     if activation.point_masses:
         raise ValueError(
-            "the corrected dual needs an activation whose transform is a function, got "
+            "`activation` must have a transform that is a function for the corrected dual, got "
             f"{activation.name!r}: it sees one frequency, so that each scale is one wave number "
             "(use dual='plain')"
         )
@@ -241,7 +246,10 @@ def corrected_dual(
     if record is not None and not record.energy.any():
         record = None
     if band is not None:
-        low, high = (finite_number(edge, f"band[{i}]") for i, edge in enumerate(band))
+        edges = [finite_number(edge, f"band[{i}]") for i, edge in enumerate(items_of(band, "band"))]
+        if len(edges) != 2:
+            raise ValueError(f"`band` must hold two wave numbers, got {len(edges)}")
+        low, high = edges
         if not 0 < low < high:
             raise ValueError(f"`band` must be positive and increasing, got ({low:g}, {high:g})")
     elif record is not None:
@@ -288,9 +296,10 @@ def _require_cover(k: NDArray, share: NDArray, limit: float, peak: float) -> Non
     last = first + int(np.argmin(np.append(short[first:], False))) - 1
     needed = 1 / max(float(share[short].min()), 1e-300)
     raise ValueError(
-        f"the grid's scales do not cover the wave numbers from {k[first]:.3g} to {k[last]:.3g}: "
-        f"an amplification of {needed:.3g} would be needed, the limit is {limit:g} (add scales "
-        f"from {k[first] / peak:.3g} to {k[last] / peak:.3g}, or raise the limit)"
+        f"`spectrum` must have scales that cover the wave numbers from {k[first]:.3g} to "
+        f"{k[last]:.3g} of the `band`: an amplification of {needed:.3g} would be needed, `limit` "
+        f"is {limit:g} (add scales from {k[first] / peak:.3g} to {k[last] / peak:.3g}, or raise "
+        "the limit)"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, one_of, positive_int
+from ridgeflow._validate import as_points, below_one, instance_of, one_of, positive, positive_int
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -189,6 +189,8 @@ def ghost(
     (True, True)
     """
     eta = _activation(activation)
+    instance_of(grid, "grid", ParameterGrid)
+    tol = below_one(positive(tol, "tol"), "tol")
     if order is not None:
         if ridgelet is not None:
             raise ValueError(
@@ -199,6 +201,7 @@ def ghost(
         ridgelet = null_ridgelet(eta, grid.dim, by="combination")
     if isinstance(ridgelet, Ridgelet):
         ridgelet = NullRidgelet((ridgelet,), (1.0,))
+    instance_of(ridgelet, "ridgelet", NullRidgelet, Ridgelet)
     _require_null(eta, ridgelet)
     spectra = [ridgelet_transform(field, rho, grid, tol=tol) for rho in ridgelet.ridgelets]
     parts = [spectrum.values for spectrum in spectra]

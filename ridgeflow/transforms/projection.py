@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._products import product
-from ridgeflow._validate import positive
+from ridgeflow._validate import below_one, flag, instance_of, positive
 from ridgeflow.errors import AccuracyWarning, AdmissibilityError
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
@@ -127,10 +127,12 @@ def project_range(
     True
     """
     eta = _activation(activation)
-    tol = positive(tol, "tol")
+    instance_of(spectrum, "spectrum", Spectrum)
+    tol = below_one(positive(tol, "tol"), "tol")
+    truncated = flag(truncated, "truncated")
     if spectrum.grid.kind != "polar":
         raise ValueError(
-            f"the projection needs a polar grid, got a spectrum on {spectrum.grid.kind} nodes "
+            f"`spectrum` must have a polar grid, got one on {spectrum.grid.kind} nodes "
             "(ParameterGrid.polar or ParameterGrid.for_field)"
         )
     _require_projection(eta, spectrum.dim, truncated)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow import __version__
+from ridgeflow._validate import instance_of, items_of
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -111,6 +112,7 @@ class Provenance:
         -------
         bool
         """
+        instance_of(field, "field", GridField, SampleField, GaussianMixture)
         return [origin.digest for origin in self.fields] == [field_digest(field)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,11 +126,19 @@ class Provenance:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
         """The history that :meth:`to_dict` described."""
-        return cls(
-            tuple(FieldOrigin(**origin) for origin in data["fields"]),
-            tuple(str(step) for step in data["steps"]),
-            str(data["version"]),
-        )
+        instance_of(data, "data", Mapping)
+        try:
+            fields, steps, version = data["fields"], data["steps"], data["version"]
+            origins = tuple(FieldOrigin(**origin) for origin in items_of(fields, "data['fields']"))
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                "`data` must hold what `to_dict` wrote, 'fields', 'steps' and 'version', got "
+                f"{sorted(map(str, data))} ({error})"
+            ) from None
+        lines = items_of(steps, "data['steps']")
+        if not all(isinstance(word, str) for word in (*lines, version)):
+            raise TypeError("`data` must hold text for 'version' and in 'steps', got another kind")
+        return cls(origins, tuple(lines), version)
 
 
 def field_digest(field: Field) -> str:
