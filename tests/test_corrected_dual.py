@@ -141,7 +141,8 @@ def test_uncovered_wave_numbers_are_refused_and_the_advice_helps():
         with pytest.raises(
             ValueError,
             match=r"^`spectrum` must have scales that cover the wave numbers from .* to .* of the "
-            r"`band`: an amplification of .* would be needed, `limit` is 10 \(add scales from .* to .*, or raise the limit\)",
+            r"`band`: an amplification of .* would be needed, `limit` is 10 \(add scales from .* "
+            r"to .*, or raise the limit\)",
         ) as refusal:
             rf.reconstruct(spectrum, eta, [[0.0, 0.0]], dual="corrected")
         words = str(refusal.value).split("add scales from ")[1].split(",")[0].split(" to ")
