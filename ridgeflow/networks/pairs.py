@@ -18,7 +18,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.networks.outer_weights import as_weights
 
-__all__ = ["draw_pairs", "pair_neurons"]
+__all__ = ["pair_neurons"]
 
 # Where so many rounds of draws do not give the pairs, nearly all samples are in one place.
 _ROUNDS = 50
