@@ -411,10 +411,11 @@ def radon(
     else:
         plan = RadonPlan(field, u, p, method=method, tol=tol, model=model)
         sinogram = plan(field.values)
-        # In units of the step of the offsets, whose powers may be out of range.
-        cell = float(np.prod(field.spacing / spacing))
+        # In units of the longest step of the grid: powers of lengths may be out of range.
+        unit = float(field.spacing.max())
+        cell = float(np.prod(field.spacing / unit))
         masses = cell * field.values.reshape(int(np.prod(field.shape)), -1)
-        spacing = spacing ** (1 - field.dim)
+        spacing = spacing / unit * unit ** (1 - field.dim)
     _warn_of_lost_mass(finite_result(sinogram, "field"), spacing, masses)
     return sinogram
 
