@@ -184,6 +184,14 @@ class Backprojection:
         """The same geometry with other profiles (for interpolation between representations)."""
         return replace(self, coefficients=np.ascontiguousarray(coefficients))
 
+    def ending(self) -> Backprojection:
+        """The same profiles, which are 0 beyond their radius."""
+        n_directions, cells, *rest = self.coefficients.shape
+        longer = np.zeros((n_directions, cells + 2, *rest))
+        longer[:, 1:-1] = self.coefficients
+        # What lies beyond the last cells is read off them.
+        return replace(self, radius=self.radius * (1 + 2 / cells), coefficients=longer)
+
     def __call__(self, points: NDArray) -> NDArray:
         """Values (n, C) at points within the radius of the center."""
         return total_of([self], points)

@@ -46,6 +46,7 @@ Waves = TensorWaves | ScatteredWaves
 __all__ = [
     "Lattice",
     "RidgeWaves",
+    "far_from_lattice",
     "has_lattice",
     "lattice_dual",
     "lattice_sum",
@@ -57,6 +58,8 @@ __all__ = [
 
 # Waves stand for the activation to this share of its maximum, the rounding of their own transform.
 _TOL = 1e-14
+# Points for which a.x goes beyond this are summed directly: waves would go on as far.
+_REACH = 2.0**16
 # Over this many units of z a function that does not decay is led back to its beginning.
 _SEAM = 16.0
 # Profiles are sampled at most this finely in search of their highest frequency.
@@ -90,6 +93,12 @@ def ridge_waves(
     an interval of n wave lengths.
     """
     far = max(abs(low), abs(high), 1.0)
+    # Samples of the profile, their transform and what is computed on the way.
+    fits_in_memory(
+        8.0 * 8 * 32 * (far + 2 * _SEAM),
+        f"a profile on [{low:.3g}, {high:.3g}] as a sum of waves",
+        "take nodes and points closer to 0, or method='direct', or raise memory_budget",
+    )
     z = np.arange(-(far + 2 * _SEAM), far + 2 * _SEAM, 1 / 16)
     size = np.abs(profile(z))
     peak = float(size.max())
@@ -189,6 +198,15 @@ def has_lattice(grid: ParameterGrid) -> bool:
     return Lattice.of(grid) is not None
 
 
+def far_from_lattice(grid: ParameterGrid, points: NDArray) -> NDArray[np.bool_]:
+    """Points too far for waves, (n,); none on grids without fast sums."""
+    if grid.kind != "cartesian":
+        return np.zeros(len(points), bool)
+    with np.errstate(over="ignore"):
+        reach = sum(np.abs(axis).max() * np.abs(x) for axis, x in zip(grid.axes, points.T))
+    return np.asarray(reach > _REACH)
+
+
 def _slabs(
     n_waves: int, shape: tuple[int, int, int], extra: int
 ) -> Iterator[tuple[slice, NDArray]]:
@@ -210,6 +228,8 @@ def transform_pays(
     if lattice is None:
         return False
     source = _Source.of(field)
+    if max(map(abs, lattice.projections(source.points))) > _REACH:
+        return False
     engine, waves = _analysis(lattice, source, ridgelet, tol)
     each = engine.cost(len(source.columns)) + _offsets_cost(lattice, len(source.columns), engine)
     direct = _DIRECT_TRANSFORM * grid.size * np.count_nonzero((source.columns != 0).any(axis=0))
@@ -410,6 +430,11 @@ def _synthesis(
         spacing = float(lattice.b[1] - lattice.b[0]) if len(lattice.b) > 1 else 1.0
         band = min(np.pi / spacing, ridgelet.bandlimit(_TOL))
         period = 2 * max(abs(low), abs(high)) + _SEAM
+        fits_in_memory(
+            64.0 * band * period / (2 * np.pi),
+            f"the waves of a Dirac mass on [{low:.3g}, {high:.3g}]",
+            "take nodes and points closer to 0, or raise memory_budget",
+        )
         omega = 2 * np.pi / period * np.arange(1, int(band * period / (2 * np.pi)) + 1)
         constant = eta.scale / period if eta.order == 0 else 0.0
         amplitude = np.concatenate([[constant], eta.fourier(omega) * (2 / period)])

@@ -124,5 +124,7 @@ def network_sum(
         c = columns[part] * (weights / constant)[:, None]  # type: ignore[operator, index]
         out += ridge_sum(x, a, b, c, activation.code)
         if grid.half and activation.polynomial:
-            out -= polynomial_sum(activation.polynomial, a, b, c, x)
+            # What overflows is seen in the result.
+            with np.errstate(over="ignore", invalid="ignore"):
+                out -= polynomial_sum(activation.polynomial, a, b, c, x)
     return out

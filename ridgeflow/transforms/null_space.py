@@ -16,13 +16,19 @@ from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
-from ridgeflow.transforms.cartesian import lattice_dual, takes_lattice
+from ridgeflow.transforms.cartesian import (
+    far_from_lattice,
+    has_lattice,
+    lattice_dual,
+    takes_lattice,
+)
 from ridgeflow.transforms.direct import polynomial_sum
+from ridgeflow.transforms.far_points import distances, far_sums, radius_for, require_phase
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.projection import WaveNumbers
 from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.relatives import as_columns, ridge_network
-from ridgeflow.transforms.ridgelet import ridgelet_transform
+from ridgeflow.transforms.ridgelet import ridgelet_transform, shaped
 from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
 ]
 
 _NOISE = 1e-14
+_FAR = 8.0
 
 
 @dataclass(frozen=True)
@@ -293,7 +300,7 @@ def dual_transform(
     True
     """
     eta = _activation(activation)
-    grid = spectrum.grid
+    grid = instance_of(spectrum, "spectrum", Spectrum).grid
     weights = grid.weights
     if weights is None:
         raise ValueError(
@@ -305,7 +312,14 @@ def dual_transform(
     # A transform growing like 1/omega^2 would turn the rounding of the lowest moments into output.
     has_slices = not eta.point_masses and eta.parity is not None and eta.origin_order <= 1
     values = as_columns(spectrum.values, 1)
-    if takes_lattice(grid, eta, x, values.shape[1], spectrum.ridgelet, method):
+    # Waves over a lattice reach as far as the points do, a direct sum costs the same everywhere.
+    far = far_from_lattice(grid, x) & (method != "direct") & (eta.base != "dirac")
+    if far.any() and has_lattice(grid):
+        columns = np.empty((len(x), values.shape[1]))
+        columns[far] = _direct_dual(spectrum, eta, x[far], weights)
+        if not far.all():
+            columns[~far] = as_columns(dual_transform(spectrum, eta, x[~far], method=method), 1)
+    elif takes_lattice(grid, eta, x, values.shape[1], spectrum.ridgelet, method):
         columns = lattice_dual(grid, eta, values, x, spectrum.ridgelet)
     elif method == "fast" and not (grid.kind == "polar" and has_slices):
         raise ValueError(
@@ -317,10 +331,7 @@ def dual_transform(
         columns = _fast_dual(spectrum, eta, x)
     else:
         columns = _direct_dual(spectrum, eta, x, weights)
-    if np.iscomplexobj(spectrum.values):
-        half = columns.shape[1] // 2
-        columns = columns[:, :half] + 1j * columns[:, half:]
-    return columns.reshape(len(x), *spectrum.component_shape)
+    return shaped(columns, spectrum, x)
 
 
 def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
@@ -328,14 +339,21 @@ def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
     components = as_columns(spectrum.values[:1], 1).shape[1]
     if spectrum.ridgelet.parity != eta.parity:
         return np.zeros((len(x), components))
+    # The wave numbers resolve what lies within some radii of the ball.
+    far = distances(spectrum, x) > _FAR * grid.radius
+    if far.any():
+        columns = np.empty((len(x), components))
+        columns[far] = far_sums(spectrum, eta, x[far], constant=1.0)
+        if not far.all():
+            columns[~far] = _fast_dual(spectrum, eta, x[~far])
+        return columns
     waves = WaveNumbers(spectrum, eta)
     # (1/2 pi) d omega over both signs of omega, k = rho omega.
     weight = (grid.scale_weights / grid.scales)[:, None] * waves.response * (2 * waves.dk / np.pi)
     total = np.concatenate([waves.functional(weight, part) for part in waves.slabs()])
     total = np.moveaxis(total.reshape(-1, components, len(waves.k)), 1, 2)
     total = total * grid.direction_weights[:, None, None]
-    reach = float(np.linalg.norm(x - grid.center, axis=1).max())
-    radius = 1.0001 * max(reach, 1e-3 * grid.radius)
+    radius = radius_for(spectrum, float(distances(spectrum, x).max()))
     size = np.abs(total).max(axis=(0, 2))
     large = np.flatnonzero(size > _NOISE * size.max())
     used = int(large[-1]) + 1 if len(large) else 1
@@ -346,6 +364,7 @@ def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
 
 def _direct_dual(spectrum: Spectrum, eta: Activation, x: NDArray, weights: NDArray) -> NDArray:
     grid = spectrum.grid
+    require_phase(spectrum, eta, x)
     c = as_columns(spectrum.values, 1) * weights[:, None]
     seen = not grid.half or spectrum.ridgelet.parity == eta.parity
     columns = np.zeros((len(x), c.shape[1]))
@@ -358,5 +377,7 @@ def _direct_dual(spectrum: Spectrum, eta: Activation, x: NDArray, weights: NDArr
         kept = [q - r for q, r in zip(eta.polynomial, left_out, strict=True)]
         sign, part = (-1.0, left_out) if seen and eta.parity is not None else (1.0, kept)
         if any(part):
-            columns = columns + sign * polynomial_sum(tuple(part), grid.a, grid.b, c, x)
+            # What overflows is seen in the result.
+            with np.errstate(over="ignore", invalid="ignore"):
+                columns = columns + sign * polynomial_sum(tuple(part), grid.a, grid.b, c, x)
     return columns

@@ -6,8 +6,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.transforms.corrected_dual import CorrectedDual, as_dual
+from ridgeflow.transforms.far_points import evaluate
 from ridgeflow.transforms.grid_choice import warn_of_lost_energy
-from ridgeflow.transforms.ridgelet import backproject, prepared, shaped, within
+from ridgeflow.transforms.ridgelet import prepared, shaped
 from ridgeflow.transforms.spectrum import Spectrum
 
 __all__ = ["reconstruct_gradient"]
@@ -81,9 +82,6 @@ def reconstruct_gradient(
     x, _ = prepared(spectrum, points, "fast", dual)
     corrected = as_dual(dual, spectrum, activation)
     warn_of_lost_energy(spectrum, activation, corrected)
-    profiles = backproject(
-        spectrum, activation, within(spectrum, x), dual="plain" if corrected is None else corrected
-    )
-    _, columns = profiles.with_gradient(x)
+    columns = evaluate(spectrum, activation, x, corrected, gradient=True)
     flat = shaped(columns.reshape(-1, columns.shape[2]), spectrum, x)
     return flat.reshape(len(x), spectrum.dim, *spectrum.component_shape)

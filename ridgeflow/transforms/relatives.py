@@ -50,6 +50,8 @@ TransformableField = GridField | GaussianMixture
 
 # Blocks of about this many neuron evaluations stay in cache.
 _BLOCK = 1 << 20
+# Rounding leaves no more.
+_LEAST_TOL = 1e-15
 
 
 def ridge_network(
@@ -99,8 +101,8 @@ class Band:
 def band_of(source: TransformableField, tol: float, n_directions: int | None) -> Band:
     """The band of a field; what lies outside of it is below ``tol`` in relative L2."""
     tol = finite_number(tol, "tol")
-    if not 0 < tol < 1:
-        raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+    if not _LEAST_TOL <= tol < 1:
+        raise ValueError(f"`tol` must lie in [{_LEAST_TOL:g}, 1), got {tol:g}")
     if not isinstance(source, (GridField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField or a GaussianMixture, got "

@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fft import RowFFT, fast_length
-from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
+from ridgeflow._validate import as_points, fits_in_memory, instance_of, one_of, positive
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.transforms.backprojection import Backprojection, total_of
+from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.cartesian import (
+    far_from_lattice,
     has_lattice,
     lattice_dual,
     lattice_transform,
@@ -28,6 +30,7 @@ from ridgeflow.transforms.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.transforms.diagnostics import field_record
 from ridgeflow.transforms.direct import direct_transform, network_sum
 from ridgeflow.transforms.exact import exact_transform
+from ridgeflow.transforms.far_points import evaluate, require_phase
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.grid_choice import warn_of_lost_energy
 from ridgeflow.transforms.provenance import transformed
@@ -37,7 +40,7 @@ from ridgeflow.transforms.smoothed import SmoothedSamples, with_energy
 from ridgeflow.transforms.spectrum import Spectrum
 from ridgeflow.transforms.spectrum_profiles import spectrum_profiles
 
-__all__ = ["backproject", "prepared", "reconstruct", "ridgelet_transform", "shaped", "within"]
+__all__ = ["backproject", "prepared", "reconstruct", "ridgelet_transform", "shaped"]
 
 Field = GridField | SampleField | GaussianMixture
 
@@ -399,20 +402,33 @@ def reconstruct(
     >>> bool(abs(error[0]) < 1e-4)
     True
     """
-    grid, psi, values = spectrum.grid, spectrum.ridgelet, _columns(spectrum.values)
-    x = as_points(points, "points", spectrum.dim)
-    if dual == "plain" and takes_lattice(grid, activation, x, values.shape[1], psi, method):
-        one_of(method, "method", ("auto", "fast", "direct"))
-        constant = admissibility(activation, psi)
-        return shaped(lattice_dual(grid, activation, values, x, psi) / constant, spectrum, x)
+    eta = _activation(activation)
+    grid, psi = instance_of(spectrum, "spectrum", Spectrum).grid, spectrum.ridgelet
+    values = _columns(spectrum.values)
+    plain = isinstance(dual, str) and dual == "plain"
+    if plain and method in ("auto", "fast") and has_lattice(grid):
+        x = as_points(points, "points", spectrum.dim)
+        # Waves reach as far as the points do, a direct sum costs the same everywhere.
+        far = far_from_lattice(grid, x) & (eta.code >= 0)
+        columns = np.empty((len(x), values.shape[1]))
+        if far.any():
+            columns[far] = network_sum(spectrum, eta, x[far], values)
+        if not far.all():
+            near = x[~far]
+            if takes_lattice(grid, eta, near, values.shape[1], psi, method):
+                found = lattice_dual(grid, eta, values, near, psi) / admissibility(eta, psi)
+            else:
+                found = network_sum(spectrum, eta, near, values)
+            columns[~far] = found
+        return shaped(columns, spectrum, x)
     x, fast = prepared(spectrum, points, method, dual)
-    corrected = as_dual(dual, spectrum, activation)
-    warn_of_lost_energy(spectrum, activation, corrected)
+    require_phase(spectrum, eta, x)
+    corrected = as_dual(dual, spectrum, eta)
+    warn_of_lost_energy(spectrum, eta, corrected)
     if fast:
-        slabs = spectrum_profiles(spectrum, activation, within(spectrum, x), corrected=corrected)
-        columns = total_of(slabs, x)
+        columns = evaluate(spectrum, eta, x, corrected)
     else:
-        columns = network_sum(spectrum, activation, x, values)
+        columns = network_sum(spectrum, eta, x, values)
     return shaped(columns, spectrum, x)
 
 
@@ -439,17 +455,17 @@ def prepared(
     return x, fast
 
 
-def within(spectrum: Spectrum, x: NDArray) -> float:
-    """Radius about the center within which profiles are needed."""
-    farthest = float(np.linalg.norm(x - spectrum.grid.center, axis=1).max())
-    return 1.0001 * max(farthest, 1e-3 * spectrum.grid.radius)
-
-
 def shaped(columns: NDArray, spectrum: Spectrum, x: NDArray) -> NDArray:
     """Real columns (n, C) as values (n,) or (n, k) of the spectrum's own type."""
     if np.iscomplexobj(spectrum.values):
         half = columns.shape[1] // 2
         columns = columns[:, :half] + 1j * columns[:, half:]
     elif spectrum.values.dtype == np.float32 and x.dtype == np.float32:
-        columns = columns.astype(np.float32)
+        with np.errstate(over="ignore"):
+            columns = columns.astype(np.float32)
+    if not np.isfinite(columns).all():
+        raise ValueError(
+            f"`points` must lie where the reconstruction fits {columns.real.dtype}, got "
+            f"{int(np.count_nonzero(~np.isfinite(columns)))} values beyond it"
+        )
     return columns.reshape(len(columns), *spectrum.component_shape)

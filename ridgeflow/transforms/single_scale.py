@@ -14,6 +14,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.transforms.diagnostics import backprojection_error, exact_profiles
 from ridgeflow.transforms.error_budget import ball_volume
+from ridgeflow.transforms.far_points import exact_sums
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.relatives import (
     TransformableField,
@@ -29,6 +30,8 @@ __all__ = ["SingleScaleError", "SingleScaleSpectrum", "relu_spectrum", "step_spe
 
 # Blocks of about this many phases stay in cache.
 _BLOCK = 1 << 20
+# Multiplications of one pass: minutes, or less.
+_MOST_WORK = 1e12
 _TEST_POINTS = 400
 _TEST_SEED = 11  # points at which the error of a rule is measured are the same in every run
 
@@ -174,11 +177,10 @@ class SingleScaleSpectrum:
         """
         one_of(method, "method", ("exact", "direct"))
         x = as_points(points, "points", len(self.center))
-        reach = float(np.linalg.norm(x - self.center, axis=1).max())
         if method == "exact":
-            radius = 1.0001 * max(reach, 1e-3 * self.radius)
-            columns = exact_profiles(self._slices, self._grid, radius)(x)
+            columns = exact_sums(self._slices, self._grid, x - self.center)
             return as_components(columns, self._source)
+        reach = float(np.linalg.norm(x - self.center, axis=1).max())
         within_reach(reach, float(self.offsets[-1]) * (1 + 1e-9))
         a, b, c = self.nodes()
         columns = ridge_network(self.activation, a, b, as_columns(c, 1), x)
@@ -381,10 +383,19 @@ def _single_scale(
     norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** dim))
     unit = float(np.sqrt(ball_volume(dim, radius))) / norm if norm > 0 else 0.0
     profiles = _Profiles(slices, dim)
+    given = None if step is None else positive(step, "step")
+    step = np.pi / (2 * slices.band) if given is None else given
     if reach is None:
         reach = radius
-        while unit * _size(_tail(profiles, grid, reach, order), radius, dim) > 0.3 * tol:
+        _require_work(slices, reach, step, tol)
+        while (left := unit * _size(_tail(profiles, grid, reach, order), radius, dim)) > 0.3 * tol:
+            if dim % 2 and reach > 4 * max(radius, slices.radius):
+                raise ValueError(
+                    f"`tol` must be above {left:.1g}, which rounding leaves beyond the field, got "
+                    f"{tol:g}"
+                )
             reach *= 1.25
+            _require_work(slices, reach, step, tol)
     else:
         reach = positive(reach, "reach")
         if reach < radius:
@@ -392,14 +403,13 @@ def _single_scale(
                 f"`reach` must cover the radius {radius:.4g} of the field, got {reach:.4g} "
                 "(offsets that stop inside the field cannot represent it)"
             )
-    given = None if step is None else positive(step, "step")
-    step = np.pi / (2 * slices.band) if given is None else given
     rng = np.random.default_rng(_TEST_SEED)
     normal = rng.normal(size=(_TEST_POINTS, dim))
     radial = radius * rng.random((_TEST_POINTS, 1)) ** (1 / dim)
     points = radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
     exact = exact_profiles(slices, grid, 1.0001 * radius)(points + grid.center)
     for _ in range(6):
+        _require_work(slices, reach, step, tol)
         half = max(1, int(np.ceil(reach / step)))
         offsets = np.linspace(-half * step, half * step, 2 * half + 1)
         fits_in_memory(
@@ -431,6 +441,18 @@ def _single_scale(
         _slices=slices,
         _grid=grid,
     )
+
+
+def _require_work(slices: FourierSlices, reach: float, step: float, tol: float) -> None:
+    """Refuse offsets times wave numbers that no machine gets done with."""
+    lines = slices.projections.shape[0] * slices.projections.shape[2]
+    waves = 16 * (slices.band * (reach + slices.radius) / 12 + 1)
+    if not lines * waves * (reach / step) <= _MOST_WORK:
+        raise ValueError(
+            f"`tol` must ask for less than {2 * reach / step:.2g} offsets times {waves:.2g} wave "
+            f"numbers along {slices.projections.shape[0]} directions, got {tol:g} (raise it, or "
+            "give `reach` and `step` and add the tail)"
+        )
 
 
 def _tail(

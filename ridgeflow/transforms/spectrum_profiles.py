@@ -21,7 +21,7 @@ from ridgeflow.transforms.spectrum import Spectrum
 if TYPE_CHECKING:
     from ridgeflow.transforms.corrected_dual import CorrectedDual
 
-__all__ = ["response_radius", "spectrum_profiles"]
+__all__ = ["point_mass_amplitudes", "response_radius", "spectrum_profiles"]
 
 # Waves below this share of the largest are rounding noise.
 _NOISE = 1e-14
@@ -52,13 +52,17 @@ def spectrum_profiles(
     band: float | None = None,
     corrected: CorrectedDual | None = None,
     whole: bool = False,
+    scales: slice = slice(None),
+    constant: float | None = None,
 ) -> Iterator[Backprojection]:
     """Profiles of the reconstruction for some directions at a time; ``whole``: for all at once.
 
     The waves of all directions take at most an eighth of the memory budget, or are made in slabs.
+    ``scales``: only these, of those of the grid. ``constant``: divide by it instead of K.
     """
     grid = spectrum.grid
-    constant = admissibility(activation, spectrum.ridgelet)
+    if constant is None:
+        constant = admissibility(activation, spectrum.ridgelet)
     values = spectrum.values.reshape(grid.size, -1)
     n_components = values.shape[1]
     components = np.arange(n_components)
@@ -72,21 +76,29 @@ def spectrum_profiles(
     limit = min(np.pi / grid.step, spectrum.ridgelet.bandlimit(1e-17))
     if activation.point_masses:
         limit = 1.0
-    highest = min(edge, float(grid.scales[-1]) * limit)
-    wave_bytes = 16 * len(components) * 2 * radius * highest
+    chosen = range(len(grid.scales))[scales]
+    highest = min(edge, float(grid.scales[chosen[-1]]) * limit)
+    # Waves, and the cells of their lines; none of them fewer than a few.
+    wave_bytes = 16.0 * len(components) * (2 * radius * highest + 64)
     slab = max(1, int(get_config().memory_budget / (8 * wave_bytes)))
     slab = len(grid.directions) if whole else min(slab, len(grid.directions))
+    fits_in_memory(
+        8 * wave_bytes + wave_bytes * (slab - 1),
+        f"profiles of the length {2 * radius:.3g} along {slab} directions",
+        "take points closer to the grid's ball, or raise memory_budget",
+    )
     for start in range(0, len(grid.directions), slab):
         u = grid.directions[start : start + slab]
         total = WaveSum(len(u) * len(components), radius, highest)
-        for s, rho in enumerate(grid.scales):
+        for s in chosen:
+            rho = grid.scales[s]
             part = values[grid.starts[s] : grid.starts[s + 1]]
             part = part.reshape(len(grid.directions), -1, part.shape[1])[start : start + slab]
             weight = 2 * grid.scale_weights[s] / constant
             if activation.point_masses:
-                amplitude = weight * _point_mass(part[..., components], grid.offsets(s), activation)
-                factor = 1.0 if corrected is None else corrected(np.full(1, rho))
-                total.add(np.full(1, rho), amplitude[:, None] * (grid.step * factor))
+                some = slice(start, start + len(u))
+                waves = point_mass_amplitudes(spectrum, activation, s, corrected, some)
+                total.add(np.full(1, rho), waves.reshape(-1, 1))
                 continue
             reach = rho * max(radius, grid.radius) + response_radius(activation, spectrum.ridgelet)
             reach += 0.0 if corrected is None else corrected.reach
@@ -116,7 +128,25 @@ def spectrum_profiles(
             yield Backprojection(grid.directions[some], grid.center, radius, profiles)
 
 
-def _point_mass(gamma: NDArray, offsets: NDArray, activation: Activation) -> NDArray:
-    """cos and sin see one frequency: Re, resp. Im, of gamma^(1) e^{iz}; (U C,)."""
-    transform = np.einsum("b,ubc->uc", np.exp(-1j * offsets), gamma).ravel()
-    return -1j * transform if activation.parity == "odd" else transform
+def point_mass_amplitudes(
+    spectrum: Spectrum,
+    activation: Activation,
+    scale: int,
+    corrected: CorrectedDual | None,
+    some: slice,
+) -> NDArray[np.complex128]:
+    """Amplitudes (u, C) of the waves that cos and sin see of one scale, along some directions.
+
+    They see one frequency: Re, resp. Im, of gamma^(1) e^{iz}.
+    """
+    grid = spectrum.grid
+    gamma = spectrum.at_scale(scale)[some]
+    gamma = gamma.reshape(*gamma.shape[:2], -1)
+    if np.iscomplexobj(gamma):
+        gamma = np.concatenate([gamma.real, gamma.imag], axis=2)
+    found = np.einsum("b,ubc->uc", np.exp(-1j * grid.offsets(scale)), gamma)
+    constant = admissibility(activation, spectrum.ridgelet)
+    weight = 2 * float(grid.scale_weights[scale]) * grid.step / constant
+    if corrected is not None:
+        weight *= float(corrected(grid.scales[scale : scale + 1])[0])
+    return weight * (-1j * found if activation.parity == "odd" else found)

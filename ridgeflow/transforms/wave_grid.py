@@ -22,6 +22,7 @@ from ridgeflow._fft import BlockFFT, aligned_zeros, fast_length
 from ridgeflow._fork import cached_property
 from ridgeflow._parallel import parallel_for
 from ridgeflow._products import product
+from ridgeflow._validate import fits_in_memory
 
 __all__ = [
     "CellWaves",
@@ -125,6 +126,12 @@ class CellWaves:
         The grid goes on to ``highest``, as far as cells can tell waves apart.
         """
         margin = width // 2 + 1
+        # Two buffers of a line, of twice its cells.
+        fits_in_memory(
+            32.0 * terms * radius * band / phase,
+            f"a line of the length {2 * radius:.3g} with wave numbers up to {band:.3g}",
+            "take points closer to each other or a smaller band, or raise memory_budget",
+        )
         step = 0.5 * np.pi / radius
         cells = fast_length(2 * int(np.ceil(radius * (band + (margin + 1) * step) / phase))) // 2
         top = int(np.ceil(max(band, highest or 0.0) / step)) + margin
