@@ -101,8 +101,10 @@ class Band:
 def band_of(source: TransformableField, tol: float, n_directions: int | None) -> Band:
     """The band of a field; what lies outside of it is below ``tol`` in relative L2."""
     tol = finite_number(tol, "tol")
-    if not _LEAST_TOL <= tol < 1:
-        raise ValueError(f"`tol` must lie in [{_LEAST_TOL:g}, 1), got {tol:g}")
+    if not 0 < tol < 1:
+        raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+    if tol < _LEAST_TOL:
+        raise ValueError(f"`tol` must be at least {_LEAST_TOL:g}, as rounding is, got {tol:g}")
     if not isinstance(source, (GridField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField or a GaussianMixture, got "
