@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._products import product
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.corrected_dual import CorrectedDual
@@ -121,12 +122,12 @@ def exact_sums(slices: FourierSlices, grid: ParameterGrid, x: NDArray) -> NDArra
     n_offsets = len(slices.offsets)
     rows = max(1, _BLOCK // n_offsets)
     for u, w, projection in zip(grid.directions, weight, slices.projections, strict=True):
-        place = x @ u
+        place = product(x, u)
         for beyond in np.array_split(np.flatnonzero(np.abs(place) > limit), max(1, len(x) // rows)):
             # Divided by the place: powers of a distance would leave the range of float64.
             ratio = 1 / (1 - slices.offsets / place[beyond, None])
             out[beyond] += (
-                w * (ratio**grid.dim @ projection) * ((1 / place[beyond, None]) ** grid.dim)
+                w * product(ratio**grid.dim, projection) * ((1 / place[beyond, None]) ** grid.dim)
             )
     return out
 
@@ -239,14 +240,14 @@ def _waves(
     rows = max(1, _BLOCK // len(grid.directions))
     for low in range(0, len(points), rows):
         part = slice(low, low + rows)
-        place = (points[part] - grid.center) @ grid.directions.T
+        place = product(points[part] - grid.center, grid.directions.T)
         for rho, amplitude in zip(grid.scales, amplitudes, strict=True):
             phase = rho * place
             cosine, sine = np.cos(phase), np.sin(phase)
             if not gradient:
-                out[part] += cosine @ amplitude.real - sine @ amplitude.imag
+                out[part] += product(cosine, amplitude.real) - product(sine, amplitude.imag)
                 continue
             for axis in range(grid.dim):
                 along = rho * grid.directions[:, axis, None] * amplitude
-                out[part, axis] -= sine @ along.real + cosine @ along.imag
+                out[part, axis] -= product(sine, along.real) + product(cosine, along.imag)
     return out
