@@ -9,6 +9,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from numbers import Number
 from typing import Any, TypeVar
 
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 
+# Whether the call is made by a function that looks at the range of its result itself.
+_within: ContextVar[bool] = ContextVar("ridgeflow_within", default=False)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Counts beyond this are slips of the pen: nothing that has so many parts can be stored.
@@ -344,14 +347,21 @@ def representable(function: _Function) -> _Function:
     """Refuse arguments that take a formula out of the range of floating-point numbers.
 
     Overflow on the way is silent, since it may end in a right zero. A result, a number, an array or
-    a tuple of them, that holds NaN or infinity is an error; it names the arguments of extreme size.
+    a tuple of them, that holds NaN or infinity is an error; it names the arguments of extreme size,
+    those of the outermost such function.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def checked(*given: Any, **named: Any) -> Any:
-        with np.errstate(all="ignore"):
-            result = function(*given, **named)
+        if _within.get():
+            return function(*given, **named)
+        token = _within.set(True)
+        try:
+            with np.errstate(all="ignore"):
+                result = function(*given, **named)
+        finally:
+            _within.reset(token)
         if not _all_finite(result):
             sizes = {
                 name: _extremes(value)

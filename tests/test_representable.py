@@ -31,5 +31,15 @@ def test_all_arguments_are_named_where_none_is_extreme():
         quotient([1.0, 2.0], [0.0, 1.0])
 
 
+@representable
+def share(part, whole):
+    return quotient(part, whole)
+
+
+def test_the_outermost_function_names_its_own_arguments():
+    with pytest.raises(ValueError, match=r"^`part` must be such"):
+        share(1e200, 2.0)
+
+
 def test_the_function_keeps_its_name_and_its_document():
     assert quotient.__name__ == "quotient" and quotient.__doc__ == "x² / y²."

@@ -32,6 +32,7 @@ __all__ = [
     "as_sinogram_axes",
     "complex_like",
     "in_blocks",
+    "in_range",
 ]
 
 # Pairs (evaluation point, component) held at once: a few arrays of this size stay near the cache.
@@ -89,6 +90,16 @@ def as_nodes(
     same_length(a=a_nodes, b=b_nodes)
     dtype = common_float(a_nodes, b_nodes)
     return a_nodes.astype(np.float64), b_nodes.astype(np.float64), dtype
+
+
+def in_range(value: NDArray, what: str) -> NDArray:
+    """Arguments of a profile, refused where the products that make them overflowed."""
+    if not np.isfinite(value).all():
+        raise ValueError(
+            f"{what} must have products that are representable in float64, got infinite ones "
+            "(choose another unit)"
+        )
+    return value
 
 
 def as_mean(value: ArrayLike, name: str) -> NDArray:

@@ -17,9 +17,11 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     common_float,
+    fits_in_memory,
     non_negative,
     positive,
     positive_int,
+    representable,
     same_length,
 )
 from ridgeflow.closed_forms._parameters import (
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 
+@representable
 def normal_denoise(
     points: ArrayLike,
     mean: ArrayLike,
@@ -103,6 +106,7 @@ def normal_denoise(
     return ((x.astype(np.float64) - mu) @ gain + mu).astype(common_float(x))
 
 
+@representable
 def normal_denoise_covariance(
     covariance: ArrayLike, t: float, *, noise_covariance: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -154,6 +158,7 @@ def normal_denoise_covariance(
     return 0.5 * (out + out.T)
 
 
+@representable
 def deep_normal_variances(variances: ArrayLike, step: float, depth: int) -> NDArray[np.float64]:
     """Variances of a normal law under each layer of its deep denoising autoencoder.
 
@@ -201,7 +206,11 @@ def deep_normal_variances(variances: ArrayLike, step: float, depth: int) -> NDAr
     if (v0 <= 0).any():
         raise ValueError(f"`variances` must be positive, got a least of {v0.min():g}")
     tau = non_negative(step, "step")
-    out = np.empty((positive_int(depth, "depth") + 1, *v0.shape))
+    layers = positive_int(depth, "depth")
+    fits_in_memory(
+        8.0 * (layers + 1) * v0.size, f"the variances of {layers} layers", "take fewer layers"
+    )
+    out = np.empty((layers + 1, *v0.shape))
     out[0] = v0
     for i in range(len(out) - 1):
         # v (v/(v + τ))² neither overflows nor underflows where v³ would.
@@ -209,6 +218,7 @@ def deep_normal_variances(variances: ArrayLike, step: float, depth: int) -> NDAr
     return out
 
 
+@representable
 def deep_normal_slope(variances: ArrayLike, t: float, depth: int) -> NDArray[np.float64]:
     """Slope of the deep denoising autoencoder of a normal law along each eigenvector.
 
@@ -257,6 +267,7 @@ def deep_normal_slope(variances: ArrayLike, t: float, depth: int) -> NDArray[np.
     return np.prod(v / (v + tau), axis=0)
 
 
+@representable
 def deep_normal_denoise(
     points: ArrayLike, mean: ArrayLike, covariance: ArrayLike, t: float, depth: int
 ) -> NDArray:
@@ -316,6 +327,7 @@ def deep_normal_denoise(
     return out.astype(common_float(x))
 
 
+@representable
 def mixture_denoise(
     points: ArrayLike,
     weights: ArrayLike,
@@ -413,6 +425,7 @@ def mixture_denoise(
     return out.astype(dtype)
 
 
+@representable
 def empirical_denoise(
     points: ArrayLike,
     samples: ArrayLike,

@@ -17,6 +17,7 @@ from ridgeflow._validate import (
     as_real_array,
     common_float,
     non_negative,
+    representable,
 )
 from ridgeflow.closed_forms._parameters import (
     as_bare_covariance,
@@ -113,6 +114,7 @@ def normal_singular_time(
     return 0.5 / float(n[-1])
 
 
+@representable
 def normal_flow(
     points: ArrayLike,
     mean: ArrayLike,
@@ -177,6 +179,7 @@ def normal_flow(
     return ((x.astype(np.float64) - mu) @ matrix.T + mu).astype(common_float(x))
 
 
+@representable
 def normal_flow_covariance(
     covariance: ArrayLike, t: float, *, noise_covariance: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -228,6 +231,7 @@ def normal_flow_covariance(
     return cov - 2 * float(t) * as_noise(noise_covariance, len(cov))
 
 
+@representable
 def normal_flow_log_density(
     points: ArrayLike,
     mean: ArrayLike,
@@ -353,6 +357,7 @@ def mixture_singular_time(
     return 0.5 / float(np.linalg.eigvalsh(relative).max())
 
 
+@representable
 def mixture_backward_heat(
     weights: ArrayLike,
     means: ArrayLike,

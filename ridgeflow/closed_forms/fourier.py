@@ -16,6 +16,7 @@ from ridgeflow._validate import (
     as_points,
     common_float,
     positive,
+    representable,
 )
 from ridgeflow.closed_forms._parameters import (
     Mixture,
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@representable
 def gaussian_mixture_density(
     points: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
 ) -> NDArray:
@@ -99,6 +101,7 @@ def gaussian_mixture_density(
     return out.astype(dtype)
 
 
+@representable
 def fourier_gaussian(xi: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> NDArray:
     """Fourier transform of the normal density N(μ, Σ).
 
@@ -146,6 +149,7 @@ def fourier_gaussian(xi: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> N
     return fourier_gaussian_mixture(xi, [1.0], mu[None, :], cov)
 
 
+@representable
 def fourier_gaussian_mixture(
     xi: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
 ) -> NDArray:
@@ -210,6 +214,7 @@ def fourier_gaussian_mixture(
     return out.astype(complex_like(dtype))
 
 
+@representable
 def fourier_ellipsoid(
     xi: ArrayLike, center: ArrayLike, axes: ArrayLike | None, semi_axes: ArrayLike
 ) -> NDArray:
@@ -275,6 +280,7 @@ def fourier_ellipsoid(
     return value.astype(complex_like(dtype))
 
 
+@representable
 def fourier_ball(xi: ArrayLike, center: ArrayLike, radius: float) -> NDArray:
     """Fourier transform of the indicator of a solid ball of R^m.
 

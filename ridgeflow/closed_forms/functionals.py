@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ridgeflow._validate import representable
 from ridgeflow.closed_forms._parameters import (
     as_bare_covariance,
     as_mean,
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@representable
 def normal_entropy(covariance: ArrayLike) -> float:
     """Entropy of a normal law.
 
@@ -62,6 +64,7 @@ def normal_entropy(covariance: ArrayLike) -> float:
     return float(0.5 * (len(cov) * math.log(2 * math.pi * math.e) + np.linalg.slogdet(cov)[1]))
 
 
+@representable
 def normal_fisher_information(
     covariance: ArrayLike, *, noise_covariance: ArrayLike | None = None
 ) -> float:
@@ -108,6 +111,7 @@ def normal_fisher_information(
     return float(np.trace(np.linalg.solve(cov, noise)))
 
 
+@representable
 def normal_wasserstein2(
     mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike, covariance2: ArrayLike
 ) -> float:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, common_float, one_of
+from ridgeflow._validate import as_points, common_float, one_of, representable
 from ridgeflow.closed_forms._parameters import as_sinogram_axes, complex_like
 from ridgeflow.closed_forms.fourier import fourier_ellipsoid
 from ridgeflow.closed_forms.radon import plane_axes, radon_ellipse
@@ -89,6 +89,7 @@ def shepp_logan_ellipses(*, contrast: str = "modified") -> NDArray[np.float64]:
     return table
 
 
+@representable
 def shepp_logan(points: ArrayLike, *, contrast: str = "modified") -> NDArray:
     """Values of the Shepp-Logan head phantom.
 
@@ -138,6 +139,7 @@ def shepp_logan(points: ArrayLike, *, contrast: str = "modified") -> NDArray:
     return out.astype(common_float(x))
 
 
+@representable
 def radon_shepp_logan(
     directions: ArrayLike, offsets: ArrayLike, *, contrast: str = "modified"
 ) -> NDArray:
@@ -192,6 +194,7 @@ def radon_shepp_logan(
     return out.astype(dtype)
 
 
+@representable
 def fourier_shepp_logan(xi: ArrayLike, *, contrast: str = "modified") -> NDArray:
     """Exact Fourier transform of the Shepp-Logan head phantom.
 

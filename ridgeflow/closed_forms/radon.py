@@ -12,6 +12,7 @@ from ridgeflow._validate import (
     as_real_array,
     finite_number,
     positive,
+    representable,
 )
 from ridgeflow.closed_forms._parameters import (
     BLOCK_PAIRS,
@@ -63,6 +64,7 @@ def plane_axes(angle: float) -> NDArray:
     return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
 
 
+@representable
 def radon_gaussian(
     directions: ArrayLike, offsets: ArrayLike, mean: ArrayLike, covariance: ArrayLike
 ) -> NDArray:
@@ -115,6 +117,7 @@ def radon_gaussian(
     return radon_gaussian_mixture(directions, offsets, [1.0], mu[None, :], cov)
 
 
+@representable
 def radon_gaussian_mixture(
     directions: ArrayLike,
     offsets: ArrayLike,
@@ -192,6 +195,7 @@ def radon_gaussian_mixture(
     return out.astype(dtype)
 
 
+@representable
 def radon_ellipsoid(
     directions: ArrayLike,
     offsets: ArrayLike,
@@ -261,6 +265,7 @@ def radon_ellipsoid(
     return (height * shape).astype(dtype)
 
 
+@representable
 def radon_ball(
     directions: ArrayLike, offsets: ArrayLike, center: ArrayLike, radius: float
 ) -> NDArray:
@@ -313,6 +318,7 @@ def radon_ball(
     return radon_ellipsoid(directions, offsets, c, None, np.full(c.size, r))
 
 
+@representable
 def radon_ellipse(
     directions: ArrayLike,
     offsets: ArrayLike,

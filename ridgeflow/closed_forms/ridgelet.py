@@ -22,6 +22,7 @@ from ridgeflow._validate import (
     finite_number,
     fits_in_memory,
     positive_int,
+    representable,
 )
 from ridgeflow.closed_forms._parameters import (
     as_mean,
@@ -29,6 +30,7 @@ from ridgeflow.closed_forms._parameters import (
     as_nodes,
     complex_like,
     in_blocks,
+    in_range,
 )
 from ridgeflow.closed_forms.radon import as_ellipsoid, unit_ball_volume
 from ridgeflow.profiles.ridgelet import Ridgelet
@@ -46,6 +48,7 @@ __all__ = [
 _NEGLIGIBLE = 1e-17
 
 
+@representable
 def ridgelet_gaussian(
     a: ArrayLike, b: ArrayLike, ridgelet: Ridgelet, mean: ArrayLike, covariance: ArrayLike
 ) -> NDArray:
@@ -105,6 +108,7 @@ def ridgelet_gaussian(
     return ridgelet_gaussian_mixture(a, b, ridgelet, [1.0], mu[None, :], cov)
 
 
+@representable
 def ridgelet_gaussian_mixture(
     a: ArrayLike,
     b: ArrayLike,
@@ -186,6 +190,7 @@ def ridgelet_gaussian_mixture(
     return out.astype(dtype)
 
 
+@representable
 def ridgelet_gaussian_mixture_gradient(
     a: ArrayLike,
     b: ArrayLike,
@@ -275,6 +280,7 @@ def _antiderivative(ridgelet: Ridgelet) -> Callable[[NDArray], NDArray]:
     return lambda z: sign * height * hyp1f1(s / 2, 0.5, -z * z / 2)
 
 
+@representable
 def ridgelet_interval(
     a: ArrayLike, b: ArrayLike, ridgelet: Ridgelet, left: float, right: float
 ) -> NDArray:
@@ -334,6 +340,8 @@ def ridgelet_interval(
     if not p < q:
         raise ValueError(f"`left` must be less than `right`, got {p:g} and {q:g}")
     scale = a_nodes[:, 0]
+    for end in (p, q):
+        in_range(scale * end - b_nodes, "`a`, `b`, `left` and `right`")
     small = np.abs(scale) * (q - p) < 1
     out = np.empty(b_nodes.size)
     primitive = _antiderivative(ridgelet)
@@ -347,6 +355,7 @@ def ridgelet_interval(
     return out.astype(dtype)
 
 
+@representable
 def ridgelet_ellipsoid(
     a: ArrayLike,
     b: ArrayLike,
@@ -414,9 +423,15 @@ def ridgelet_ellipsoid(
     """
     c, e, s = as_ellipsoid(center, axes, semi_axes)
     a_nodes, b_nodes, dtype = as_nodes(a, b, ridgelet, c.size)
-    kappa = np.linalg.norm((a_nodes @ e.T) * s, axis=1)
-    z = a_nodes @ c - b_nodes
+    kappa = in_range(np.linalg.norm((a_nodes @ e.T) * s, axis=1), "`a` and `semi_axes`")
+    z = in_range(a_nodes @ c - b_nodes, "`a`, `b` and `center`")
     band = ridgelet.bandlimit(_NEGLIGIBLE)
+    # A rule, its weights, and what SciPy works with to find them.
+    fits_in_memory(
+        32.0 * band * float(kappa.max(initial=1.0)),
+        f"a quadrature for |a| times the semi-axes up to {kappa.max(initial=1.0):.3g}",
+        "take smaller `a` or `semi_axes`",
+    )
     octave = np.ceil(np.log2(np.maximum(kappa, 1.0))).astype(int)
     out = np.empty(b_nodes.size)
     for level in np.unique(octave):
@@ -440,6 +455,7 @@ def ridgelet_ellipsoid(
     return (unit_ball_volume(c.size - 1) * np.prod(s) * out).astype(dtype)
 
 
+@representable
 def fourier_sine(xi: ArrayLike, *, cycles: int = 1) -> NDArray:
     """Fourier transform of sin(2πnx) on [−1, 1], zero outside.
 
