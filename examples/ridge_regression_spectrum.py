@@ -83,7 +83,7 @@ figure.savefig(options.out / "ridge_regression_spectrum.png")
 
 axis_a, axis_b = np.linspace(-box_a, box_a, 161), np.linspace(-12, 12, 161)
 grid = rf.ParameterGrid.cartesian([axis_a], axis_b)
-spectrum = np.sqrt(2 * np.pi) * rf.ridgelet_transform(law, psi, grid)
+spectrum = rf.ridgelet_transform(law, psi, grid)
 over = network_over_spectrum(net, spectrum, title="fitted neurons over the ridgelet spectrum")
 over.savefig(options.out / "network_over_spectrum.png")
 print(f"figures: {options.out / 'ridge_regression_spectrum.png'}, network_over_spectrum.png")

@@ -12,7 +12,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.cli import _run, main
-from ridgeflow.cli.files import BadInput, as_json, output_folder, read_columns
+from ridgeflow.cli.files import BadInput, as_json, output_folder, read_columns, write_table
 
 rng = np.random.default_rng(0)
 
@@ -41,10 +41,14 @@ def fake_line(points, *, field=1e-6, network=2e-3):
     grid = rf.ParameterGrid.polar(2, 4, np.geomspace(0.1, 10, 5), 2.0, 0.5)
     values = rng.normal(size=(grid.size, 2))
     saved = SimpleNamespace(
-        depth=2, width=30, scheme="midpoint", save=lambda path: path.write_bytes(b"saved")
+        depth=2,
+        width=30,
+        scheme="midpoint",
+        steps=np.array([0.005, 0.015]),
+        save=lambda path: path.write_bytes(b"saved"),
     )
     spectrum = rf.Spectrum(values, grid, rf.Ridgelet(2, 2))
-    path = points + np.linspace(0, 0.1, 4)[:, None, None]
+    path = points + np.linspace(0, 0.1, 5)[:, None, None]
     times = np.linspace(0, 0.02, 3)
     return SimpleNamespace(
         t_end=0.02,
@@ -59,7 +63,7 @@ def fake_line(points, *, field=1e-6, network=2e-3):
         width_errors={10: 0.2, 30: 0.02},
         entropy=(times, 2 - times, 0 * times + 0.01),
         fisher=(times, 1 + times, 0 * times + 0.01),
-        trajectories=(path, path[::3]),
+        trajectories=(path, path[::2]),
         network=saved,
         continuum=SimpleNamespace(representation=lambda t: SimpleNamespace(spectrum=spectrum)),
         stages={"density": 0.1},
@@ -198,6 +202,133 @@ def test_names_with_commas_stand_in_quotes(tmp_path, columns, names):
     path = tmp_path / "table.csv"
     path.write_text('u,v,"a,b"\n1,2,3\n4,5,7\n')
     assert list(read_columns(path, columns, None).names) == names
+
+
+NAMES = ["fee ($$)", "US$ per A$_2", "=HYPERLINK(a)", "income " * 26, "@x", "-1 m", "1e3"]
+
+
+def test_names_of_columns_reach_figures_and_tables_as_they_are(quick, tmp_path, out, capsys):
+    quick()
+    for pair in (NAMES[:2], NAMES[2:4], NAMES[4:6]):
+        path = tmp_path / "named.csv"
+        np.savetxt(
+            path, rng.normal(size=(12, 2)), delimiter=",", header=",".join(pair), comments=""
+        )
+        assert _run(["flow", str(path), "--header", "--out", str(out), "--json"]) == 0
+        shown = capsys.readouterr()
+        assert shown.err == ""
+        assert json.loads(shown.out)["data"]["columns"] == [" ".join(name.split()) for name in pair]
+        assert len(list(out.glob("*.png"))) == 4
+        # No spreadsheet calculates anything from the names.
+        head = (out / "points.csv").read_text().splitlines()[0]
+        assert not re.search(r'(?:^|,)"?[=+@-]', head)
+        names = rf.datasets.read_table(out / "points.csv").names
+        assert [name.lstrip("'") for name in names[:2]] == [" ".join(name.split()) for name in pair]
+        assert names[2].endswith("_flow") and len(names) == 6
+
+
+def test_tables_are_written_under_any_names(tmp_path):
+    names = ["0", "-1", "a,b", 'say "x"', "=1+1", "u\tv", "", "é"]
+    write_table(tmp_path / "table.csv", names, np.arange(16.0).reshape(2, 8))
+    table = rf.datasets.read_table(tmp_path / "table.csv")
+    assert table.names == (
+        "column_0", "column_-1", "a,b", 'say "x"', "'=1+1", "u v", "column_", "é",
+    )  # fmt: skip
+    assert table.data.tolist() == np.arange(16.0).reshape(2, 8).tolist()
+
+
+@pytest.mark.parametrize("failing", [ValueError("no\nlegend"), MemoryError(), KeyError("x")])
+def test_a_figure_that_fails_loses_no_number(quick, table, out, capsys, monkeypatch, failing):
+    quick()
+    out.mkdir()
+    (out / "trajectories.png").write_text("of an earlier run")
+    (out / "mine.png").write_text("of the user")
+
+    def fails(*_, **__):
+        raise failing
+
+    monkeypatch.setattr(rf.plotting, "trajectories", fails)
+    assert _run(["flow", str(table), "--out", str(out), "--json"]) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == json.loads((out / "report.json").read_text())
+    assert re.fullmatch(
+        rf"error: figures that could not be drawn: trajectories.png \({type(failing).__name__}"
+        r".*\) \(all else is written\)\n",
+        shown.err,
+    )
+    assert {path.name for path in out.iterdir()} == {
+        "report.json", "network.npz", "points.csv", "errors.png", "entropy.png", "spectrum.png",
+        "mine.png",
+    }  # fmt: skip
+
+
+def test_numbers_are_there_while_figures_are_drawn(quick, table, out, monkeypatch, capsys):
+    quick()
+
+    def interrupted(*_, **__):
+        assert (out / "report.json").exists() and (out / "points.csv").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rf.plotting, "trajectories", interrupted)
+    assert _run(["flow", str(table), "--out", str(out)]) == 130
+    assert json.loads((out / "report.json").read_text())["flow"] == 1e-5
+
+
+def test_more_columns_than_a_flow_takes_are_refused_at_once(quick, tmp_path, out, capsys):
+    calls = quick()
+    for width in (5, 14):
+        np.savetxt(tmp_path / "x.csv", rng.normal(size=(9, width)), delimiter=",")
+        assert _run(["flow", str(tmp_path / "x.csv"), "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert f"`--columns` must name at most 3 columns, got {width}" in error
+    assert not calls and not out.exists()
+
+
+def test_three_columns_are_announced_before_the_work(quick, tmp_path, out, capsys):
+    np.savetxt(tmp_path / "x.csv", rng.normal(size=(9, 3)), delimiter=",")
+    quick(fails=rf.ConvergenceError("no luck"))
+    assert _run(["flow", str(tmp_path / "x.csv"), "--out", str(out)]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.match(r"note: 3 columns: .* minutes .* GiB", first) and second == "error: no luck"
+
+
+@pytest.mark.parametrize(
+    ("estimated", "measured", "status"),
+    [(0.9e-3, 0.5e-3, 0), (4200.0, 3.4, 1), (0.27, 5e-4, 1), (5e-4, 0.02, 1), (np.nan, 5e-4, 1)],
+)
+def test_a_spectrum_that_misses_its_tolerance_is_no_success(
+    table, out, capsys, monkeypatch, estimated, measured, status
+):
+    from ridgeflow.cli import results
+
+    real = results.spectrum_report
+
+    def report(*arguments, **options):
+        found, spectrum = real(*arguments, **options)
+        found["estimated"]["total"], found["measured"] = estimated, measured
+        return found, spectrum
+
+    monkeypatch.setattr(results, "spectrum_report", report)
+    arguments = ["spectrum", str(table), "--columns", "u", "--no-figures", "--out", str(out)]
+    assert _run(arguments) == status
+    error = capsys.readouterr().err
+    assert bool(error) == bool(status) and (not status or "is not rebuilt to --tol 0.001" in error)
+    assert {path.name for path in out.iterdir()} == {"report.json", "spectrum.npz"}
+
+
+def test_large_spectra_are_announced(table, out, capsys, monkeypatch):
+    from ridgeflow.cli import results
+
+    monkeypatch.setattr(results, "_MANY_NODES", 1000)
+    assert _run(["spectrum", str(table), "--columns", "u", "--out", str(out)]) == 0
+    assert re.match(r"note: 1 column: a spectrum of 0 million nodes", capsys.readouterr().err)
+
+
+def test_an_activation_that_rebuilds_nothing_is_bad_usage(table, out, capsys):
+    arguments = ["--columns", "u", "--activation", "linear", "--out", str(out)]
+    assert _run(["spectrum", str(table), *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: `ridgelet` must make K finite")
+    assert not out.exists()
 
 
 def test_flow_for_real(table, out, capsys):

@@ -92,15 +92,54 @@ def test_figure_of_a_network_over_its_spectrum():
 
     axis = np.linspace(-5, 5, 41)
     grid = rf.ParameterGrid.cartesian([axis], axis)
+    spectrum = rf.ridgelet_transform(LAW, rf.Ridgelet(1, 2), grid)
+    with pytest.raises(rf.AdmissibilityError):
+        network_over_spectrum(rf.ShallowNetwork([[1.0]], [0.0], [1.0], "tanh"), spectrum)
     spectrum = rf.ridgelet_transform(LAW, rf.Ridgelet(1, 1), grid)
     net = rf.ShallowNetwork([[1.0], [2.0], [9.0]], [0.0, 1.0, 0.0], [1.0, -2.0, 3.0], "tanh")
     figure = network_over_spectrum(net, spectrum)
     axes = figure.axes[0]
     assert axes.get_title() == "2 of 3 neurons, tanh"
     assert axes.get_xlabel() == "inner weight $a$ (1/length)"
-    positive, negative = axes.collections[1:3]
+    positive, _, negative, _ = axes.collections[1:]
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["$c_j > 0$", "$c_j < 0$"]
+    figure.canvas.draw()
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     np.testing.assert_array_equal(positive.get_offsets(), [[1.0, 0.0]])
     np.testing.assert_array_equal(negative.get_offsets(), [[2.0, 1.0]])
+    none = rf.ShallowNetwork([[1.0], [2.0]], [0.0, 1.0], [0.0, 1.0], "tanh")
+    assert network_over_spectrum(none, spectrum).axes[0].get_title() == "1 of 2 neurons, tanh"
     wide = rf.ShallowNetwork([[1.0, 0.0]], [0.0], [1.0], "tanh")
     with pytest.raises(ValueError, match="must have one variable"):
         network_over_spectrum(wide, spectrum)
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_the_map_under_a_network_has_the_sign_of_its_weights(order):
+    """Of Gaussian units, K is positive with ΛG and negative with ΛG″."""
+    from ridgeflow.plotting import network_over_spectrum
+
+    psi = rf.Ridgelet(1, order)
+    constant = rf.admissibility("gaussian", psi)
+    assert np.sign(constant) == (1 if order == 0 else -1)
+    axis_a, axis_b = np.linspace(-6, 6, 121), np.linspace(-8, 8, 161)
+    grid = rf.ParameterGrid.cartesian([axis_a], axis_b)
+    spectrum = rf.ridgelet_transform(LAW, psi, grid)
+    rng = np.random.default_rng(0)
+    x = np.linspace(-4, 4, 400)[:, None]
+    a, b = rng.uniform(-6, 6, (400, 1)), rng.uniform(-8, 8, 400)
+    net = rf.fit_outer_weights(a, b, "gaussian", x, LAW.pdf(x), ridge=1e-2)
+    figure = network_over_spectrum(net, spectrum)
+    drawn = figure.axes[0].collections[0]
+    np.testing.assert_allclose(
+        drawn.get_array().T.ravel() * constant, spectrum.values, rtol=1e-12, atol=1e-15
+    )
+    assert figure.axes[1].get_ylabel() == r"$R[f;\psi](a, b) \,/\, K$"
+    table = drawn.get_array()
+    at = table[
+        np.abs(axis_b[:, None] - net.b).argmin(0), np.abs(axis_a[:, None] - net.a[:, 0]).argmin(0)
+    ]
+    cosine = at @ net.c / np.linalg.norm(at) / np.linalg.norm(net.c)
+    print(order, cosine)
+    assert cosine > 0

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.cbook import is_math_text
 
 from ridgeflow import (
     GaussianMixture,
@@ -40,6 +41,22 @@ def check(figure, tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 2000
 
 
+def legend(figure):
+    """What the legend says; it stands below everything that is drawn."""
+    [below] = figure.legends
+    figure.canvas.draw()
+    box = below.get_window_extent()
+    for axes in figure.axes:
+        assert not box.overlaps(axes.get_window_extent())
+    return [text.get_text() for text in below.get_texts()]
+
+
+def on_paper(label):
+    """A text as it is drawn, if Matplotlib sees no formula in it."""
+    assert not is_math_text(label)
+    return label.replace(r"\$", "$")
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize("with_network", [False, True])
 def test_trajectories(dim, with_network, tmp_path):
@@ -49,8 +66,11 @@ def test_trajectories(dim, with_network, tmp_path):
     figure = plotting.trajectories(exact, network, times=np.linspace(0, 0.1, 6), labels=names)
     check(figure, tmp_path)
     assert any("petal length" in axes.get_ylabel() + axes.get_xlabel() for axes in figure.axes)
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert ("network, 1 layers" in legend) == with_network
+    assert legend(figure) == [
+        *(["data"] if dim > 1 else []),
+        "exact flow",
+        *(["network, 1 layers"] if with_network else []),
+    ]
 
 
 def test_trajectories_magnify_what_moves_farthest():
@@ -59,6 +79,115 @@ def test_trajectories_magnify_what_moves_farthest():
     exact[1, 3, 1] = 0.1
     near = plotting.trajectories(exact).axes[1]
     assert near.get_xlim()[0] < 3 < near.get_xlim()[1] < 4
+
+
+def paths_of(axes):
+    return np.swapaxes([path.vertices for path in axes.collections[0].get_paths()], 0, 1)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_a_network_alone_is_not_called_the_flow(dim, tmp_path):
+    network = np.cumsum(0.05 * rng.normal(size=(6, 20, dim)), axis=0)
+    figure = plotting.trajectories(None, network, unit="cm")
+    check(figure, tmp_path)
+    assert legend(figure) == [*(["data"] if dim > 1 else []), "network, 5 layers"]
+    if dim == 1:
+        assert figure.axes[0].get_xlabel() == "layers passed"
+        np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), np.arange(6))
+    else:
+        np.testing.assert_array_equal(paths_of(figure.axes[0]), network[:, :, :2])
+        shown = "20 points" if dim == 2 else "20 points, the first two of 3 coordinates"
+        assert figure.axes[0].get_title() == shown
+
+
+def test_layers_stand_at_their_depths():
+    exact, network = np.zeros((5, 2, 1)), np.zeros((4, 2, 1))
+    when = np.array([0.0, 0.05, 0.08, 0.1])
+    axes = plotting.trajectories(
+        exact, network, times=np.linspace(0, 0.1, 5), layer_times=when
+    ).axes[0]
+    drawn = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 4]
+    np.testing.assert_array_equal(drawn, [when, when])
+    with pytest.raises(ValueError, match=r"`network` \(4, 2, 1\), `layer_times` \(3,\)"):
+        plotting.trajectories(exact, network, layer_times=when[1:])
+
+
+@pytest.mark.parametrize("turns", [0.02, 0.5, 1.0, 3.0])
+def test_the_magnified_frame_holds_what_moves(turns):
+    # On a circle the middle of a chord lies far from the path.
+    angle = 2 * np.pi * turns * np.linspace(0, 1, 50)[:, None] + rng.uniform(0, 6, 30)
+    radius = rng.uniform(1, 2, 30)
+    path = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    whole, near = plotting.trajectories(None, path).axes
+    (left, right), (low, high) = near.get_xlim(), near.get_ylim()
+    inside = (path[..., 0] > left) & (path[..., 0] < right)
+    inside &= (path[..., 1] > low) & (path[..., 1] < high)
+    assert inside.sum() >= 5
+    # It shows nothing but what is drawn, and magnifies: at most two fifths of the picture.
+    assert left >= path[..., 0].min() - 1e-9 and high <= path[..., 1].max() + 1e-9
+    assert right - left <= 0.4 * np.ptp(path, axis=(0, 1)).max() + 1e-12
+    frame = whole.lines[-1].get_xydata()
+    np.testing.assert_allclose([frame.min(0), frame.max(0)], [[left, low], [right, high]])
+
+
+def test_the_frame_looks_at_the_coordinates_that_are_drawn():
+    exact = np.zeros((2, 3, 3))
+    exact[:, :, 0] = np.arange(3)
+    exact[1, 0, 2], exact[1, 2, 1] = 5.0, 0.1
+    near = plotting.trajectories(exact).axes[1]
+    assert near.get_xlim()[0] < 2 < near.get_xlim()[1] and near.get_xlim()[0] > 1
+
+
+def test_points_that_stand_still_are_drawn(tmp_path):
+    check(plotting.trajectories(np.ones((3, 4, 2))), tmp_path)
+    check(plotting.trajectories(np.ones((1, 1, 1))), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fee ($$)",
+        "US$ per A$_2",
+        "$",
+        "$x$",
+        "a\\$b",
+        r"\alpha_{",
+        "a_b^c %&#~",
+        "two  words\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("dim", [1, 2])
+def test_names_are_drawn_as_they_are(name, dim, tmp_path):
+    figure = plotting.trajectories(np.zeros((2, 3, dim)), labels=[name] * dim, unit="$")
+    figure.savefig(tmp_path / "figure.png", dpi=30)
+    for axes in figure.axes:
+        assert on_paper(axes.get_ylabel()) == " ".join(name.split()) + " ($)"
+
+
+def test_long_names_are_shortened():
+    long = "income of the household, in the year before the survey, " * 4
+    ends = [long + "before taxes", long + "after taxes"]
+    figure = plotting.trajectories(np.zeros((2, 3, 2)), labels=ends, unit="$" * 300)
+    figure.canvas.draw()
+    x, y = (on_paper(text) for text in (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()))
+    assert x != y and x.startswith("income of the") and "efore taxes (" in x and "…" in x
+    for label in (figure.axes[0].xaxis.label, figure.axes[0].yaxis.label):
+        box = label.get_window_extent()
+        assert max(box.width, box.height) < 1.05 * figure.axes[0].get_window_extent().width
+
+
+def test_headlines_may_hold_formulas(tmp_path):
+    spectrum = fake_spectrum(polar(2, 3))
+    figure = spectrum_headline(spectrum, r"law $\mu_t$")
+    assert figure.get_suptitle() == "law $\\mu_t$,  $ψ = Λ^{2} G''$"
+    figure = spectrum_headline(spectrum, "fee ($$)")
+    figure.savefig(tmp_path / "figure.png", dpi=30)
+    assert figure.get_suptitle().startswith(r"fee (\$\$),  $ψ")
+
+
+def spectrum_headline(spectrum, title):
+    return plotting.spectrum_map(spectrum, title=title)
 
 
 def image(axes):
@@ -101,9 +230,9 @@ def test_energy_of_a_map_is_that_of_the_spectrum():
     law = GaussianMixture([1.0], [[0.1, 0.0]], 0.3)
     grid = ParameterGrid.polar(2, 7, np.geomspace(0.05, 20, 40), 4.0, 0.4)
     spectrum = ridgelet_transform(law, Ridgelet(2, 2), grid)
-    from ridgeflow.plotting.spectra import _energies
+    from ridgeflow.plotting._maps import energies
 
-    energy = _energies(spectrum, None)
+    energy = energies(spectrum, None)
     log_step = grid.scale_weights / grid.scales**2
     total = 2 * grid.direction_weights @ energy @ log_step
     assert total == pytest.approx(spectrum.norm() ** 2, rel=1e-13)
@@ -118,7 +247,7 @@ def test_headlines_name_field_and_ridgelet():
         return spectrum.plot(**options).get_suptitle()
 
     assert headline(spectrum) == (
-        "Ridgelet spectrum of GaussianMixture, m = 2, 1 component,  $ψ = Λ^2 G'''$"
+        "Ridgelet spectrum of GaussianMixture, m = 2, 1 component,  $ψ = Λ^{2} G'''$"
     )
     assert "1 component," in headline(-spectrum)
     assert "1 component, gradient_spectrum, component 1," in headline(
@@ -131,7 +260,7 @@ def test_headlines_name_field_and_ridgelet():
     assert "a combination of 2 fields" in headline(spectrum - other)
     plain = ridgelet_transform(law, Ridgelet(2, 5), (np.eye(2), np.zeros(2)))
     assert headline(plain) == (
-        "Ridgelet spectrum of GaussianMixture, m = 2, 1 component\n$ψ = Λ^2 G^{(5)}$"
+        "Ridgelet spectrum of GaussianMixture, m = 2, 1 component\n$ψ = Λ^{2} G^{(5)}$"
     )
 
 
@@ -157,6 +286,10 @@ def test_polar_spectrum_in_one_dimension(order, tmp_path):
     # measured 3.6e-3 and 4.1e-3, near a = 0
     assert gap < 1e-2 * np.abs(exact.values).max()
     assert over_scales.get_yscale() == "log"
+    # Scales lie in the middle of their cells, as the axis measures.
+    edges = over_scales.collections[0].get_coordinates()[:, 0, 1]
+    middles = np.sqrt(edges[1:] * edges[:-1])
+    assert np.isin(np.round(middles, 10), np.round(grid.scales, 10)).all()
 
 
 def test_cartesian_spectra(tmp_path):
@@ -257,12 +390,83 @@ def test_errors_show_slopes(tmp_path):
     assert texts.count("this network") == 2
 
 
+def labelled_ticks(axis):
+    axis.figure.canvas.draw()
+    low, high = sorted(axis.get_view_interval())
+    return [
+        text.get_text()
+        for minor in (False, True)
+        for text, place in zip(
+            axis.get_ticklabels(minor=minor), axis.get_ticklocs(minor=minor), strict=True
+        )
+        if text.get_text() and low <= place <= high
+    ]
+
+
+def test_sizes_and_errors_can_be_read_off():
+    narrow = {width: 0.2 - 1e-5 * width for width in (50, 100, 200)}
+    figure = plotting.errors_by_size(narrow, dict.fromkeys(range(1, 60), 0.5) | {61: 0.4})
+    for axes in figure.axes:
+        assert labelled_ticks(axes.yaxis), "less than a decade has its numbers too"
+    assert labelled_ticks(figure.axes[0].xaxis) == ["50", "100", "200"]
+    depths = [int(text) for text in labelled_ticks(figure.axes[1].xaxis)]
+    assert depths[0] == 1 and 4 <= len(depths) <= 8 and depths == sorted(set(depths))
+
+
+def study(**changed):
+    from ridgeflow import LimitStudy
+
+    arguments = {
+        "widths": np.array([25, 60, 100]),
+        "depths": np.array([1, 2, 4]),
+        "layers": "euler",
+        "errors": np.array([[0.3, 0.29, 0.28], [0.2, 0.15, 0.14], [0.16, 0.09, 0.07]]),
+        "depth_errors": np.array([0.28, 0.14, 0.07]),
+        "velocity_errors": {
+            "sobol": (np.array([25, 60, 100]), np.array([0.3, 0.2, 0.1])),
+            "quadrature": (np.array([30, 110, 400]), np.array([0.3, 0.02, 0.001])),
+        },
+        "depth_rate": -1.0,
+        "width_rates": {"sobol": -0.8, "quadrature": -2.2},
+        "continuum": 1e-4,
+    }
+    return LimitStudy(**{**arguments, **changed})
+
+
+def test_a_limit_study_says_what_it_shows(tmp_path):
+    figure = study().plot()
+    check(figure, tmp_path)
+    left, right = figure.axes
+    assert labelled_ticks(left.xaxis) == ["25", "60", "100", "400"]
+    assert labelled_ticks(right.xaxis) == ["1", "2", "4"]
+    assert labelled_ticks(right.yaxis)
+    drawn = {line.get_label(): line.get_ydata() for line in (*left.lines, *right.lines)}
+    assert set(drawn) == {
+        "scrambled Sobol: −0.80",
+        "quadrature (whole grids): −2.20",
+        "25 neurons",
+        "60 neurons",
+        "100 neurons",
+        "width without limit: −1.00",
+    }
+    np.testing.assert_array_equal(drawn["60 neurons"], [0.29, 0.15, 0.09])
+    np.testing.assert_array_equal(drawn["width without limit: −1.00"], [0.28, 0.14, 0.07])
+    assert (
+        study().table().splitlines()[0]
+        == "layers \\ width         25         60        100         inf"
+    )
+
+
 def test_functionals_show_the_rate_of_entropy(tmp_path):
     t = np.linspace(0, 0.1, 4)
     figure = plotting.functionals((t, 1 - 2 * t, 0.01 + 0 * t), (t, 2 + 5 * t, 0.1 + 0 * t))
     check(figure, tmp_path)
     tangent = figure.axes[0].lines[-1]
     assert np.ptp(tangent.get_ydata()) / np.ptp(tangent.get_xdata()) == pytest.approx(2)
+    assert tangent.get_label() == "slope −(Fisher information at $t$ = 0)"
+    # Information at another depth says nothing of the slope.
+    later = plotting.functionals((t, 1 - t, 0 * t), (t + 0.1, 2 + t, 0 * t))
+    assert not any("slope" in str(line.get_label()) for line in later.axes[0].lines)
 
 
 @pytest.mark.parametrize(
@@ -297,6 +501,29 @@ def test_functionals_show_the_rate_of_entropy(tmp_path):
             lambda: plotting.errors_by_size({}, {1: 0.1}),
             "`width_errors` must hold positive sizes and errors",
         ),
+        (lambda: plotting.errors_by_size({1: 0.1}, {2: 0.0}), "`depth_errors` must be positive"),
+        (lambda: plotting.errors_by_size({1: 0.1}, {0: 0.1}), "`depth_errors` must be at least 1"),
+        (lambda: plotting.errors_by_size({1: 0.1}, {1: 0.1}, chosen=(1,)), "must be .depth, width"),
+        (lambda: plotting.trajectories(None), "`exact` or `network` must be given"),
+        (
+            lambda: plotting.trajectories(None, np.zeros((2, 3, 1)), times=[0.0, 1.0]),
+            "`times` must be None without an exact flow",
+        ),
+        (
+            lambda: plotting.trajectories(np.zeros((2, 3, 1)), layer_times=[0.0, 1.0]),
+            "`layer_times` must be None without a network",
+        ),
+        (
+            lambda: plotting.functionals(([0.0, 1.0], [1.0, 2.0], [0.1, -0.1])),
+            "`entropy` must have errors >= 0, got -0.1",
+        ),
+        (
+            lambda: plotting.functionals(
+                ([0.0, 1.0], [1.0, 2.0], [0.1, 0.1]), ([0.0], [np.nan], [0.1])
+            ),
+            "`fisher` must be finite",
+        ),
+        (lambda: plotting.functionals(([0.0], [1.0])), "`entropy` must be .times, values, errors"),
         (
             lambda: plotting.functionals(([0.0, 1.0], [1.0], [0.1, 0.1])),
             "must agree in their first length",
@@ -305,6 +532,45 @@ def test_functionals_show_the_rate_of_entropy(tmp_path):
 )
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: plotting.trajectories(np.zeros((2, 3, 2)), labels="xy"),
+            "`labels` must be a list",
+        ),
+        (lambda: plotting.trajectories(np.zeros((2, 3, 1)), labels=[3]), "`labels` must be text"),
+        (lambda: plotting.trajectories(np.zeros((2, 3, 1)), unit=None), "`unit` must be text"),
+        (lambda: plotting.errors_by_size([0.1], {1: 0.1}), "`width_errors` must be a dict"),
+        (
+            lambda: plotting.errors_by_size({1.5: 0.1}, {1: 0.1}),
+            "`width_errors` must be an integer",
+        ),
+        (lambda: plotting.errors_by_size({1: "x"}, {1: 0.1}), "`width_errors` must be a number"),
+        (
+            lambda: plotting.errors_by_size({1: 0.1}, {1: 0.1}, chosen=3),
+            "`chosen` must be a list or a tuple",
+        ),
+        (lambda: plotting.functionals(3), "`entropy` must be a list or a tuple"),
+        (lambda: plotting.spectrum_map(np.eye(2)), "`spectrum` must be a Spectrum"),
+        (lambda: plotting.spectrum_map(Spectrum), "`spectrum` must be a Spectrum"),
+        (
+            lambda: plotting.spectrum_map(fake_spectrum(polar(1, 1)), component=True),
+            "`component` must be an integer",
+        ),
+        (lambda: plotting.limit_study(None), "`study` must be a LimitStudy"),
+        (lambda: plotting.network_over_spectrum(None, None), "`net` must be a ShallowNetwork"),
+        (lambda: plotting.bottleneck_curves(None), "`model` must be a BottleneckAutoencoder"),
+        (lambda: plotting.bottleneck_flow("flow"), "`model` must be a BottleneckAutoencoder"),
+        (lambda: plotting.statement_figure(3), "`plots` must be a list or a tuple"),
+        (lambda: plotting.statement_figure([3]), "`plots` must be a list of Plot"),
+    ],
+)
+def test_objects_of_another_kind_are_refused(call, message):
+    with pytest.raises(TypeError, match=message):
         call()
 
 

@@ -22,6 +22,7 @@ import click
 from ridgeflow.cli.commands import root
 from ridgeflow.cli.files import BadInput
 from ridgeflow.cli.validate import validate
+from ridgeflow.errors import AdmissibilityError
 
 __all__ = ["main"]
 
@@ -66,7 +67,8 @@ def _run(given: list[str]) -> int:
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
             return 2
-        except (click.ClickException, BadInput) as error:
+        # An activation that cannot do what was asked of it is a choice of the user.
+        except (click.ClickException, BadInput, AdmissibilityError) as error:
             return _fail(error, debug, 2)
         except (click.Abort, KeyboardInterrupt):
             click.echo("error: interrupted", err=True)

@@ -10,10 +10,19 @@ from typing import Any
 import click
 
 import ridgeflow
-from ridgeflow.cli.files import Columns, output_folder, read_columns, write_json
+from ridgeflow.cli.files import (
+    Columns,
+    draw,
+    no_figure_failed,
+    output_folder,
+    read_columns,
+    write_json,
+)
 from ridgeflow.cli.limits import reconstruct, study
 from ridgeflow.cli.options import (
     activation_option,
+    announce,
+    announce_columns,
     array_option,
     columns_option,
     depth_option,
@@ -56,19 +65,28 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
     Petal length and width of the 150 flowers, standardised: density, denoising maps, ridgelet
     spectra, the double continuum flow, and a network of 16 midpoint layers of 400 units.
     """
-    from ridgeflow.cli.results import DEMO_TOL, demo_passed, main_line_report, print_main_line
+    from ridgeflow.cli.results import (
+        DEMO_TOL,
+        FIGURES,
+        demo_passed,
+        main_line_figures,
+        main_line_report,
+        print_main_line,
+    )
     from ridgeflow.datasets import load_iris
 
     start = time.perf_counter()
     need_matplotlib(figures)
     data = _iris(IRIS_COLUMNS)
-    with output_folder(out) as folder:
-        line = _main_line(data, figures, folder, rng=seed, tol=DEMO_TOL)
+    with output_folder(out, FIGURES["flow"]) as folder:
+        line = _main_line(data, folder, rng=seed, tol=DEMO_TOL)
         report = main_line_report(line, data, time.perf_counter() - start, seed=seed, tol=DEMO_TOL)
         report["data"]["licence"] = load_iris().licence
         passed = demo_passed(report)
         write_json(folder / "report.json", report)
+    failed = draw(out, main_line_figures(line, data)) if figures else ""
     print_main_line(report, out, as_json=as_json)
+    no_figure_failed(failed)
     if not passed:
         raise click.exceptions.Exit(1)
 
@@ -114,16 +132,22 @@ def flow(
     are in these units, and report.json holds the means and scales. points.csv holds the points
     before and after, in the units of the file.
     """
-    from ridgeflow.cli.results import main_line_report, print_main_line, write_points
+    from ridgeflow.cli.results import (
+        FIGURES,
+        main_line_figures,
+        main_line_report,
+        print_main_line,
+        write_points,
+    )
 
     start = time.perf_counter()
     need_matplotlib(figures)
     known_activation(activation)
     data = read_columns(file, columns, array, header=header, most=3)
-    with output_folder(out) as folder:
+    announce_columns(data.points.shape[1])
+    with output_folder(out, FIGURES["flow"]) as folder:
         line = _main_line(
             data,
-            figures,
             folder,
             activation=activation,
             depth=depth,
@@ -136,7 +160,9 @@ def flow(
         seconds = time.perf_counter() - start
         report = main_line_report(line, data, seconds, seed=seed, activation=activation, tol=tol)
         write_json(folder / "report.json", report)
+    failed = draw(out, main_line_figures(line, data)) if figures else ""
     print_main_line(report, out, as_json=as_json)
+    no_figure_failed(failed)
 
 
 @root.command(short_help="Ridgelet spectrum of the density of points.")
@@ -173,9 +199,10 @@ def spectrum(
     """Ridgelet spectrum of the density of the points in FILE (CSV, NPY or NPZ).
 
     The columns are standardised, their kernel density is transformed, and the density is rebuilt
-    from the spectrum to measure the error beside its estimate.
+    from the spectrum to measure the error beside its estimate. Exit status 1 if either is beyond
+    --tol, as it is in more than three columns; what was found is written all the same.
     """
-    from ridgeflow.cli.results import print_spectrum, spectrum_report
+    from ridgeflow.cli.results import FIGURES, print_spectrum, spectrum_missed, spectrum_report
 
     start = time.perf_counter()
     if iris == (file is not None):
@@ -186,14 +213,19 @@ def spectrum(
         data = _iris(columns or IRIS_COLUMNS)
     else:
         data = read_columns(file, columns, array, header=header)
-    with output_folder(out) as folder:
+    with output_folder(out, FIGURES["spectrum"]) as folder:
         with progress_bar() as progress:
-            report = spectrum_report(
-                data, folder, activation, tol=tol, rng=seed, figures=figures, progress=progress
+            report, found = spectrum_report(
+                data, folder, activation, tol=tol, rng=seed, progress=progress, announce=announce
             )
         report["seconds"] = time.perf_counter() - start
         write_json(folder / "report.json", report)
+    failed = draw(out, {"spectrum.png": found.plot}) if figures else ""
     print_spectrum(report, out, as_json=as_json)
+    no_figure_failed(failed)
+    missed = spectrum_missed(report)
+    if missed:
+        raise ridgeflow.ConvergenceError(missed)
 
 
 @root.command(short_help="Versions, settings, optional parts.")
@@ -205,14 +237,13 @@ def info(as_json: bool) -> None:
     print_environment(environment(), as_json=as_json)
 
 
-def _main_line(data: Columns, figures: bool, folder: Path, **options: Any) -> Any:
-    from ridgeflow.cli.results import save_main_line
+def _main_line(data: Columns, folder: Path, **options: Any) -> Any:
     from ridgeflow.double_continuum.study import main_line
 
     with progress_bar() as progress:
         line = main_line(data.points, progress=progress, **options)
         progress("writing the results", 1.0)
-        save_main_line(folder, line, data, figures=figures)
+        line.network.save(folder / "network.npz")
     return line
 
 

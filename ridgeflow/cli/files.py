@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +18,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._storage import save_text, whole_file
 from ridgeflow.datasets import standardise
+from ridgeflow.datasets.cells import is_number
 from ridgeflow.datasets.tables import TableFile
 
 __all__ = [
     "BadInput",
     "Columns",
     "FieldSamples",
+    "FigureFailure",
+    "draw",
+    "headings",
+    "no_figure_failed",
     "output_folder",
     "read_columns",
     "read_samples",
     "refused",
     "write_json",
+    "write_table",
 ]
 
 
 class BadInput(ValueError):
     """The user's arguments or files cannot be worked with: exit status 2."""
+
+
+class FigureFailure(RuntimeError):
+    """A figure could not be drawn; everything else is written: exit status 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,11 +158,12 @@ def _split(names: str) -> list[str]:
 
 
 @contextmanager
-def output_folder(path: Path) -> Iterator[Path]:
+def output_folder(path: Path, figures: Iterable[str] = ()) -> Iterator[Path]:
     """Yield an empty folder; its files appear in ``path`` only if the block succeeds.
 
     It is made before the block, on the same file system as ``path``, so that a folder which cannot
-    be written is refused before any work, and moving the files at the end copies nothing.
+    be written is refused before any work, and moving the files at the end copies nothing. Figures
+    of these names that an earlier run left go at the same time: they show other numbers.
     """
     path = path.absolute()
     if path.exists() and not path.is_dir():
@@ -174,6 +187,8 @@ def output_folder(path: Path) -> Iterator[Path]:
             stage.rename(path)
         else:
             path.mkdir(exist_ok=True)
+            for name in figures:
+                (path / name).unlink(missing_ok=True)
             for file in sorted(stage.iterdir()):
                 file.replace(path / file.name)
             stage.rmdir()
@@ -189,6 +204,45 @@ def _remove(stage: Path, parents: list[Path]) -> None:
             parent.rmdir()
         except OSError:
             return
+
+
+def draw(folder: Path, figures: Mapping[str, Callable[[], Any]]) -> str:
+    """Draw figures beside numbers that are already written; what failed is said, not raised.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the numbers are.
+    figures : mapping of str to callable
+        Name of each file, and what makes a figure, or the text of a page.
+
+    Returns
+    -------
+    str
+        Which figures failed, and why, for :func:`no_figure_failed`; empty if none did.
+    """
+    failed = []
+    for name, make in figures.items():
+        try:
+            made = make()
+            if isinstance(made, str):
+                save_text(folder / name, made)
+            else:
+                stream = io.BytesIO()
+                made.savefig(stream, format="png")
+                with whole_file(folder / name) as file:
+                    file.write(stream.getvalue())
+        # Whatever goes wrong in a drawing library: the user's numbers do not depend on it.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            failed.append(f"{name} ({type(error).__name__}{': ' if reason else ''}{reason})")
+    return ", ".join(failed)
+
+
+def no_figure_failed(failed: str) -> None:
+    """Leave with exit status 1, after everything else is written and said, if a figure failed."""
+    if failed:
+        raise FigureFailure(f"figures that could not be drawn: {failed} (all else is written)")
 
 
 def plain(value: Any) -> Any:
@@ -213,4 +267,28 @@ def as_json(report: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report beside the tables and figures."""
-    path.write_text(as_json(report) + "\n", encoding="utf-8")
+    save_text(path, as_json(report) + "\n")
+
+
+def write_table(path: Path, names: Sequence[str], table: NDArray) -> None:
+    """Write numbers under their names, as ``read_table`` and spreadsheets take them.
+
+    Names that a spreadsheet would read as a formula begin with an apostrophe; those that are
+    numbers begin with "column_", since they would pass for data.
+    """
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerow(headings(names))
+    np.savetxt(stream, table, delimiter=",", fmt="%.10g")
+    save_text(path, stream.getvalue())
+
+
+def headings(names: Sequence[str]) -> list[str]:
+    """Names of columns as :func:`write_table` writes them."""
+
+    def heading(name: str) -> str:
+        text = " ".join(name.split())
+        if is_number(text) or not text:
+            return f"column_{text}"
+        return f"'{text}" if text[0] in "=+-@" else text
+
+    return [heading(name) for name in names]

@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 import ridgeflow
 from ridgeflow.cli.files import (
     BadInput,
+    draw,
+    headings,
+    no_figure_failed,
     output_folder,
     read_columns,
     read_samples,
     write_json,
+    write_table,
 )
 from ridgeflow.cli.options import (
     activation_option,
+    announce_columns,
     array_option,
     columns_option,
     depth_option,
@@ -110,7 +115,7 @@ def reconstruct(
     report.json, and trajectories.png. Exit status: 0 done, 1 the computation failed, 2 bad usage or
     input.
     """
-    from ridgeflow.cli.results import print_reconstruction
+    from ridgeflow.cli.results import FIGURES, print_reconstruction
     from ridgeflow.networks.residual_calculus import lipschitz_bounds
 
     start = time.perf_counter()
@@ -119,7 +124,7 @@ def reconstruct(
     samples = read_samples(file, points_name, velocities_name, times_name, header=header)
     if total is None:
         total = 1.0 if samples.times is None else float(np.ptp(samples.times))
-    with output_folder(out) as folder:
+    with output_folder(out, FIGURES["reconstruct"]) as folder:
         try:
             net = ridgeflow.reconstruct_network(
                 samples.points,
@@ -133,18 +138,15 @@ def reconstruct(
                 holdout=holdout,
                 rng=seed,
             )
+        except np.linalg.LinAlgError:
+            raise  # a ValueError by descent, but no word on the user's input
         except ValueError as error:
             raise BadInput(str(error)) from error
         path = _path(net, samples.points)
         net.save(folder / "network.npz")
-        names = [f"{name}{end}" for end in ("", "_moved") for name in samples.names]
-        table = np.hstack([samples.points, net(samples.points)])
-        _write_table(folder / "points.csv", names, table)
-        if figures:
-            from ridgeflow.plotting import trajectories
-
-            figure = trajectories(path, labels=samples.names, unit="units of the file")
-            figure.savefig(folder / "trajectories.png")
+        names = [f"{name}{end}" for end in ("", "_moved") for name in headings(samples.names)]
+        moved = net(samples.points)
+        write_table(folder / "points.csv", names, np.hstack([samples.points, moved]))
         report = {
             "ridgeflow": ridgeflow.__version__,
             "data": {
@@ -163,17 +165,25 @@ def reconstruct(
                 "seed": seed,
             },
             "held_out_error": net.held_out_error,
-            "displacement": float(np.sqrt(((path[-1] - path[0]) ** 2).sum(axis=1).mean())),
+            "displacement": float(np.sqrt(((moved - samples.points) ** 2).sum(axis=1).mean())),
             "largest_lipschitz_bound": float(lipschitz_bounds(net).max()),
             "seconds": time.perf_counter() - start,
         }
         write_json(folder / "report.json", report)
+    failed = draw(out, {"trajectories.png": lambda: _paths(path, samples.names)}) if figures else ""
     print_reconstruction(report, out, as_json=as_json)
+    no_figure_failed(failed)
 
 
 def _path(net: Any, points: NDArray) -> NDArray:
-    step = max(1, len(points) // _SHOWN)
+    step = -(-len(points) // _SHOWN)
     return net.trajectory(points[::step])
+
+
+def _paths(path: NDArray, names: tuple[str, ...]) -> Any:
+    from ridgeflow.plotting import trajectories
+
+    return trajectories(None, path, labels=names, unit="units of the file")
 
 
 @click.command(short_help="Errors of networks by width and depth, for the law of your points.")
@@ -234,14 +244,15 @@ def study(
     Writes report.json (errors, fitted rates), errors.csv (a row for each depth, a column for each
     width) and study.png. Exit status: 0 done, 1 the computation failed, 2 bad usage or input.
     """
-    from ridgeflow.cli.results import print_study
+    from ridgeflow.cli.results import FIGURES, print_study
 
     start = time.perf_counter()
     need_matplotlib(figures)
     known_activation(activation)
     sizes = {"depths": _whole(depths, "--depths"), "widths": _whole(widths, "--widths")}
     data = read_columns(file, columns, array, header=header, most=3)
-    with output_folder(out) as folder:
+    announce_columns(data.points.shape[1])
+    with output_folder(out, FIGURES["study"]) as folder:
         with progress_bar() as progress:
             progress("spectra", 0.05)
             law = ridgeflow.kernel_density(data.points)
@@ -259,6 +270,8 @@ def study(
                     rng=seed,
                     progress=lambda message, share: progress(message, 0.2 + 0.8 * share),
                 )
+            except np.linalg.LinAlgError:
+                raise  # a ValueError by descent, but no word on the user's input
             except ValueError as error:
                 raise BadInput(str(error)) from error
         report = {
@@ -270,15 +283,11 @@ def study(
         }
         table = np.column_stack([found.depths, found.errors, found.depth_errors])
         names = ["depth", *(f"width_{w}" for w in found.widths), "no_limit"]
-        _write_table(folder / "errors.csv", names, table)
-        if figures:
-            found.plot().savefig(folder / "study.png")
+        write_table(folder / "errors.csv", names, table)
         write_json(folder / "report.json", report)
+    failed = draw(out, {"study.png": found.plot}) if figures else ""
     print_study(report, found.table(), out, as_json=as_json)
-
-
-def _write_table(path: Path, names: list[str], table: NDArray) -> None:
-    np.savetxt(path, table, delimiter=",", header=",".join(names), comments="", fmt="%.10g")
+    no_figure_failed(failed)
 
 
 def _whole(text: str, option: str) -> list[int]:

@@ -13,6 +13,8 @@ from ridgeflow.cli.files import BadInput
 
 __all__ = [
     "activation_option",
+    "announce",
+    "announce_columns",
     "array_option",
     "columns_option",
     "depth_option",
@@ -87,6 +89,20 @@ def known_activation(name: str) -> None:
         ridgeflow.activation(name)
     except ValueError as error:
         raise BadInput(str(error)) from error
+
+
+def announce(message: str) -> None:
+    """Say on standard error what a long computation will cost, before it starts."""
+    click.echo(f"note: {message}", err=True)
+
+
+def announce_columns(count: int) -> None:
+    """Say what spectra in three dimensions cost."""
+    if count == 3:
+        announce(
+            "3 columns: spectra in three dimensions take ten minutes or more and several GiB of "
+            "memory (2 columns: a minute at most)"
+        )
 
 
 @contextmanager

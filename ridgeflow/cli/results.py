@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 import ridgeflow
-from ridgeflow.cli.files import Columns
+from ridgeflow.cli.files import Columns, headings, write_table
 from ridgeflow.cli.files import as_json as to_json
 
 if TYPE_CHECKING:
@@ -20,65 +20,68 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEMO_TOL",
+    "FIGURES",
     "TARGETS",
     "demo_passed",
     "environment",
+    "main_line_figures",
     "main_line_report",
     "print_environment",
     "print_main_line",
     "print_reconstruction",
     "print_spectrum",
     "print_study",
-    "save_main_line",
     "spectrum_report",
     "write_points",
 ]
 
+# What the commands draw.
+FIGURES = {
+    "flow": ("trajectories.png", "errors.png", "entropy.png", "spectrum.png"),
+    "spectrum": ("spectrum.png",),
+    "reconstruct": ("trajectories.png",),
+    "study": ("study.png",),
+    "validate": ("validation.html",),
+}
 # Accuracy that the demo must reach; the time is shown with its target but depends on the machine.
 TARGETS = {"field tanh": 1e-5, "field relu": 1e-5, "flow": 1e-4, "network": 5e-3}
 DEMO_TOL = 1e-5
+# Grids that are announced before they are filled, and what their nodes cost on two cores.
+_MANY_NODES, _SECONDS_PER_NODE = 2_000_000, 2e-6
 SECONDS_TARGET = 30.0
 _OPTIONAL = ("matplotlib", "xarray", "h5netcdf", "h5py", "zarr")
 
 
-def save_main_line(folder: Path, line: Any, data: Columns, *, figures: bool) -> None:
-    """Write the network and the figures."""
-    line.network.save(folder / "network.npz")
-    if not figures:
-        return
+def main_line_figures(line: Any, data: Columns) -> dict[str, Callable[[], Any]]:
+    """What draws each figure."""
     from ridgeflow import plotting
 
     exact, network = line.trajectories
     times = np.linspace(0.0, line.t_end, len(exact))
-    plots = {
-        "trajectories": plotting.trajectories(exact, network, times=times, labels=data.names),
-        "errors": plotting.errors_by_size(
+    layers = np.concatenate([[0.0], np.cumsum(line.network.steps)])
+    figures: dict[str, Callable[[], Any]] = {
+        "trajectories.png": lambda: plotting.trajectories(
+            exact, network, times=times, layer_times=layers, labels=data.names
+        ),
+        "errors.png": lambda: plotting.errors_by_size(
             line.width_errors, line.depth_errors, chosen=(line.network.depth, line.network.width)
         ),
-        "entropy": plotting.functionals(line.entropy, line.fisher),
+        "entropy.png": lambda: plotting.functionals(line.entropy, line.fisher),
     }
     if data.points.shape[1] <= 2:
-        field = line.continuum.representation(0.0)
-        plots["spectrum"] = plotting.spectrum_map(field.spectrum)
-    for name, figure in plots.items():
-        figure.savefig(folder / f"{name}.png")
+        figures["spectrum.png"] = lambda: plotting.spectrum_map(
+            line.continuum.representation(0.0).spectrum,
+            title="Ridgelet spectrum of the velocity at $t$ = 0, less its affine part",
+        )
+    return figures
 
 
 def write_points(path: Path, line: Any, data: Columns) -> None:
     """Write the points, and where flow and network take them, in the units of the file."""
     exact, network = line.trajectories
-    columns = [
-        f"{name}{suffix}"
-        for suffix in ("", "_flow", "_network")
-        for name in (_csv_name(name) for name in data.names)
-    ]
+    ends = [f"{name}{end}" for end in ("", "_flow", "_network") for name in headings(data.names)]
     table = np.hstack([data.original(z) for z in (exact[0], exact[-1], network[-1])])
-    np.savetxt(path, table, delimiter=",", header=",".join(columns), comments="", fmt="%.10g")
-
-
-def _csv_name(name: str) -> str:
-    # A file without header has numbers for names; as such a header would read as data.
-    return f"column_{name}" if name.isdigit() else name.replace(",", " ").replace('"', "")
+    write_table(path, ends, table)
 
 
 def main_line_report(
@@ -183,9 +186,9 @@ def spectrum_report(
     *,
     tol: float,
     rng: int,
-    figures: bool,
     progress: Callable[[str, float], None],
-) -> dict[str, Any]:
+    announce: Callable[[str], None],
+) -> tuple[dict[str, Any], Any]:
     """Compute and save the spectrum of the kernel density; measure the reconstruction."""
     eta = ridgeflow.activation(activation)
     dim = data.points.shape[1]
@@ -193,6 +196,11 @@ def spectrum_report(
     progress("choosing the parameter grid", 0.1)
     psi = ridgeflow.admissible_ridgelet(eta, dim)
     grid = ridgeflow.ParameterGrid.for_field(law, eta, psi, tol)
+    if grid.size > _MANY_NODES:
+        announce(
+            f"{dim} column{'s' if dim > 1 else ''}: a spectrum of {grid.size / 1e6:.0f} million nodes, which takes some "
+            f"{_duration(grid.size * _SECONDS_PER_NODE)} and {grid.size * 24 / 2**30:.1f} GiB"
+        )
     progress("computing the spectrum", 0.3)
     result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol)
     progress("rebuilding the density", 0.7)
@@ -203,12 +211,8 @@ def spectrum_report(
     error = float(np.linalg.norm(rebuilt - density) / np.linalg.norm(density))
     progress("writing the results", 0.9)
     result.save(folder / "spectrum.npz")
-    if figures and dim <= 2:
-        from ridgeflow.plotting import spectrum_map
-
-        spectrum_map(result).savefig(folder / "spectrum.png")
     parts = ("total", "truncation", "quadrature", "directions", "sampling", "kink")
-    return {
+    report = {
         "ridgeflow": ridgeflow.__version__,
         "data": data.report(),
         "settings": {"activation": activation, "ridgelet": psi.to_dict(), "tol": tol, "seed": rng},
@@ -223,6 +227,25 @@ def spectrum_report(
         "estimated": {part: getattr(budget, part) for part in parts},
         "measured": error,
     }
+    return report, result
+
+
+def spectrum_missed(report: dict[str, Any]) -> str:
+    """Why a spectrum is no success, in one line; empty if it is one."""
+    tol, columns = report["settings"]["tol"], len(report["data"]["columns"])
+    estimated, measured = report["estimated"]["total"], report["measured"]
+    # Written so that a value that is no number counts as missed.
+    if estimated <= tol and measured <= tol:
+        return ""
+    fewer = f"fewer than {columns} columns" if columns > 1 else "another activation"
+    return (
+        f"the density is not rebuilt to --tol {tol:g}: estimated error {estimated:.2g}, measured "
+        f"{measured:.2g} (choose {fewer}, or a larger --tol)"
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
 def print_spectrum(report: dict[str, Any], out: Path, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridgeflow.cli.files import BadInput, output_folder, write_json
+from ridgeflow.cli.files import BadInput, draw, no_figure_failed, output_folder, write_json
 from ridgeflow.cli.options import json_option, need_matplotlib, out_option, progress_bar
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ def validate(
     2 bad usage.
     """
     from ridgeflow.cli.files import as_json as text
+    from ridgeflow.cli.results import FIGURES
     from ridgeflow.theorems import statements
     from ridgeflow.theorems import validate as run
+    from ridgeflow.theorems.page import page
 
     known = statements()
     if listed:
@@ -57,16 +59,16 @@ def validate(
         if name not in known:
             raise BadInput(f"`names` must be among {', '.join(known)}, got {name!r}")
     need_matplotlib(figures)
-    with output_folder(out) as folder:
+    with output_folder(out, FIGURES["validate"]) as folder:
         with progress_bar() as progress:
             report = run(list(names) or None, effort=effort, progress=progress)
         write_json(folder / "validation.json", report.to_dict())
-        if figures:
-            report.to_html(folder / "validation.html")
+    failed = draw(out, {"validation.html": lambda: page(report)}) if figures else ""
     if as_json:
         click.echo(text(report.to_dict()))
     else:
-        _print(report, out, figures=figures)
+        _print(report, out, figures=figures and not failed)
+    no_figure_failed(failed)
     if not report.passed:
         raise click.exceptions.Exit(1)
 

@@ -61,7 +61,7 @@ class LimitStudy:
     >>> study = LimitStudy(np.array([10]), np.array([1]), "euler", np.array([[0.1]]),
     ...                    np.array([0.1]), {}, -1.0, {}, 0.0)
     >>> print(study.table().splitlines()[0])
-    layers \\\\ width         10         inf
+    layers \\ width         10         inf
     """
 
     widths: NDArray[np.int64]
@@ -76,7 +76,7 @@ class LimitStudy:
 
     def table(self) -> str:
         """Errors by depth (rows) and width (columns, the last without limit), then the rates."""
-        head = "layers \\\\ width" + "".join(f"{w:>11d}" for w in self.widths) + f"{'inf':>12s}"
+        head = "layers \\ width" + "".join(f"{w:>11d}" for w in self.widths) + f"{'inf':>12s}"
         lines = [head]
         for depth, row, limit in zip(self.depths, self.errors, self.depth_errors, strict=True):
             cells = "".join(f"{value:11.2e}" for value in row)

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow.plotting._canvas import BLACK, BLUE, GREEN, GREY, ORANGE, legible, new_figure
+from ridgeflow._validate import positive, positive_int
+from ridgeflow.plotting._canvas import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    as_headline,
+    as_text,
+    finished,
+    legible,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +30,7 @@ __all__ = ["bottleneck_curves", "bottleneck_flow"]
 _COLOURS = (BLUE, ORANGE, GREEN, BLACK)
 _STYLES = ("-", "--", "-.", ":")
 _KEPT, _REMOVED = 500, 600
+_PANELS = 40
 
 
 def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None = None) -> Figure:
@@ -42,13 +55,18 @@ def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None
 
     Raises
     ------
+    TypeError
+        If ``model`` is none.
     ValueError
         If the components are no curves in two or three dimensions.
     MissingDependencyError
         If matplotlib is not installed.
     """
     _curves_in_space(model)
-    figure = new_figure(10.4, 4.6)
+    if eps is not None:
+        eps = positive(eps, "eps")
+    headline = "what comes back" if title is None else as_headline(title, "title")
+    figure = new_figure(10.4, 5.0)
     space = {"projection": "3d"} if model.dim == 3 else {}
     axes = figure.add_subplot(1, 2, 1, **space)
     errors = figure.add_subplot(1, 2, 2)
@@ -63,19 +81,25 @@ def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None
         axes.plot(*rim.T, "o", color=colour, markersize=4)
         angle = math.pi * grid.z[:, 0] / chart.half_widths[0] + math.pi
         size = np.maximum(np.linalg.norm(back - grid.points, axis=1), 1e-16)
-        errors.semilogy(angle, size, style, color=colour, linewidth=1.2, label=chart.name or str(i))
+        name = as_text(chart.name, "model") if chart.name else f"component {i}"
+        errors.semilogy(angle, size, style, color=colour, linewidth=1.2, label=name)
         if chart.bound > 0:
             errors.axhline(chart.bound, color=colour, linewidth=0.9, linestyle=":")
-    for edge in (model.gap, 2 * math.pi - model.gap):
-        errors.axvline(edge, color=GREY, linewidth=0.8)
+    forced = [chart for chart in model.charts if chart.bound > 0]
+    if forced:
+        errors.plot([], [], ":", color=BLACK, linewidth=0.9, label="least error somewhere")
+    for edge, label in ((model.gap, "ends of the cut"), (2 * math.pi - model.gap, None)):
+        errors.axvline(edge, color=GREY, linewidth=0.8, label=label)
     if eps is not None:
-        errors.axhline(eps, color=GREY, linewidth=0.8, linestyle="--")
+        errors.axhline(eps, color=GREY, linewidth=0.8, linestyle="--", label=f"ε = {eps:.3g}")
     _equal(axes, np.concatenate([chart.samples(model.gap, 99, 9).points for chart in model.charts]))
-    errors.set_xlabel("angle of arclength from the middle of the cut")
-    errors.set_ylabel("error; dotted: forced somewhere")
+    errors.set_xlabel("arclength from the middle of the cut (its whole is 2π)")
+    errors.set_ylabel("distance between a point and its image")
     legible(errors)
-    errors.legend(fontsize=9)
-    axes.set_title("what comes back" if title is None else title, fontsize=12)
+    axes.plot([], [], color=GREY, linewidth=4.0, alpha=0.45, label="given")
+    _name_axes(axes, model.dim)
+    axes.set_title(headline, fontsize=12)
+    _legend(figure, axes, errors)
     return figure
 
 
@@ -87,7 +111,7 @@ def bottleneck_flow(model: Any, *, panels: int = 5) -> Figure:
     model : BottleneckAutoencoder
         With ``kind="flow"``, of curves in the plane or in space.
     panels : int, default 5
-        Number of moments, at least 2.
+        Number of moments, 2 to 40.
 
     Returns
     -------
@@ -95,16 +119,17 @@ def bottleneck_flow(model: Any, *, panels: int = 5) -> Figure:
 
     Raises
     ------
+    TypeError
+        If ``model`` is none.
     ValueError
         If the model has no flow, or its components are no curves in two or three dimensions.
     MissingDependencyError
         If matplotlib is not installed.
     """
     _curves_in_space(model)
+    panels = positive_int(panels, "panels", minimum=2, maximum=_PANELS)
     if model.kind != "flow":
         raise ValueError(f"`model` must have kind='flow', got {model.kind!r}")
-    if panels < 2:
-        raise ValueError(f"`panels` must be at least 2, got {panels}")
     figure = new_figure(2.7 * panels, 3.2)
     paths = []
     for chart in model.charts:
@@ -120,11 +145,30 @@ def bottleneck_flow(model: Any, *, panels: int = 5) -> Figure:
             axes.plot(*path[layer].T, _STYLES[i % 4], color=_COLOURS[i % 4], linewidth=1.8)
         _equal(axes, everything)
         axes.set_title(f"layer {layer} of {model.encoder.depth}", fontsize=11)
+        _name_axes(axes, model.dim)
         axes.tick_params(labelsize=7)
     return figure
 
 
+def _name_axes(axes: Any, dim: int) -> None:
+    for j, name in enumerate("xyz"[:dim]):
+        getattr(axes, f"set_{name}label")(f"$x_{j + 1}$", fontsize=9)
+
+
+def _legend(figure: Figure, *sources: Any) -> None:
+    pairs = [source.get_legend_handles_labels() for source in sources]
+    figure.legend(
+        [handle for handles, _ in pairs for handle in handles],
+        [label for _, labels in pairs for label in labels],
+        loc="outside lower center",
+        ncols=5,
+        frameon=False,
+        fontsize=10,
+    )
+
+
 def _curves_in_space(model: Any) -> None:
+    finished(model, "model", "BottleneckAutoencoder", "charts", "gap", "latent_dim", "kind")
     if model.latent_dim != 1 or model.dim not in (2, 3):
         raise ValueError(
             "`model` must hold curves in two or three dimensions, got dimension "

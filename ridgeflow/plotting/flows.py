@@ -8,41 +8,63 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_real_array, same_length
-from ridgeflow.plotting._canvas import BLACK, BLUE, GREEN, GREY, ORANGE, legible, new_figure
+from ridgeflow._validate import as_real_array, items_of, positive, positive_int, same_length
+from ridgeflow.plotting._canvas import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    as_text,
+    legend_below,
+    legible,
+    new_figure,
+    size_ticks,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["errors_by_size", "functionals", "trajectories"]
 
+# Share of the picture that the magnified frame takes up at most.
+_FRAME = 0.4
+# Letters that fit along an axis.
+_NAME, _UNIT = 34, 20
+
 
 def trajectories(
-    exact: ArrayLike,
+    exact: ArrayLike | None,
     network: ArrayLike | None = None,
     *,
     times: ArrayLike | None = None,
+    layer_times: ArrayLike | None = None,
     labels: Sequence[str] | None = None,
     unit: str = "standard deviations",
 ) -> Figure:
     """Draw points and the paths on which the exact flow and a network move them.
 
     In two or more dimensions the first two coordinates are drawn, whole on the left and, on the
-    right, magnified about the point that moves farthest. In one dimension position is drawn
-    against depth.
+    right, magnified about the point that moves farthest in them. In one dimension position is drawn
+    against depth, or against the number of the layer if there is a network alone.
 
     Parameters
     ----------
-    exact : (T, n, m) array
-        Positions along the exact flow, in ``unit``; ``exact[0]`` are the data.
+    exact : (T, n, m) array or None
+        Positions along the exact flow, in ``unit``; ``exact[0]`` are the data. None where only a
+        network is known.
     network : (L + 1, n, m) array, optional
         Positions between the layers of a network, in ``unit``.
     times : (T,) array, optional
         Depth of every slice of ``exact`` (noise variance); only drawn in one dimension.
+    layer_times : (L + 1,) array, optional
+        Depth of every slice of ``network``, in the unit of ``times``; evenly from the first to the
+        last of these by default. Only drawn in one dimension, beside an exact flow.
     labels : sequence of str, optional
-        Names of the coordinates.
+        Names of the coordinates, drawn as they are: no formulas.
     unit : str
-        Unit of the coordinates.
+        Unit of the coordinates, drawn as it is.
 
     Returns
     -------
@@ -53,7 +75,7 @@ def trajectories(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If the shapes do not agree.
+        If the shapes do not agree, or there is nothing to draw.
 
     Examples
     --------
@@ -61,70 +83,136 @@ def trajectories(
     >>> len(trajectories(path).axes)
     2
     """
-    exact = as_real_array(exact, "exact", ndim=3)
+    paths = []
+    if exact is not None:
+        exact = as_real_array(exact, "exact", ndim=3)
+        paths.append(("exact flow", exact, "-", BLUE))
     if network is not None:
         network = as_real_array(network, "network", ndim=3)
-        if network.shape[1:] != exact.shape[1:]:
+        if exact is not None and network.shape[1:] != exact.shape[1:]:
             raise ValueError(
                 f"`network` must have shape (L + 1, {exact.shape[1]}, {exact.shape[2]}), "
                 f"got {network.shape}"
             )
-    dim = exact.shape[2]
-    names = [f"$x_{j + 1}$" for j in range(dim)] if labels is None else list(labels)
+        style = "-" if exact is None else ":"
+        paths.append((f"network, {len(network) - 1} layers", network, style, ORANGE))
+    if not paths:
+        raise ValueError("`exact` or `network` must be given, got neither")
+    dim = paths[0][1].shape[2]
+    names = [f"$x_{{{j + 1}}}$" for j in range(dim)]
+    if labels is not None:
+        names = [as_text(label, "labels", _NAME) for label in items_of(labels, "labels")]
     if len(names) != dim:
         raise ValueError(f"`labels` must have {dim} entries, got {len(names)}")
+    unit = as_text(unit, "unit", _UNIT)
+    depths = _depths(exact, network, times, layer_times)
     if dim == 1:
-        return _trajectories_1d(exact[:, :, 0], network, times, names[0], unit)
+        return _trajectories_1d(paths, depths, times is not None, f"{names[0]} ({unit})")
 
-    figure = new_figure(10.4, 5.0)
+    figure = new_figure(10.4, 5.2)
     whole, near = figure.subplots(1, 2)
-    moved = np.linalg.norm(exact[-1] - exact[0], axis=1)
-    farthest = int(np.argmax(moved))
-    center = 0.5 * (exact[0, farthest, :2] + exact[-1, farthest, :2])
-    half = max(1.5 * float(moved[farthest]), 1e-12)
     for axes, scale in ((whole, 1.0), (near, 2.0)):
-        axes.plot(*exact[0, :, :2].T, "o", ms=3.2 * scale, color=GREY, mew=0, label="data")
-        for i in range(exact.shape[1]):
-            axes.plot(*exact[:, i, :2].T, "-", lw=1.1 * scale, color=BLUE)
-        axes.plot([], [], "-", lw=2, color=BLUE, label="exact flow")
-        if network is not None:
-            for i in range(network.shape[1]):
-                axes.plot(*network[:, i, :2].T, ":", lw=1.0 * scale, color=ORANGE)
-            axes.plot(*network[-1, :, :2].T, "x", ms=2.6 * scale, mew=0.6 * scale, color=ORANGE)
-            style = {"ls": ":", "lw": 2, "marker": "x", "color": ORANGE}
-            axes.plot([], [], label=f"network, {len(network) - 1} layers", **style)
+        data = paths[0][1][0, :, :2]
+        axes.plot(*data.T, "o", ms=3.2 * scale, color=GREY, mew=0, label="data")
+        for label, path, style, color in paths:
+            _draw_paths(axes, path[:, :, :2], style, color, scale)
+            end = {"marker": "x", "mew": 0.6 * scale} if path is network else {}
+            axes.plot([], [], style, lw=2, color=color, label=label, **end)
         axes.set_xlabel(f"{names[0]} ({unit})")
         axes.set_ylabel(f"{names[1]} ({unit})")
         legible(axes)
-    whole.set_title("All points")
+    count = f"{data.shape[0]} point{'s' if len(data) > 1 else ''}"
+    whole.set_title(count if dim == 2 else f"{count}, the first two of {dim} coordinates")
     whole.set_aspect("equal", adjustable="datalim")
-    whole.legend(frameon=False, fontsize=10, loc="best")
+    center, half = _frame(paths)
     near.set_xlim(center[0] - half, center[0] + half)
     near.set_ylim(center[1] - half, center[1] + half)
     near.set_aspect("equal", adjustable="box")
     near.set_title("The frame on the left, magnified")
     corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) + center
     whole.plot(*corners.T, "-", lw=1.0, color=BLACK)
+    legend_below(figure, whole)
     return figure
 
 
+def _depths(
+    exact: NDArray | None,
+    network: NDArray | None,
+    times: ArrayLike | None,
+    layers: ArrayLike | None,
+) -> list[NDArray]:
+    """Where the slices of each path stand on an axis of depth."""
+    found = []
+    depth = np.linspace(0, 1, 2)
+    if exact is not None:
+        depth = np.linspace(0, 1, len(exact))
+        if times is not None:
+            depth = as_real_array(times, "times", ndim=1)
+        same_length(exact=exact, times=depth)
+        found.append(depth)
+    elif times is not None:
+        raise ValueError("`times` must be None without an exact flow (they are its depths)")
+    if network is not None:
+        between = np.linspace(depth[0], depth[-1], len(network))
+        if layers is not None:
+            between = as_real_array(layers, "layer_times", ndim=1)
+            same_length(network=network, layer_times=between)
+        found.append(between if exact is not None else np.arange(len(network), dtype=float))
+    elif layers is not None:
+        raise ValueError("`layer_times` must be None without a network (they are its depths)")
+    return found
+
+
+def _draw_paths(axes: Axes, path: NDArray, style: str, color: str, scale: float) -> None:
+    """Paths (T, n, 2) as one artist, and a cross at the end of those of a network."""
+    from matplotlib.collections import LineCollection
+
+    lines = LineCollection(
+        list(np.swapaxes(path, 0, 1)), linestyles=style, linewidths=1.1 * scale, colors=color
+    )
+    axes.add_collection(lines)
+    if color == ORANGE:
+        axes.plot(*path[-1].T, "x", ms=2.6 * scale, mew=0.6 * scale, color=color)
+    axes.autoscale_view()
+
+
+def _frame(paths: list[tuple[str, NDArray, str, str]]) -> tuple[NDArray, float]:
+    """Middle and half side of a square that holds part of the path that leads farthest.
+
+    It lies within what is drawn, as far as that is wide enough.
+    """
+    drawn = np.concatenate([path[:, :, :2].reshape(-1, 2) for _, path, _, _ in paths])
+    lead = paths[0][1][:, :, :2]
+    extent = float(np.ptp(drawn, axis=0).max()) or 1.0
+    # Paths may return to where they began.
+    moved = np.linalg.norm(lead - lead[0], axis=2).max(axis=0)
+    farthest = int(np.argmax(moved))
+    path, most = lead[:, farthest], 0.5 * _FRAME * extent
+    half = max(1.5 * float(moved[farthest]), 1e-4 * extent)
+    if half <= most:
+        center = 0.5 * (path.min(axis=0) + path.max(axis=0))
+    else:
+        # A path through much of the picture: what lies about its middle.
+        center, half = path[len(path) // 2], most
+    low, high = drawn.min(axis=0) + half, drawn.max(axis=0) - half
+    return np.where(low <= high, np.clip(center, low, np.maximum(low, high)), center), half
+
+
 def _trajectories_1d(
-    exact: NDArray, network: NDArray | None, times: ArrayLike | None, name: str, unit: str
+    paths: list[tuple[str, NDArray, str, str]], depths: list[NDArray], timed: bool, name: str
 ) -> Figure:
-    depth = np.linspace(0, 1, len(exact)) if times is None else as_real_array(times, "times")
-    same_length(exact=exact, times=depth)
     figure = new_figure(7.0, 5.0)
     axes = figure.subplots()
-    axes.plot(depth, exact, "-", lw=0.9, color=BLUE)
-    axes.plot([], [], "-", lw=2, color=BLUE, label="exact flow")
-    if network is not None:
-        layers = np.linspace(depth[0], depth[-1], len(network))
-        axes.plot(layers, network[:, :, 0], ":", lw=0.9, color=ORANGE)
-        axes.plot([], [], ":", lw=2, color=ORANGE, label=f"network, {len(network) - 1} layers")
-    axes.set_xlabel("depth (fraction)" if times is None else "depth $t$ (noise variance)")
-    axes.set_ylabel(f"{name} ({unit})")
-    axes.legend(frameon=False, fontsize=10)
+    for (label, path, style, color), depth in zip(paths, depths, strict=True):
+        axes.plot(depth, path[:, :, 0], style, lw=0.9, color=color)
+        axes.plot([], [], style, lw=2, color=color, label=label)
+    if paths[0][3] == ORANGE:
+        axes.set_xlabel("layers passed")
+    else:
+        axes.set_xlabel("depth $t$ (noise variance)" if timed else "depth (fraction)")
+    axes.set_ylabel(name)
     legible(axes)
+    legend_below(figure, axes)
     return figure
 
 
@@ -155,22 +243,27 @@ def errors_by_size(
         If matplotlib is not installed.
     ValueError
         If a size or an error is not positive.
+    TypeError
+        If sizes are no integers, or errors no numbers.
 
     Examples
     --------
     >>> len(errors_by_size({50: 0.2, 100: 0.1}, {1: 0.3, 2: 0.15}).axes)
     2
     """
+    depth, width = None, None
+    if chosen is not None:
+        size = items_of(chosen, "chosen")
+        if len(size) != 2:
+            raise ValueError(f"`chosen` must be (depth, width), got {chosen!r}")
+        depth, width = (positive_int(part, "chosen") for part in size)
     figure = new_figure(9.6, 4.4)
     panels = figure.subplots(1, 2)
     for axes, errors, name, color, marker, at in (
-        (panels[0], width_errors, "width", BLUE, "o", chosen and chosen[1]),
-        (panels[1], depth_errors, "depth", GREEN, "s", chosen and chosen[0]),
+        (panels[0], width_errors, "width", BLUE, "o", width),
+        (panels[1], depth_errors, "depth", GREEN, "s", depth),
     ):
-        sizes = np.array(sorted(errors), dtype=float)
-        values = np.array([errors[int(size)] for size in sizes], dtype=float)
-        if not (sizes.size and (sizes > 0).all() and (values > 0).all()):
-            raise ValueError(f"`{name}_errors` must hold positive sizes and errors, got {errors!r}")
+        sizes, values = _by_size(errors, f"{name}_errors")
         axes.loglog(sizes, values, marker + "-", color=color, ms=6, lw=1.4, label="measured")
         if sizes.size > 1:
             slope, level = np.polyfit(np.log(sizes), np.log(values), 1)
@@ -178,8 +271,7 @@ def errors_by_size(
             axes.loglog(sizes, fit, "--", color=GREY, label=f"fitted slope {slope:.2f}")
         if at is not None and at in errors:
             axes.plot(at, errors[at], marker, ms=12, mfc="none", mec=BLACK, label="this network")
-        axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
-        axes.minorticks_off()
+        size_ticks(axes, sizes)
         axes.set_xlabel(f"{name} (units per layer)" if name == "width" else f"{name} (layers)")
         axes.set_ylabel("error / RMS displacement")
         axes.set_title(f"Error against {name}")
@@ -189,13 +281,24 @@ def errors_by_size(
     return figure
 
 
+def _by_size(errors: Mapping[int, float], name: str) -> tuple[NDArray, NDArray]:
+    """Sizes in their order, and errors."""
+    if not isinstance(errors, Mapping):
+        raise TypeError(f"`{name}` must be a dict of sizes and errors, got {errors!r}")
+    if not errors:
+        raise ValueError(f"`{name}` must hold positive sizes and errors, got none")
+    pairs = sorted((positive_int(n, name), positive(e, name)) for n, e in errors.items())
+    return np.array([n for n, _ in pairs], float), np.array([e for _, e in pairs])
+
+
 def functionals(
     entropy: tuple[ArrayLike, ArrayLike, ArrayLike],
     fisher: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
 ) -> Figure:
     """Draw entropy, and Fisher information if given, against depth with their standard errors.
 
-    Along the backward heat flow ``dH/dt = -I``: the tangent at the first point shows it.
+    Along the backward heat flow ``dH/dt = -I``: the tangent at the first point shows it, if both
+    begin at the same depth.
 
     Parameters
     ----------
@@ -213,35 +316,49 @@ def functionals(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If the three arrays differ in length.
+        If the three arrays differ in length, or an error is negative.
 
     Examples
     --------
     >>> len(functionals(([0.0, 1.0], [2.0, 1.5], [0.01, 0.01])).axes)
     1
     """
-    rows = [("Entropy $H[μ_t]$ (nats)", entropy, BLUE, "o")]
+    rows = [("Entropy $H[μ_t]$ (nats)", _estimates(entropy, "entropy"), BLUE, "o")]
+    slope = None
     if fisher is not None:
-        rows.append((r"Fisher information $\int |∇\log μ_t|^2 μ_t$", fisher, ORANGE, "s"))
-    figure = new_figure(5.2 * len(rows), 4.4)
-    for axes, (label, triple, color, marker) in zip(
-        np.atleast_1d(figure.subplots(1, len(rows))), rows
+        information = _estimates(fisher, "fisher")
+        label = r"Fisher information $\int |∇\log μ_t|^2 μ_t$ (1 / unit²)"
+        rows.append((label, information, ORANGE, "s"))
+        if information[0][0] == rows[0][1][0][0]:
+            slope = -float(information[1][0])
+    figure = new_figure(5.2 * len(rows), 4.6)
+    for axes, (label, (t, values, errors), color, marker) in zip(
+        np.atleast_1d(figure.subplots(1, len(rows))), rows, strict=True
     ):
-        t, values, errors = (as_real_array(part, "entropy", ndim=1) for part in triple)
-        same_length(times=t, values=values, errors=errors)
         axes.errorbar(
             t, values, errors, fmt=marker + "-", ms=4.5, lw=1.3, capsize=3, color=color,
             label="Monte Carlo, ± 1 standard error",
         )  # fmt: skip
-        if fisher is not None and triple is entropy:
-            rate = float(np.asarray(fisher[1])[0])
+        if slope is not None and color == BLUE:
             span = np.array([t[0], t[0] + 0.5 * (t[-1] - t[0])])
             axes.plot(
-                span, values[0] - rate * (span - t[0]), "--", color=BLACK, lw=1.1,
-                label="slope −(Fisher information at 0)",
+                span, values[0] + slope * (span - t[0]), "--", color=BLACK, lw=1.1,
+                label=f"slope −(Fisher information at $t$ = {t[0]:.3g})",
             )  # fmt: skip
         axes.set_xlabel("depth $t$ (noise variance)")
         axes.set_ylabel(label)
         axes.legend(frameon=False, fontsize=9.5)
         legible(axes)
     return figure
+
+
+def _estimates(given: tuple[ArrayLike, ArrayLike, ArrayLike], name: str) -> list[NDArray]:
+    """Depths, values and standard errors, 1-D and of one length."""
+    parts = items_of(given, name)
+    if len(parts) != 3:
+        raise ValueError(f"`{name}` must be (times, values, errors), got {len(parts)} entries")
+    t, values, errors = (as_real_array(part, name, ndim=1) for part in parts)
+    same_length(times=t, values=values, errors=errors)
+    if (errors < 0).any():
+        raise ValueError(f"`{name}` must have errors >= 0, got {errors.min():.3g}")
+    return [t, values, errors]

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ridgeflow.plotting._canvas import BLACK, BLUE, GREEN, GREY, ORANGE, legible, new_figure
+from ridgeflow.plotting._canvas import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    finished,
+    legible,
+    new_figure,
+    signed,
+    size_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,13 +50,17 @@ def limit_study(study: Any) -> Figure:
     ------
     MissingDependencyError
         If matplotlib is not installed.
+    TypeError
+        If ``study`` is no such object.
     """
+    finished(study, "study", "LimitStudy", "velocity_errors", "depth_errors")
     figure = new_figure(10.4, 4.8)
     left, right = figure.subplots(1, 2)
     for way, (sizes, errors) in study.velocity_errors.items():
         color, marker, name = _STYLES[way]
-        label = f"{name}: {study.width_rates[way]:.2f}"
+        label = f"{name}: {signed(study.width_rates[way])}"
         left.loglog(sizes, errors, marker + "-", color=color, ms=6, lw=1.4, label=label)
+    size_ticks(left, np.concatenate([sizes for sizes, _ in study.velocity_errors.values()]))
     left.set_xlabel("neurons")
     left.set_ylabel("relative $L^2$ error of the velocity")
     left.set_title("Width, and fitted rates")
@@ -66,14 +81,13 @@ def limit_study(study: Any) -> Figure:
         study.depth_errors,
         "k--",
         lw=1.4,
-        label=f"no limit of width: {study.depth_rate:.2f}",
+        label=f"width without limit: {signed(study.depth_rate)}",
     )
-    right.set_xticks(study.depths, [f"{depth}" for depth in study.depths])
+    size_ticks(right, study.depths)
     right.set_xlabel("layers")
     right.set_ylabel("error / RMS displacement")
-    right.set_title(f"Depth, {study.layers} layers")
+    right.set_title(f"Depth, {study.layers} layers, and fitted rate")
     for axes in (left, right):
-        axes.minorticks_off()
         axes.grid(True, which="major", color="#E0E0E0", lw=0.6)
         axes.legend(frameon=False, fontsize=9)
         legible(axes)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ridgeflow.plotting._canvas import legible, new_figure
+from ridgeflow._validate import positive_int
+from ridgeflow.plotting._canvas import (
+    as_headline,
+    as_text,
+    finished,
+    legend_below,
+    legible,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +30,10 @@ def network_over_spectrum(
 ) -> Figure:
     """Draw the neurons of a network over a ridgelet spectrum of one variable.
 
-    The map is ``R[f;ψ](a, b)``; every neuron is a dot at (a_j, b_j), filled where c_j > 0, open
-    where c_j < 0, with an area in proportion to |c_j|. A trained or fitted network follows the
-    spectrum where its dots are large on the dark parts and change sign with it.
+    The map is ``R[f;ψ](a, b) / K`` with the constant K of ψ and the network's activation, by which
+    the spectrum rebuilds f; every neuron is a dot at (a_j, b_j), filled where c_j > 0, open where
+    c_j < 0, with an area in proportion to |c_j|. A trained or fitted network follows the spectrum
+    where its dots are large on the dark parts and change sign with it.
 
     Parameters
     ----------
@@ -43,11 +52,17 @@ def network_over_spectrum(
 
     Raises
     ------
+    TypeError
+        If ``net`` or ``spectrum`` are no such objects.
     ValueError
         If dimension, grid or component do not fit.
+    AdmissibilityError
+        If the activation cannot rebuild what ψ analysed: K is zero or diverges.
     MissingDependencyError
         If matplotlib is not installed.
     """
+    finished(net, "net", "ShallowNetwork", "a", "b", "c", "activation")
+    finished(spectrum, "spectrum", "Spectrum", "grid", "values", "ridgelet")
     grid = spectrum.grid
     if net.dim != 1 or grid.kind != "cartesian" or grid.dim != 1:
         raise ValueError(
@@ -56,13 +71,15 @@ def network_over_spectrum(
         )
     outer = net.c.reshape(net.width, -1)
     values = spectrum.values.reshape(grid.size, -1)
-    if not 0 <= component < min(outer.shape[1], values.shape[1]):
+    component = positive_int(component, "component", minimum=0)
+    if component >= min(outer.shape[1], values.shape[1]):
         raise ValueError(
             f"`component` must be one of the {min(outer.shape[1], values.shape[1])} that both "
             f"have, got {component}"
         )
     a, b = grid.axes
-    table = values[:, component].real.reshape(len(a), len(b)).T
+    constant = spectrum.ridgelet.admissibility(net.activation)
+    table = (values[:, component] / constant).real.reshape(len(a), len(b)).T
     c = outer[:, component]
     figure = new_figure(7.4, 5.4)
     axes = figure.subplots()
@@ -71,25 +88,27 @@ def network_over_spectrum(
         a, b, table, vmin=-bound, vmax=bound, cmap="PuOr", shading="nearest", rasterized=True
     )
     bar = figure.colorbar(image, ax=axes, pad=0.02)
-    bar.set_label(r"$R[f;\psi](a, b)$", fontsize=11)
-    inside = (net.a[:, 0] >= a[0]) & (net.a[:, 0] <= a[-1]) & (net.b >= b[0]) & (net.b <= b[-1])
+    bar.set_label(r"$R[f;\psi](a, b) \,/\, K$", fontsize=11)
+    inside = (
+        (c != 0)
+        & (net.a[:, 0] >= a[0])
+        & (net.a[:, 0] <= a[-1])
+        & (net.b >= b[0])
+        & (net.b <= b[-1])
+    )
     size = _LARGEST * np.abs(c) / max(float(np.abs(c).max()), np.finfo(float).tiny)
     for chosen, filled in ((inside & (c > 0), True), (inside & (c < 0), False)):
-        axes.scatter(
-            net.a[chosen, 0],
-            net.b[chosen],
-            s=size[chosen],
-            facecolors="black" if filled else "none",
-            edgecolors="black",
-            linewidths=0.7,
-            label=r"$c_j > 0$" if filled else r"$c_j < 0$",
-        )
+        style: dict[str, Any] = {"facecolors": "black" if filled else "none", "edgecolors": "black"}
+        axes.scatter(net.a[chosen, 0], net.b[chosen], s=size[chosen], linewidths=0.7, **style)
+        # A dot of one size for the legend, whatever the first weight is.
+        label = r"$c_j > 0$" if filled else r"$c_j < 0$"
+        axes.scatter([], [], s=0.4 * _LARGEST, linewidths=0.7, label=label, **style)
     axes.set_xlim(a[0], a[-1])
     axes.set_ylim(b[0], b[-1])
     axes.set_xlabel("inner weight $a$ (1/length)")
     axes.set_ylabel("offset $b$")
-    shown = f"{int(inside.sum())} of {net.width} neurons, {net.activation.name}"
-    axes.set_title(shown if title is None else title)
+    shown = f"{int(inside.sum())} of {net.width} neurons, {as_text(net.activation.name, 'net')}"
+    axes.set_title(shown if title is None else as_headline(title, "title"))
     legible(axes)
-    axes.legend(loc="upper right", fontsize=9, framealpha=0.9)
+    legend_below(figure, axes)
     return figure

@@ -6,7 +6,18 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ridgeflow.plotting._canvas import BLACK, BLUE, GREEN, GREY, ORANGE, legible, new_figure
+from ridgeflow._validate import items_of
+from ridgeflow.plotting._canvas import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    as_headline,
+    finished,
+    legible,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +46,8 @@ def statement_figure(plots: Sequence[Any]) -> Figure:
         If matplotlib is not installed.
     ValueError
         If there is no panel.
+    TypeError
+        If ``plots`` holds something else.
 
     Examples
     --------
@@ -43,14 +56,17 @@ def statement_figure(plots: Sequence[Any]) -> Figure:
     >>> len(statement_figure(result.plots).axes) == len(result.plots)
     True
     """
+    plots = items_of(plots, "plots")
     if not plots:
         raise ValueError("`plots` must hold at least one panel, got none")
+    for plot in plots:
+        finished(plot, "plots", "list of Plot", "title", "series", "x_log", "y_log")
     figure = new_figure(4.9 * len(plots), 3.6)
     panels = figure.subplots(1, len(plots), squeeze=False)[0]
     for panel, plot in zip(panels, plots, strict=True):
         measured = 0
         for series in plot.series:
-            style: dict[str, Any] = {"label": series.label or None}
+            style: dict[str, Any] = {"label": as_headline(series.label, "plots") or None}
             if series.style == "dashed":
                 style |= {"ls": "--", "color": GREY, "lw": 1.5, "zorder": 3 - measured}
             else:
@@ -70,9 +86,9 @@ def statement_figure(plots: Sequence[Any]) -> Figure:
                 panel.minorticks_off()
         if plot.y_log:
             panel.set_yscale("log")
-        panel.set_title(plot.title)
-        panel.set_xlabel(plot.x_label)
-        panel.set_ylabel(plot.y_label)
+        panel.set_title(as_headline(plot.title, "plots"))
+        panel.set_xlabel(as_headline(plot.x_label, "plots"))
+        panel.set_ylabel(as_headline(plot.y_label, "plots"))
         legible(panel)
         if any(series.label for series in plot.series):
             panel.legend(frameon=False, fontsize=9)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from scipy.optimize import brentq
 from ridgeflow._validate import as_real_array, finite_number, one_of, positive, positive_int
 from ridgeflow.profiles.cells import ProfileCells, profile_cells
 from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
+
+if TYPE_CHECKING:
+    from ridgeflow.profiles.activation import Activation
 
 __all__ = ["Ridgelet"]
 
@@ -235,6 +238,30 @@ class Ridgelet:
         else:
             result.real = real + 0.0
         return result.astype(np.complex64 if given.dtype == np.float32 else np.complex128)[()]
+
+    def admissibility(self, activation: str | Activation) -> float:
+        """The constant K of this ridgelet and an activation.
+
+        Parameters
+        ----------
+        activation : str or Activation
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        AdmissibilityError
+            If K diverges or is zero.
+
+        See Also
+        --------
+        ridgeflow.admissibility : which says all about it.
+        """
+        from ridgeflow.profiles.admissibility import admissibility
+
+        return admissibility(activation, self)
 
     def derivative(self) -> Ridgelet:
         """The derivative ψ', whose transform is iω ψ̂(ω).

@@ -62,6 +62,7 @@ for family, made in {
     room.add("Ridgelet.decay_radius", lambda: {"tol": 1e-6}, on=made, variant=family)
     room.add("Ridgelet.bandlimit", lambda: {"tol": 1e-6}, on=made, variant=family)
     room.add("Ridgelet.derivative", on=made, variant=family)
+    room.add("Ridgelet.admissibility", lambda: {"activation": "gaussian"}, on=made, variant=family)
     room.add("Ridgelet.to_dict", on=made, variant=family)
     room.add(
         "Ridgelet.from_dict",
