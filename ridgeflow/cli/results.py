@@ -198,7 +198,8 @@ def spectrum_report(
     grid = ridgeflow.ParameterGrid.for_field(law, eta, psi, tol)
     if grid.size > _MANY_NODES:
         announce(
-            f"{dim} column{'s' if dim > 1 else ''}: a spectrum of {grid.size / 1e6:.0f} million nodes, which takes some "
+            f"{dim} column{'s' if dim > 1 else ''}: a spectrum of {grid.size / 1e6:.0f} million "
+            "nodes, which takes some "
             f"{_duration(grid.size * _SECONDS_PER_NODE)} and {grid.size * 24 / 2**30:.1f} GiB"
         )
     progress("computing the spectrum", 0.3)

@@ -179,7 +179,7 @@ def _draw_paths(axes: Axes, path: NDArray, style: str, color: str, scale: float)
 def _frame(paths: list[tuple[str, NDArray, str, str]]) -> tuple[NDArray, float]:
     """Middle and half side of a square that holds part of the path that leads farthest.
 
-    It lies within what is drawn, as far as that is wide enough.
+    It lies within what is drawn and a margin, as far as that is wide enough.
     """
     drawn = np.concatenate([path[:, :, :2].reshape(-1, 2) for _, path, _, _ in paths])
     lead = paths[0][1][:, :, :2]
@@ -194,7 +194,8 @@ def _frame(paths: list[tuple[str, NDArray, str, str]]) -> tuple[NDArray, float]:
     else:
         # A path through much of the picture: what lies about its middle.
         center, half = path[len(path) // 2], most
-    low, high = drawn.min(axis=0) + half, drawn.max(axis=0) - half
+    # A margin, or paths at the border would lie on the frame's own edge.
+    low, high = drawn.min(axis=0) + 0.7 * half, drawn.max(axis=0) - 0.7 * half
     return np.where(low <= high, np.clip(center, low, np.maximum(low, high)), center), half
 
 
