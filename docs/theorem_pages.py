@@ -62,6 +62,7 @@ def section(result, figure: str | None) -> str:
         f".. _theorem-{s.name.replace('_', '-')}:\n",
         heading(s.title, "-"),
         formula(s.claim) + "\n",
+        *([formula(s.limits) + "\n"] if s.constants else []),
         f"*Source:* {escaped(s.source)}. *Name:* ``{s.name}``.\n",
     ]
     if result.note:

@@ -11,6 +11,7 @@ import pytest
 import ridgeflow as rf
 from ridgeflow import bibliography
 from ridgeflow.theorems import Comparison, Plot, Report, Series, Statement, statements
+from ridgeflow.theorems.constants import RESOLUTION, Constant, numbers, replaced
 from ridgeflow.theorems.report import schema
 from ridgeflow.theorems.statement import (
     Outcome,
@@ -83,6 +84,92 @@ def test_everything_in_three_minutes():
     report = rf.validate(effort="quick")
     assert report.passed, report.summary()
     assert report.seconds < 180  # measured 41 s on two busy cores
+
+
+# Off by a twentieth, or by what the statement declares
+
+
+def offs(name):
+    return [
+        (constant, sign * constant.resolution)
+        for constant in ALL[name].constants
+        for sign in (1, -1)
+    ]
+
+
+def notices(name):
+    """The statement fails, by its numbers, with each of its constants off by its resolution."""
+    item = ALL[name]
+    for constant, part in offs(name):
+        found = item.run_with("quick", constant, constant.shifted(part))
+        if found.status == "skipped":
+            pytest.skip(found.note)
+        assert found.status == "failed", (constant.label, part)
+        assert found.comparisons, (constant.label, part, found.note)
+
+
+# Each of these takes less than 0.3 s for all of its constants.
+SMALL = (
+    "wavelet_of_radon",
+    "admissibility_table",
+    "relu_null_relations",
+    "finite_field",
+    "shallow_pushforward",
+    "position_noise",
+    "stacking_is_composition",
+    "brenier",
+    "backward_heat",
+    "truncation_cones",
+    "zero_cost_minimizer",
+    "landscape_errata",
+    "truncation_entropy",
+)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_constant_off_by_a_twentieth_is_noticed(name):
+    notices(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in ALL if name not in SMALL])
+def test_a_constant_off_by_its_resolution_is_noticed(name):
+    notices(name)
+
+
+def test_constants_and_their_resolution():
+    for name, item in ALL.items():
+        assert item.constants, name
+        assert all(RESOLUTION <= c.resolution < 1 for c in item.constants), name
+        # Signs and switches that are no numbers of the claim are truth values.
+        assert item.limits.endswith(f"by {100 * RESOLUTION:g} %."), name
+    coarse = {name for name, item in ALL.items() if item.resolution}
+    assert coarse == {"ridge_regression", "oracle_sampling", "double_continuum_rates"}
+    text = ALL["ridge_regression"].limits
+    assert text == "It fails with a constant that is off: rate = -0.5 by 20 %, the others by 5 %."
+
+
+# Sizes of an experiment that a claim mentions, and the 4 of 3/4.
+SIZES = {"dimension_free": {4.0, 10.0}, "separation_digits": {700.0}}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_numbers_of_a_claim_are_its_constants(name):
+    """Every number but 0, 1, 2 and the lists of dimensions, depths and widths is an argument."""
+    item = ALL[name]
+    text = re.sub(r"[mkLJ] = \d+(?:(?:,| and) \d+)*", "", item.claim).replace("−", "-")
+    found = re.findall(r"(?<![\w.])(\d+(?:\.\d+)?(?:e-\d+)?)", text)
+    known = {round(abs(c.value), 12) for c in item.constants} | {0.0, 1.0, 2.0}
+    assert {float(one) for one in found} - known <= SIZES.get(name, set())
+
+
+def test_constants_of_nested_arguments():
+    values = (("a", (0.5, None)), ("b", (0.0, True)))
+    assert numbers(values) == [((0, 1, 0), 0.5), ((1, 1, 0), 0.0)]
+    assert replaced(values, (1, 1, 0), 0.05) == (("a", (0.5, None)), ("b", (0.05, True)))
+    assert Constant("x", (), 2.0).shifted(-0.05) == pytest.approx(1.9)
+    assert Constant("x", (1, 0), 0.0).shifted(-0.05) == -0.05
+    assert Constant("x", (1, 0), 0.0).label == "x[1][0]"
 
 
 def test_what_is_stated():
@@ -210,6 +297,11 @@ def test_registering_refuses():
         statement("new", "", papers=["fisher1936use"], claim="", reason="", breaks={})(
             lambda effort: None
         )
+    for resolution in ({"factor": 0.04}, {"other": 0.2}, {"factor": math.nan}):
+        with pytest.raises(ValueError, match=r"`resolution` must give constants of the statement"):
+            statement("new", "", papers=["fisher1936use"], **options, resolution=resolution)(
+                lambda effort, *, factor=1.0: None
+            )
     assert "new" not in statements()
 
 

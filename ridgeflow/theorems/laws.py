@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow.fields.mixture import GaussianMixture
@@ -13,7 +15,7 @@ from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.ridgelet import ridgelet_transform
 from ridgeflow.transforms.spectrum import Spectrum
 
-__all__ = ["mixture", "points", "spectrum"]
+__all__ = ["laplacian", "mixture", "points", "spectrum"]
 
 
 @cache
@@ -35,9 +37,25 @@ def points(dim: int, n: int) -> NDArray:
     return mixture(dim).sample(n, rng=dim)
 
 
-@cache
+def laplacian(law: GaussianMixture) -> Callable[[NDArray], NDArray]:
+    """The Laplacian of the density."""
+
+    def of(x: NDArray) -> NDArray:
+        total = np.zeros(len(x))
+        for w, mean, cov in zip(law.weights, law.means, law.covariances, strict=True):
+            inverse = np.linalg.inv(cov)
+            z = (x - mean) @ inverse
+            density = np.exp(-0.5 * np.einsum("ni,ni->n", z, x - mean))
+            density *= w / np.sqrt(np.linalg.det(2 * np.pi * cov))
+            total += density * ((z**2).sum(axis=1) - np.trace(inverse))
+        return total
+
+    return of
+
+
+@lru_cache(maxsize=4)
 def spectrum(dim: int, name: str, tol: float) -> Spectrum:
-    """Spectrum of the mixture with the default partner of an activation, kept for reuse."""
+    """Spectrum of the mixture with the default partner of an activation; the last ones are kept."""
     eta = activation(name)
     psi = admissible_ridgelet(eta, dim)
     law = mixture(dim)

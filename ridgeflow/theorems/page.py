@@ -80,11 +80,13 @@ def _section(result: Result) -> str:
     note = f'<p class="note">{escape(result.note)}</p>' if result.note else ""
     fails = "; ".join(s.breaks)
     name = escape(s.name)
+    limits = f'<p class="limits">{_mathematics(s.limits)}</p>\n' if s.constants else ""
     return (
         f'<article id="{name}" class="statement" data-status="{escape(result.status)}">\n'
         f'<h2><span class="badge {escape(result.status)}">{escape(result.status)}</span> '
         f'{_mathematics(s.title)} <a class="name" href="#{quote(s.name)}">{name}</a></h2>\n'
         f'<p class="claim">{_mathematics(s.claim)}</p>\n'
+        f"{limits}"
         f'<p class="source">{escape(s.source)} · {result.seconds:.2f} s</p>\n'
         f"{note}\n{table if rows else ''}\n"
         f"<p><b>Tolerance.</b> {_mathematics(s.reason)}</p>\n"

@@ -88,6 +88,10 @@ def _result(r: Result) -> dict[str, Any]:
         "seconds": r.seconds,
         "note": r.note,
         "fails_with": list(s.breaks),
+        "constants": [
+            {"name": c.label, "value": _finite(c.value), "resolution": c.resolution}
+            for c in s.constants
+        ],
         "comparisons": [_comparison(c) for c in r.comparisons],
         "plots": [_plot(p) for p in r.plots],
     }
@@ -159,7 +163,8 @@ class Report:
         return line
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table's cells: name, comparison, predicted, measured, tolerance, seconds, status."""
+        """The table's cells: name, comparison, predicted, measured, tolerance, coarsest resolution
+        of a constant, seconds, status."""
         cells = []
         for r in self.results:
             c = r.tightest
@@ -167,16 +172,31 @@ class Report:
             sign = RELATIONS[c.relation] if c else ""
             values = (c.predicted, c.measured, c.tolerance) if c else ()
             first, *rest = [number(v) for v in values] or [""] * 3
-            cells.append((r.name, label, sign + first, *rest, f"{r.seconds:.1f}", r.status))
+            coarsest = max((one.resolution for one in r.statement.constants), default=0.0)
+            shown = f"{100 * coarsest:.3g} %" if coarsest else ""
+            cells.append((r.name, label, sign + first, *rest, shown, f"{r.seconds:.1f}", r.status))
         return cells
 
     def table(self) -> str:
-        """A text table: of every statement the comparison that uses up most of its tolerance."""
-        head = ("statement", "compared", "predicted", "measured", "tolerance", "s", "status")
+        """A text table: of every statement the comparison that uses up most of its tolerance.
+
+        The column "resolves" holds the part of its value by which any constant of the claim must be
+        off for the statement to fail.
+        """
+        head = (
+            "statement",
+            "compared",
+            "predicted",
+            "measured",
+            "tolerance",
+            "resolves",
+            "s",
+            "status",
+        )
         rows = [head, *self.rows()]
         rows = [tuple(c if len(c) <= 44 else c[:43] + "…" for c in row) for row in rows]
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        right = (False, False, True, True, True, True, False)
+        right = (False, False, True, True, True, True, True, False)
         lines = [
             "  ".join(
                 cell.rjust(w) if r else cell.ljust(w)

@@ -3,10 +3,13 @@
 A statement is a function that computes both sides of a claim with the library and returns an
 :class:`Outcome`. The constants on which the claim rests are its keyword arguments, with their true
 values as defaults; a *break* replaces one of them by a wrong one, and the statement must then fail.
+It must fail as well with any numeric constant off by 5 percent, or by the *resolution* that it
+declares for that constant.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_real_array, one_of
 from ridgeflow.bibliography import reference
 from ridgeflow.errors import MissingDependencyError
+from ridgeflow.theorems.constants import RESOLUTION, Constant, numbers, replaced
 
 __all__ = [
     "EFFORTS",
@@ -311,6 +315,15 @@ class Statement:
         Module that holds it.
     function : callable
         ``function(effort, **constants) -> Outcome``.
+    resolution : mapping of str to float
+        The constants (``keyword``, or ``keyword[i]`` for one entry) that are known less well than
+        to 5 percent: the part of its value by which each must be off for the statement to fail.
+
+    Examples
+    --------
+    >>> from ridgeflow.theorems import statements
+    >>> [constant.label for constant in statements()["radon_laplacian"].constants]
+    ['factor', 'order']
     """
 
     name: str
@@ -322,6 +335,39 @@ class Statement:
     breaks: Mapping[str, Mapping[str, Any]]
     subject: str
     function: Callable[..., Outcome] = field(repr=False)
+    resolution: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The numbers on which the claim rests, with the resolution of each."""
+        found = []
+        for keyword, default in self._defaults.items():
+            for place, value in numbers(default):
+                one = Constant(keyword, place, value)
+                share = self.resolution.get(one.label, self.resolution.get(keyword, RESOLUTION))
+                found.append(Constant(keyword, place, value, share))
+        return tuple(found)
+
+    @property
+    def limits(self) -> str:
+        """How far the constants can be off before the statement fails, in words."""
+        listed = [
+            f"{c.label} = {c.value:.6g} by {100 * c.resolution:.3g} %"
+            for c in self.constants
+            if c.resolution > RESOLUTION
+        ]
+        listed.append(f"{'the others' if listed else 'any'} by {100 * RESOLUTION:g} %")
+        return f"It fails with a constant that is off: {', '.join(listed)}."
+
+    def run_with(self, effort: str, constant: Constant, value: float) -> Result:
+        """Check the statement with another value of one of its :attr:`constants`."""
+        default = self._defaults[constant.keyword]
+        return self._run(effort, {constant.keyword: replaced(default, constant.place, value)})
 
     @property
     def source(self) -> str:
@@ -349,6 +395,9 @@ class Statement:
         """
         one_of(effort, "effort", EFFORTS)
         constants = {} if broken is None else self.breaks[one_of(broken, "broken", self.breaks)]
+        return self._run(effort, constants)
+
+    def _run(self, effort: str, constants: Mapping[str, Any]) -> Result:
         start = time.perf_counter()
         try:
             found = self.function(effort, **constants)
@@ -377,6 +426,7 @@ def statement(
     where: str = "",
     reason: str,
     breaks: Mapping[str, Mapping[str, Any]],
+    resolution: Mapping[str, float] | None = None,
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Register a function as the check of a statement; see :class:`Statement` for the arguments."""
 
@@ -390,7 +440,7 @@ def statement(
         wrong = {label: MappingProxyType(dict(change)) for label, change in breaks.items()}
         subject = function.__module__.rpartition(".")[2]
         text = " ".join(claim.split())
-        _REGISTRY[name] = Statement(
+        made = Statement(
             name,
             title,
             text,
@@ -400,7 +450,16 @@ def statement(
             MappingProxyType(wrong),
             subject,
             function,
+            MappingProxyType(dict(resolution or {})),
         )
+        known = {label for c in made.constants for label in (c.label, c.keyword)}
+        for label, share in made.resolution.items():
+            if label not in known or not share > RESOLUTION:
+                raise ValueError(
+                    f"`resolution` must give constants of the statement more than {RESOLUTION}, "
+                    f"got {label!r}: {share}"
+                )
+        _REGISTRY[name] = made
         return function
 
     return keep
