@@ -202,6 +202,23 @@ def test_directions_error_is_honest():
     assert np.median(ratios) < 3  # measured 0.6
 
 
+@pytest.mark.parametrize("dim", [2, 3, 5])
+def test_errors_of_directions_cover(dim):
+    """Before: 62 % within two errors in space, up to 60 errors away."""
+    ratios = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(120, dim)) * np.arange(1, dim + 1)
+        y = rng.normal(size=(100, dim)) + rng.normal(size=dim)
+        fine = sliced_wasserstein2(x, y, n_directions=1024)
+        for count in (16, 64, 256):
+            found = sliced_wasserstein2(x, y, n_directions=count)
+            assert found.error > 0
+            ratios.append(abs(found.value - fine.value) / np.hypot(found.error, fine.error))
+    assert np.mean(np.array(ratios) < 2) > 0.9
+    assert max(ratios) < 6
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
@@ -226,6 +243,16 @@ def test_directions_error_is_honest():
             lambda: rf.wasserstein2(rf.SampleField([[0.0]], values=[1.0]), [[0.0]]),
             ValueError,
             "`p` must be a law, got a SampleField that carries values",
+        ),
+        (
+            lambda: sliced_wasserstein2(np.ones((2, 3)), np.ones((2, 3)), n_directions=1),
+            ValueError,
+            "`n_directions` must be at least 2",
+        ),
+        (
+            lambda: sliced_wasserstein2(np.ones((2, 3)), np.ones((2, 3)), n_directions=10**12),
+            rf.MemoryBudgetError,
+            "the slices along `n_directions` needs",
         ),
         (lambda: bures_map([[1.0]], np.eye(2)), ValueError, "covariance2"),
         (lambda: bures_map([[-1.0]], [[1.0]]), ValueError, "covariance1"),

@@ -8,25 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
-from scipy.stats import qmc, t
+from scipy.stats import qmc
 
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.transport.functionals import student
 
-__all__ = ["REPLICATES", "PosteriorDraws", "student"]
+__all__ = ["FEW", "REPLICATES", "PosteriorDraws"]
 
 REPLICATES = 16
 # Components of the approximate posterior that are drawn from.
 _COMPONENTS = 16
 # Draws that count alike, below which what they say of their own spread is worth nothing.
 FEW = 64.0
-
-
-def student(replicates: int) -> float:
-    """By how much standard errors from few replicates are enlarged.
-
-    Twice the result then covers as often as two standard deviations of a normal law, 95.45 %.
-    """
-    return float(t.ppf(0.977249868, replicates - 1)) / 2
 
 
 @dataclass(frozen=True)
