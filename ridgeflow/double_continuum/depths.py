@@ -17,12 +17,9 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import ball_volume
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.grid_choice import common_grid
-from ridgeflow.transforms.representation import (
-    IntegralRepresentation,
-    _localised_grid,
-    sample_localised,
-)
+from ridgeflow.transforms.grid_choice import common_grid, polar_grid_for
+from ridgeflow.transforms.localised import localised_grid, sample_localised
+from ridgeflow.transforms.representation import IntegralRepresentation
 
 __all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all", "rms"]
 
@@ -237,7 +234,7 @@ def _sampled(
     field: CallableField | GridField, source: Source, tol: float, reference: float
 ) -> GridField:
     if isinstance(field, GridField):
-        return _localised_grid(field, source.region)[0]
+        return localised_grid(field, source.region)[0]
     shape = field.component_shape
     return sample_localised(field, source.region, shape, tol, reference)[0]
 
@@ -259,7 +256,8 @@ def _grid_for(
 ) -> ParameterGrid:
     rest = _share_of_rest(sampled, reference, source)
     inner = min(0.3, tol / rest) if rest > 0 else 0.3
-    return ParameterGrid.for_field(sampled, activation, ridgelet, inner, dual=dual)
+    # What the samples do not reach is measured with the rest.
+    return polar_grid_for(sampled, activation, ridgelet, inner, dual=dual, quiet=True)
 
 
 def rms(vectors: NDArray) -> float:

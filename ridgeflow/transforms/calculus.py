@@ -19,6 +19,7 @@ from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
 from ridgeflow._validate import as_real_array, positive
 from ridgeflow.errors import AccuracyWarning
+from ridgeflow.transforms.checks import scaled_check
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.provenance import derived
 from ridgeflow.transforms.spectrum import Spectrum
@@ -312,7 +313,18 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
         return Spectrum(values, first.grid, first.ridgelet, provenance=history)
     # All else in a record is relative to the field.
     size = float(abs(factor[0]))
-    scaled = replace(record, energy=size**2 * record.energy, norm=size * record.norm)
+    scaled = replace(
+        record,
+        energy=size**2 * record.energy,
+        norm=size * record.norm,
+        check=scaled_check(
+            record.check,
+            first.dim,
+            factor[0],
+            of_complex=np.iscomplexobj(first.values),
+            to_complex=np.iscomplexobj(values),
+        ),
+    )
     return Spectrum(values, first.grid, first.ridgelet, scaled, history)
 
 

@@ -8,17 +8,22 @@ from numpy.typing import NDArray
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.transforms.backprojection import Backprojection
-from ridgeflow.transforms.error_budget import FieldRecord, ball_volume
+from ridgeflow.transforms.checks import check_parts, check_rule, rms_bound
+from ridgeflow.transforms.error_budget import FieldRecord
 from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.slices import FourierSlices, ball_about
+from ridgeflow.transforms.slices import FourierSlices, ball_about, soften
 from ridgeflow.transforms.smoothed import SmoothedSamples
 
-__all__ = ["exact_profiles", "field_record", "mixture_norm_square"]
+__all__ = [
+    "backprojection_error",
+    "exact_profiles",
+    "field_check",
+    "field_record",
+    "mixture_norm_square",
+]
 
 # Where a field ends, for its record: below this share of its maximum.
 EDGE = 1e-4
-_TEST_POINTS = 400
-_TEST_SEED = 7  # the points at which the directions are tested are the same in every run
 
 
 def field_record(
@@ -33,21 +38,47 @@ def field_record(
     # Parseval in polar coordinates, both signs of u.
     norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
     leaks, edges = _ends(values, grid)
+    check = field_check(field, grid, norm)
     return FieldRecord(
         kind=type(field).__name__,
         tol=tol,
         wave_numbers=k,
         energy=energy,
         norm=norm,
-        directions=backprojection_error(field, slices, grid) if grid.dim > 1 else 0.0,
+        directions=backprojection_error(slices, grid, check) if grid.dim > 1 else 0.0,
         single_frequency=backprojection_error(
-            field, slices, grid, grid.scales, grid.scale_weights / grid.scales ** (grid.dim - 1)
+            slices, grid, check, grid.scales, grid.scale_weights / grid.scales ** (grid.dim - 1)
         ),
         sampling=slices.unresolved,
+        blur=slices.blur,
+        check=check,
         radius=ball_about(field, grid.center, EDGE),
         leaks=tuple((leaks / norm).tolist()) if norm > 0 else (),
         edges=tuple((edges / norm).tolist()) if norm > 0 else (),
     )
+
+
+def field_check(
+    field: GridField | GaussianMixture | SmoothedSamples, grid: ParameterGrid, norm: float
+) -> NDArray[np.float64]:
+    """The rule of :func:`check_rule` for the field that is transformed, with weights relative to
+    the square of its norm (``norm`` is Parseval's along the directions); no rows for a zero field.
+
+    Samples with a window at the end of their band are another field, whose difference from them is
+    counted as an error of sampling.
+    """
+    source = soften(field)[0] if isinstance(field, GridField) else field
+    check = check_rule(source, grid.center, grid.radius)
+    square = norm**2
+    # Few directions may miss most of the energy.
+    if isinstance(field, GaussianMixture):
+        square = mixture_norm_square(field)
+    elif isinstance(field, GridField):
+        square = float(np.prod(field.spacing)) * float((np.abs(field.values) ** 2).sum())
+    if square == 0:
+        return check[:0]
+    check[:, 0] /= square
+    return check
 
 
 def _ends(values: NDArray, grid: ParameterGrid) -> tuple[NDArray, NDArray]:
@@ -103,60 +134,20 @@ def exact_profiles(
 
 
 def backprojection_error(
-    field: GridField | GaussianMixture | SmoothedSamples,
     slices: FourierSlices,
     grid: ParameterGrid,
+    check: NDArray,
     k: NDArray | None = None,
     dk: NDArray | None = None,
 ) -> float:
     """Relative L2 error of backprojection along the grid's directions (and with the wave numbers k
-    alone, where they are given), measured at points where the field is known."""
-    rng = np.random.default_rng(_TEST_SEED)
-    if not isinstance(field, GridField):
-        normal = rng.normal(size=(_TEST_POINTS, grid.dim))
-        radial = rng.random((_TEST_POINTS, 1)) ** (1 / grid.dim)
-        points = grid.center + grid.radius * radial * normal / np.linalg.norm(
-            normal, axis=1, keepdims=True
-        )
-        volume = ball_volume(grid.dim, grid.radius)
-        if isinstance(field, GaussianMixture):
-            truth = field.pdf(points)[:, None]
-            norm_square = mixture_norm_square(field)
-        else:
-            truth = field(points)
-            energy = slices.radial_energy(grid.direction_weights, grid.dim)[1]
-            norm_square = 2 * float(energy.sum()) / (2 * np.pi) ** grid.dim
-    else:
-        points, truth, volume = _grid_sample(field, grid, rng)
-        cell = float(np.prod(field.spacing))
-        norm_square = cell * float((np.abs(field.values) ** 2).sum())
-    if norm_square == 0:
+    alone, where they are given), by the rule of :func:`field_check`."""
+    weight, points, truth = check_parts(check, grid.dim)
+    if not len(weight):
         return 0.0
     radius = 1.0001 * float(np.linalg.norm(points - grid.center, axis=1).max())
     found = exact_profiles(slices, grid, radius, k, dk)(points)
-    mean_square = float(((found - truth) ** 2).sum(axis=1).mean())
-    # The window at the end of the band is no fault of the directions.
-    square = mean_square * volume / norm_square - slices.blur**2
-    return float(np.sqrt(max(square, 0.0)))
-
-
-def _grid_sample(
-    field: GridField, grid: ParameterGrid, rng: np.random.Generator
-) -> tuple[NDArray, NDArray, float]:
-    """Some points of the field in the grid's ball, real components there, and the volume of all."""
-    square = np.zeros(field.shape)
-    for i, (axis, c) in enumerate(zip(field.axes, grid.center, strict=True)):
-        square = square + ((axis - c) ** 2).reshape([-1 if j == i else 1 for j in range(field.dim)])
-    inside = np.flatnonzero(square <= grid.radius**2)
-    if not len(inside):
-        inside = np.arange(square.size)
-    chosen = rng.choice(inside, size=min(len(inside), _TEST_POINTS), replace=False)
-    index = np.unravel_index(chosen, field.shape)
-    points = np.stack([axis[i] for axis, i in zip(field.axes, index, strict=True)], axis=1)
-    values = field.values[index].reshape(len(chosen), -1)
-    if np.iscomplexobj(values):
-        values = np.concatenate([values.real, values.imag], axis=1)
-    return points, values, float(np.prod(field.spacing)) * len(inside)
+    return rms_bound(((found - truth) ** 2).sum(axis=1), weight)[0]
 
 
 def mixture_norm_square(law: GaussianMixture) -> float:

@@ -83,11 +83,14 @@ class FieldRecord:
     ``energy`` is :math:`k^{m-1}\\,dk \\int |\\hat f(ku)|^2 du` at ``wave_numbers``; ``norm`` the
     L2 norm of f, and ``radius`` that of the ball about the grid's center beyond which it is below
     1e-4 of its maximum. The rest is relative to the norm, whatever the activation: ``directions``
-    and ``sampling`` the L2 errors that the set of directions and the samples cost;
-    ``single_frequency`` that of directions and scales together for cos and sin, which see one
-    frequency of the ridgelet; ``leaks``, for each scale and as mean over directions, what is
-    missing beyond the last offsets of :math:`\\int\\gamma\\,db` and its first moment, both zero for
-    a whole spectrum, and ``edges`` the largest of the last three values, as RMS over directions.
+    and ``sampling`` the L2 errors that the set of directions and the samples cost, and ``blur``
+    the part of the latter that is the window at the end of their band; ``single_frequency`` that of
+    directions and scales together for cos and sin, which see one frequency of the ridgelet;
+    ``check`` the field itself at some points of the ball (weights of a quadrature rule that gives
+    relative squares, points, values: :func:`field_check`); ``leaks``, for each scale and as mean
+    over directions, what is missing beyond the last offsets of :math:`\\int\\gamma\\,db` and its
+    first moment, both zero for a whole spectrum, and ``edges`` the largest of the last three
+    values, as RMS over directions.
     """
 
     kind: str
@@ -98,6 +101,8 @@ class FieldRecord:
     directions: float
     single_frequency: float
     sampling: float
+    blur: float
+    check: NDArray = field(repr=False)
     radius: float = 0.0
     leaks: tuple[float, ...] = field(default=(), repr=False)
     edges: tuple[float, ...] = field(default=(), repr=False)
@@ -193,18 +198,58 @@ def spectrum_budget(
     activation: Activation,
     dual: CorrectedDual | None = None,
     *,
+    measure: bool = True,
     kink: bool = True,
 ) -> ErrorBudget:
     """See :meth:`Spectrum.error_budget`; the spectrum has a record and a polar grid.
 
-    Without ``kink`` that part is 0, and the values of the spectrum are not visited.
+    Without ``measure`` the budget is predicted from the record alone, and nothing is reconstructed;
+    without ``kink`` that part is 0, and the values of the spectrum are not visited.
     """
-    grid, ridgelet, record = spectrum.grid, spectrum.ridgelet, spectrum.record
+    record = spectrum.record
     assert record is not None
-    constant = admissibility(activation, ridgelet)
-    k = record.wave_numbers
+    constant = admissibility(activation, spectrum.ridgelet)
     if record.energy.sum() == 0:
         return ErrorBudget(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    truncation, quadrature, turned = _predicted(spectrum, activation, constant, dual)
+    if measure and len(record.check):
+        measured = _measured(spectrum, activation, dual)
+        # What was predicted tells the sources apart as far as it was right.
+        turned = min(turned, measured)
+        truncation = min(truncation, measured - turned)
+        quadrature = measured - turned - truncation
+    return ErrorBudget(
+        truncation + quadrature + turned + record.sampling,
+        truncation,
+        quadrature,
+        turned,
+        record.sampling,
+        _kink(spectrum, activation, constant, record.norm) if kink else 0.0,
+    )
+
+
+def _measured(spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None) -> float:
+    """Upper bound of the relative L2 error at the points of the record's check."""
+    from ridgeflow.transforms.backprojection import total_of
+    from ridgeflow.transforms.checks import check_parts, rms_bound
+    from ridgeflow.transforms.spectrum_profiles import spectrum_profiles
+
+    assert spectrum.record is not None
+    weight, points, truth = check_parts(spectrum.record.check, spectrum.dim)
+    radius = 1.0001 * float(np.linalg.norm(points - spectrum.grid.center, axis=1).max())
+    radius = max(radius, 1e-3 * spectrum.grid.radius)
+    found = total_of(spectrum_profiles(spectrum, activation, radius, corrected=dual), points)
+    return rms_bound(((found - truth) ** 2).sum(axis=1), weight)[1]
+
+
+def _predicted(
+    spectrum: Spectrum, activation: Activation, constant: float, dual: CorrectedDual | None
+) -> tuple[float, float, float]:
+    """Truncation, quadrature and directions, from the energy of the field and the ends of its
+    spectrum."""
+    grid, ridgelet, record = spectrum.grid, spectrum.ridgelet, spectrum.record
+    assert record is not None
+    k = record.wave_numbers
     largest = 1.0 if dual is None else dual.largest
     if dual is not None:
         truncation, quadrature = dual.lost, 0.0
@@ -225,15 +270,7 @@ def spectrum_budget(
             quadrature = local_norm(record, grid, (realised - kept) / constant)
     quadrature += largest * _alias(grid, record, activation, ridgelet, constant)
     quadrature += _leak(grid, record, activation, ridgelet, constant, dual)
-    total = truncation + quadrature + record.directions + record.sampling
-    return ErrorBudget(
-        total,
-        truncation,
-        quadrature,
-        record.directions,
-        record.sampling,
-        _kink(spectrum, activation, constant, record.norm) if kink else 0.0,
-    )
+    return truncation, quadrature, record.directions
 
 
 def _leak(

@@ -40,6 +40,11 @@ PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
 # Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
 _NOTICEABLE, _SUGGESTED = 0.01, 0.01
+# Samples along one axis that nobody is advised to take.
+_MANY = 1e6
+# Share of tol that the samples may leave out without a word; share of what they leave out that the
+# grid is chosen for where that is more than tol.
+_FLOOR, _BELOW_FLOOR = 0.5, 0.3
 # Amplification of the corrected dual that is granted between scales, at the last wave number, and
 # at the first.
 _RIPPLE, _AT_TOP, _BELOW = 1.3, 4.0, 1.5
@@ -54,8 +59,9 @@ def polar_grid_for(
     n_directions: int | None = None,
     bandwidth: float | None = None,
     dual: str = "plain",
+    quiet: bool = False,
 ) -> ParameterGrid:
-    """See :meth:`ParameterGrid.for_field`."""
+    """See :meth:`ParameterGrid.for_field`; ``quiet``: without a word about the samples."""
     tol = finite_number(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
@@ -85,11 +91,16 @@ def polar_grid_for(
     admissibility(activation, ridgelet)
     mixture = isinstance(source, GaussianMixture)
     center = np.asarray(source.mean if mixture else source.center, float)  # type: ignore[union-attr]
-    edge = _cut(tol, dual == "corrected")
-    radius = ball_about(source, center, edge)
     pilot, area = directions(field.dim, PILOT_DIRECTIONS.get(field.dim, 200))
     slices = fourier_slices(source, pilot, center, 1e-2 * tol)
     k, energy = slices.radial_energy(area, field.dim)
+    floor = slices.unresolved
+    if floor > _FLOOR * tol and not quiet and isinstance(source, GridField):
+        _warn_of_floor(source, floor, tol)
+    # Nodes cannot make up for what the samples leave out.
+    tol = max(tol, min(_BELOW_FLOOR * floor, 0.5))
+    edge = _cut(tol, dual == "corrected")
+    radius = ball_about(source, center, edge)
     if isinstance(source, GridField) and slices.blur > edge:
         radius = ball_about(soften(source)[0], center, edge)
     return grid_for_energy(
@@ -102,6 +113,25 @@ def polar_grid_for(
         tol,
         n_directions=n_directions,
         corrected=dual == "corrected",
+    )
+
+
+def _warn_of_floor(field: GridField, floor: float, tol: float) -> None:
+    """Warn that the samples of the field do not reach the tolerance, and say how many would."""
+    every_other = tuple(slice(None, None, 2) for _ in range(field.dim))
+    coarse = GridField(field.values[every_other], [axis[::2] for axis in field.axes])
+    # Of a jump the error falls like the root of the spacing, of a smooth function faster.
+    rate = max(0.5, float(np.log2(max(soften(coarse)[1] / floor, 1.0))))
+    factor = (floor / (_FLOOR * tol)) ** (1 / rate)
+    advice = f"about {float(f'{factor:.2g}'):g} times as many along each axis would do"
+    if factor * max(field.shape) > _MANY:
+        advice = "no number of them within reach would do"
+    warnings.warn(
+        f"the samples of the field leave a relative L2 error of about {floor:.1e} and put "
+        f"tol = {tol:g} out of reach: the grid is chosen for what they allow ({advice}; or smooth "
+        "the field, or take a larger tol)",
+        AccuracyWarning,
+        stacklevel=4,
     )
 
 
@@ -220,7 +250,7 @@ def _few_scales(  # type: ignore[no-untyped-def]
     activation, ridgelet, constant, k, energy, radius, tol
 ) -> NDArray:
     """Scales whose discrete transfer function is nowhere small where the field is."""
-    record = FieldRecord("", tol, k, energy, 1.0, 0.0, 0.0, 0.0)
+    record = FieldRecord("", tol, k, energy, 1.0, 0.0, 0.0, 0.0, 0.0, np.empty((0, 0)))
     outside = min(0.25 * tol, 0.8 * OUTSIDE)
     top = float(k[np.flatnonzero(np.cumsum(energy[::-1])[::-1] > outside**2)[-1]])
 
@@ -296,7 +326,7 @@ def warn_of_lost_energy(
     record, grid = spectrum.record, spectrum.grid
     if record is None or grid.kind != "polar" or record.energy.sum() == 0:
         return
-    budget = spectrum_budget(spectrum, activation, dual, kink=False)
+    budget = spectrum_budget(spectrum, activation, dual, measure=False, kink=False)
     parts = {
         "scales": budget.truncation,
         "scales, offsets or step": budget.quadrature,

@@ -7,6 +7,7 @@ single-scale forms for step and ReLU neurons are in :mod:`ridgeflow.transforms.s
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,7 @@ from ridgeflow._validate import (
     one_of,
     positive_int,
 )
-from ridgeflow.errors import AdmissibilityError, RegionError
+from ridgeflow.errors import AccuracyWarning, AdmissibilityError, RegionError
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import Activation
@@ -113,7 +114,15 @@ def band_of(source: TransformableField, tol: float, n_directions: int | None) ->
     center = np.asarray(source.center if isinstance(source, GridField) else source.mean, float)
     radius = ball_about(source, center, 1e-2 * tol)
     pilot, area = directions(source.dim, PILOT_DIRECTIONS.get(source.dim, 200))
-    k, energy = fourier_slices(source, pilot, center, 1e-2 * tol).radial_energy(area, source.dim)
+    slices = fourier_slices(source, pilot, center, 1e-2 * tol)
+    if slices.unresolved > tol:
+        warnings.warn(
+            f"the samples of the field leave a relative L2 error of about {slices.unresolved:.1e}, "
+            f"more than tol = {tol:g} (sample more finely, smooth the field, or take a larger tol)",
+            AccuracyWarning,
+            stacklevel=4,
+        )
+    k, energy = slices.radial_energy(area, source.dim)
     share = 1 - np.cumsum(energy) / max(float(energy.sum()), np.finfo(float).tiny)
     top = float(k[min(int(np.searchsorted(-share, -((0.1 * tol) ** 2))), len(k) - 1)])
     if n_directions is None:
@@ -236,6 +245,11 @@ def irie_funahashi_spectrum(
         If the field has no computable Fourier transform.
     MemoryBudgetError
         If the nodes do not fit the memory budget.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the samples of a gridded field leave a larger error than ``tol``.
 
     Notes
     -----

@@ -8,6 +8,7 @@ import numpy as np
 
 from ridgeflow.fields.grid import GridField
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.transforms.diagnostics import field_check
 from ridgeflow.transforms.error_budget import FieldRecord
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.provenance import transformed
@@ -30,6 +31,13 @@ def transform_like(
     k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
     norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
     record = replace(
-        like, tol=tol, wave_numbers=k, energy=energy, norm=norm, sampling=slices.unresolved
+        like,
+        tol=tol,
+        wave_numbers=k,
+        energy=energy,
+        norm=norm,
+        sampling=slices.unresolved,
+        blur=slices.blur,
+        check=field_check(field, grid, norm),
     )
     return Spectrum(values, grid, ridgelet, record, transformed(field, "slice", tol, None))

@@ -33,6 +33,7 @@ from ridgeflow.transforms.exact import exact_transform
 from ridgeflow.transforms.far_points import evaluate, require_phase
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.grid_choice import warn_of_lost_energy
+from ridgeflow.transforms.node_resolution import warn_of_unresolved_nodes
 from ridgeflow.transforms.provenance import transformed
 from ridgeflow.transforms.scattered import sample_spectrum
 from ridgeflow.transforms.slices import FourierSlices, fourier_slices
@@ -154,6 +155,8 @@ def ridgelet_transform(
     one_of(method, "method", ("auto", "exact", "slice", "direct"))
     source = with_energy(field, bandwidth)
     closed = isinstance(source, (GaussianMixture, SmoothedSamples))
+    # Who asks for the sum over the samples has it, for the measure that they are.
+    asked = method == "direct"
     by_slices = not isinstance(field, GaussianMixture) and (
         grid.kind == "polar" or (has_lattice(grid) and not closed)
     )
@@ -211,6 +214,8 @@ def ridgelet_transform(
         values = _as_field(values, source.samples)
     elif isinstance(source, GridField) and slices is not None:
         values = _as_field(values, source)
+    if isinstance(source, GridField) and grid.kind != "polar" and not asked:
+        warn_of_unresolved_nodes(source, ridgelet, grid, values, tol)
     record = None
     if slices is not None and not isinstance(source, SampleField):
         record = field_record(source, slices, values, grid, tol)

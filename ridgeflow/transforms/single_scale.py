@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._products import product
 from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
+from ridgeflow.errors import AccuracyWarning
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.transforms.diagnostics import backprojection_error, exact_profiles
+from ridgeflow.transforms.diagnostics import backprojection_error, exact_profiles, field_check
 from ridgeflow.transforms.error_budget import ball_volume
 from ridgeflow.transforms.far_points import exact_sums
 from ridgeflow.transforms.geometry import ParameterGrid
@@ -240,6 +242,11 @@ def step_spectrum(
     MemoryBudgetError
         If the weights do not fit the memory budget.
 
+    Warns
+    -----
+    AccuracyWarning
+        If the samples of a gridded field leave a larger error than ``tol``, or the network does.
+
     Notes
     -----
     For odd m the filter is local, :math:`\partial_p^k F = (-1)^{(m-1)/2} \partial_p^{m-1+k} Rf`.
@@ -300,6 +307,11 @@ def relu_spectrum(
     Raises
     ------
     ValueError, TypeError, MemoryBudgetError
+        As :func:`step_spectrum`.
+
+    Warns
+    -----
+    AccuracyWarning
         As :func:`step_spectrum`.
 
     Notes
@@ -372,6 +384,7 @@ def _single_scale(
     n_directions: int | None,
 ) -> SingleScaleSpectrum:
     order = 1 if name == "step" else 2
+    chosen = reach is None and step is None and n_directions is None
     band = band_of(source, tol, n_directions)
     dim, radius = source.dim, band.radius
     # The scales of this grid are not used: it carries directions and their weights.
@@ -425,7 +438,17 @@ def _single_scale(
             break
         step *= 0.9 * (0.3 * tol / quadrature) ** (1 / order)
     outside = unit * _size((slope, bias), radius, dim)
-    turned = backprojection_error(source, slices, grid) if norm > 0 else 0.0
+    turned = backprojection_error(slices, grid, field_check(source, grid, norm))
+    # What the samples do not resolve is orthogonal to what they do.
+    turned = float(np.hypot(turned, slices.unresolved))
+    error = SingleScaleError(outside + quadrature + turned, outside, quadrature, turned)
+    if chosen and error.total > tol and slices.unresolved <= tol:
+        warnings.warn(
+            f"the network has a relative L2 error of {error.total:.1e}, more than tol = {tol:g} "
+            "(give a finer step, a wider reach or more directions: error tells which)",
+            AccuracyWarning,
+            stacklevel=3,
+        )
     return SingleScaleSpectrum(
         activation=_activation(name),
         directions=grid.directions,
@@ -436,7 +459,7 @@ def _single_scale(
         radius=radius,
         tail_linear=as_components(slope, source),
         tail_bias=as_components(bias - grid.center @ slope, source),
-        error=SingleScaleError(outside + quadrature + turned, outside, quadrature, turned),
+        error=error,
         _source=source,
         _slices=slices,
         _grid=grid,

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
+from ridgeflow._config import get_config
 from ridgeflow._products import product
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.transforms.band_end import edge_window, unresolved_error
 from ridgeflow.transforms.slice_plan import SlicePlan
 from ridgeflow.transforms.smoothed import SmoothedSamples
 
@@ -32,12 +34,11 @@ __all__ = [
 # Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
 # below has fallen to 1e-18.
 _LOW_OCTAVES = 60
-# The window at the end of the band of samples: where it starts to fall, and the shape parameter of
-# its Kaiser window, whose transform has sidelobes of 1e-6 beyond this many samples. A field that it
-# changes by less than the last number needs none.
-_EDGE_START, _EDGE_BETA, _FRINGE, _NO_BLUR = 0.6, 12.0, 20, 1e-12
-# Decays in energy, as a power of k, that count as slow at the end of a band.
-_SLOW = 16.0
+# The window at the end of the band of samples has sidelobes of 1e-6 beyond this many samples. A
+# field that it changes by less than the second number needs none.
+_FRINGE, _NO_BLUR = 20, 1e-12
+# Share of the memory budget that phases may take at once, as its reciprocal.
+_SHARE = 16
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ class FourierSlices:
 
     def at(self, k: NDArray) -> NDArray:
         """Transform at wave numbers k (n_k,), shared by all directions: (U, n_k, C) complex."""
-        phase = np.exp(-1j * np.outer(self.offsets, k))
-        phase *= self.spacing
         values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))  # (U, C, n)
         flat = values.reshape(-1, len(self.offsets))
-        result = product(flat, phase.real) + 1j * product(flat, phase.imag)
+        result = np.empty((len(flat), len(k)), complex)
+        # The phases of all wave numbers at once would be the square of the samples of a line.
+        most = max(1, get_config().memory_budget // (_SHARE * 16 * len(self.offsets)))
+        for start in range(0, len(k), most):
+            some = slice(start, start + most)
+            phase = np.exp(-1j * np.outer(self.offsets, k[some]))
+            phase *= self.spacing
+            result[:, some] = product(flat, phase.real) + 1j * product(flat, phase.imag)
         result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
         return np.moveaxis(result.reshape(*values.shape[:2], len(k)), 1, 2)
 
@@ -177,13 +183,13 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
     for axis, n in enumerate(shape):
         share = np.abs(2 * np.fft.fftfreq(n)).reshape([-1 if i == axis else 1 for i in axes])
         place = np.maximum(place, share)
-        window = window * _edge_window(share)
+        window = window * edge_window(share)
     power = (np.abs(spectrum) ** 2).reshape(*shape, -1).sum(axis=-1)
     total = float(power.sum())
     if total == 0:
         return field, 0.0, 0.0
     blur = float(np.sqrt((power * (1 - window) ** 2).sum() / total))
-    error = float(np.hypot(_beyond(power, place), blur))
+    error = unresolved_error(power, place, blur, _rim_share(field), field.dim)
     if blur < _NO_BLUR:
         return field, error, blur
     spectrum *= window.reshape(*shape, *(1,) * len(field.component_shape))
@@ -198,46 +204,14 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
     return GridField(soft if np.iscomplexobj(values) else soft.real, wider), error, blur
 
 
-def _edge_window(place: NDArray) -> NDArray[np.float64]:
-    """1 up to a share of the band, falling to 0 at its end like the integral of a Kaiser window."""
-    node = np.linspace(_EDGE_START, 1.0, 2001)
-    fall = np.cumsum(np.kaiser(2001, _EDGE_BETA))
-    return np.interp(place, node, 1 - (fall - fall[0]) / (fall[-1] - fall[0]))
-
-
-def _beyond(power: NDArray, place: NDArray) -> float:
-    """Relative L2 norm of what lies beyond the band, and up to twice as much, where its images
-    meet, that was folded into it.
-
-    A power of k is continued from the energy at the end of the band. Images of a kink that lies
-    between two samples cancel there, so that what the middle of the band lets expect counts too.
-    """
-    total = float(power.sum())
-
-    def energy(low: float, high: float) -> float:
-        return float(power[(place > low) & (place <= high)].sum())
-
-    last, before = energy(0.9, 1.0), energy(0.8, 0.9)
-    if last <= 0:
-        return 0.0
-    middle = np.array([0.375, 0.525, 0.675])
-    inner = [energy(k - 0.075, k + 0.075) / 1.5 for k in middle]
-    if min(inner) > 0:
-        # A parabola in log-log, never convex.
-        x, y = np.log(middle), np.log(inner)
-        slopes = np.diff(y) / np.diff(x)
-        bend = min(0.0, 2 * float(slopes[1] - slopes[0]) / float(x[2] - x[0]))
-        ahead = float(np.log(0.95) - x[2])
-        slope = min(0.0, float(slopes[1]) + 0.5 * bend * float(x[2] - x[1]))
-        expected = float(np.exp(y[2] + ahead * (slope + 0.5 * bend * ahead)))
-        final = slope + bend * ahead
-        # Only images of slow decays are large enough to cancel.
-        if expected > last and final > -_SLOW:
-            last, before = expected, expected * (0.95 / 0.85) ** -final
-    # Images with jumps have the power 2; with less there is no finite energy beyond.
-    decay = max(2.0, float(np.log(max(before / last, 1.0)) / np.log(0.95 / 0.85)))
-    beyond = last * 0.95**decay / (0.1 * (decay - 1))
-    return float(np.sqrt(min(1.0, 3 * max(beyond, 0.05 * last) / total)))
+def _rim_share(field: GridField) -> float:
+    """Share of the sum of squares that the first and last samples along each axis have."""
+    square = (np.abs(field.values) ** 2).reshape(*field.shape, -1).sum(axis=-1)
+    rim = 0.0
+    for axis, n in enumerate(field.shape):
+        if n > 1:
+            rim += float(square.take([0, -1], axis=axis).sum())
+    return rim / float(square.sum())
 
 
 @fourier_slices.register

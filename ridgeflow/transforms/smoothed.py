@@ -59,8 +59,11 @@ class SmoothedSamples:
 
     def __call__(self, points: NDArray) -> NDArray[np.float64]:
         """Values (n, C) at points (n, m)."""
+        return self.sums(points, self.columns)
+
+    def sums(self, points: NDArray, columns: NDArray) -> NDArray[np.float64]:
+        """The same with other columns (N, C) of the samples."""
         x = self.samples.points.astype(np.float64)
-        columns = self.columns
         height = (2 * np.pi * self.bandwidth**2) ** (-0.5 * self.dim)
         out = np.empty((len(points), columns.shape[1]))
         rows = max(1, _BLOCK // len(x))

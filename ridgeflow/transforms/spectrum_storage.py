@@ -31,7 +31,7 @@ __all__ = [
 
 KINDS = ("polar", "cartesian", "nodes")
 POLAR_LENGTHS = ("radius", "step", "margin")
-_RECORD_ARRAYS = ("wave_numbers", "energy")
+_RECORD_ARRAYS = ("wave_numbers", "energy", "check")
 _POLAR_ARRAYS = ("directions", "direction_weights", "scales", "scale_weights", "center")
 
 
@@ -134,6 +134,12 @@ def record_from(scalars: Any, parts: dict[str, NDArray], grid: ParameterGrid) ->
     norm = float(np.sqrt(2 * record.energy.sum() / (2 * np.pi) ** grid.dim))
     if abs(norm - record.norm) > 1e-6 * record.norm:
         raise ValueError(f"the energies of a field of norm {record.norm:g} make {norm:g}")
+    check = record.check
+    if check.ndim != 2 or check.shape[1] < grid.dim + 2 or not np.isfinite(check).all():
+        raise ValueError(
+            "the check of a record must hold weights, points and values, got an array of shape "
+            f"{check.shape}"
+        )
     return record
 
 
