@@ -131,6 +131,8 @@ def check_nine_cells(n, a_max, cosines, pixels):
                 assert np.ptp(found) < 1e-13 * size  # measured 2e-16, (gaussian, 1)
 
 
+# The edges of the phantom leave 1.1 % of the largest value undecided at 64 samples a side.
+@pytest.mark.filterwarnings("ignore:the samples of the field leave an error of about 1")
 def test_head_phantom_in_small():
     good = {
         ("gaussian", 0): 0.8056,

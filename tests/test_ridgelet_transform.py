@@ -116,7 +116,8 @@ def test_direct_transform_against_the_naive_twin():
     a, b = rng.normal(size=(6, 2)) * 3, rng.normal(size=6)
     psi = rf.Ridgelet(2, 1)
     naive = grid_ridgelet(field.values, axes, a, b, psi)
-    found = rf.ridgelet_transform(field, psi, (a, b)).values
+    # Noise is resolved by no samples: asked for by name, their sum is what it is.
+    found = rf.ridgelet_transform(field, psi, (a, b), method="direct").values
     assert np.allclose(found, naive, rtol=0, atol=1e-13)  # measured 2e-16
 
 

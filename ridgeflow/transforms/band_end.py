@@ -132,9 +132,9 @@ def _power_law(power: NDArray, place: NDArray, dim: int) -> float:
         return 0.0
     # Bands of few waves hold one more or one less by chance.
     edges = np.linspace(0, 1, _BANDS + 1)[-_FITTED - 1 :]
-    held = held / count * place.size * np.diff(edges**dim)
+    ideal = place.size * np.diff(edges**dim)
     energy, error = _patterns()
-    gap = np.log(held) - np.log(energy)
+    gap = np.log(held / count * ideal) - np.log(energy)
     level = gap.mean(axis=2)
     misfit = np.sqrt(((gap - level[:, :, None]) ** 2).mean(axis=2))
     if misfit.min() > _FITS:

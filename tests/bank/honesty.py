@@ -213,7 +213,7 @@ def joined(family, values, parts):
         values,
         max(max(part.reach for part in parts), 5.0),
         min(part.fine for part in parts),
-        sum((part.spots for part in parts), []),
+        [spot for part in parts for spot in part.spots],
         rough=any(part.rough for part in parts),
     )
 
