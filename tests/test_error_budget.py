@@ -462,3 +462,44 @@ def test_a_kink_between_two_samples_is_seen():
     grid = rf.ParameterGrid.for_field(field, eta, psi, 1e-4)
     sampling = rf.ridgelet_transform(field, psi, grid).error_budget(eta).sampling
     assert 1 / 3 < sampling / error < 3  # measured 0.48 of 1.0e-5
+
+
+def hat(x):
+    return np.abs(x[:, 0]) * np.exp(-(x[:, 0] ** 2))
+
+
+def test_a_tolerance_out_of_reach_stops_at_what_the_samples_allow():
+    axis = np.linspace(-5, 5, 1025)
+    field = rf.GridField.from_function(hat, (axis,))
+    eta, psi = rf.activation("tanh"), rf.admissible_ridgelet("tanh", 1)
+    words = r"error of about 1\.\de-03 and put tol = 1e-06 out of reach.*\(about \d+ times as many"
+    with pytest.warns(rf.AccuracyWarning, match=words):
+        grid = rf.ParameterGrid.for_field(field, eta, psi, 1e-6)
+    assert grid.size < 25_000  # measured 18 000; 74 000 for the tolerance as it stands
+    with pytest.warns(rf.AccuracyWarning, match="sample more finely"):
+        spectrum = rf.ridgelet_transform(field, psi, grid)
+    error = true_error(hat, None, spectrum, eta, "plain")
+    assert error < spectrum.error_budget(eta).total < 10 * error
+
+
+def test_single_precision_puts_tolerances_out_of_reach():
+    axis = np.linspace(-6, 6, 200)
+    field = rf.GridField(np.exp(-(axis**2)).astype(np.float32), (axis,))
+    eta, psi = rf.activation("tanh"), rf.admissible_ridgelet("tanh", 1)
+    with pytest.warns(rf.AccuracyWarning, match="single precision leaves errors"):
+        rf.ParameterGrid.for_field(field, eta, psi, 1e-7)
+
+
+def test_plain_nodes_warn_of_scales_that_samples_do_not_resolve():
+    # Oracle: the same sum over 400 001 samples.
+    psi = rf.admissible_ridgelet("relu", 1)
+    fine = np.linspace(-5, 5, 400_001)
+    truth = (hat(fine[:, None]) * psi(40 * fine)).sum() * (fine[1] - fine[0])
+    nodes = ([[40.0]], [0.0])
+    coarse = rf.GridField.from_function(hat, (np.linspace(-5, 5, 513),))
+    with pytest.warns(rf.AccuracyWarning, match=r"of the largest value, at \|a\| = 40"):
+        found = rf.ridgelet_transform(coarse, psi, nodes).values[0]
+    assert abs(found - truth) > 0.2 * abs(truth)  # measured 0.49
+    enough = rf.GridField.from_function(hat, (np.linspace(-5, 5, 8193),))
+    found = rf.ridgelet_transform(enough, psi, nodes).values[0]
+    assert abs(found - truth) < 0.01 * abs(truth)

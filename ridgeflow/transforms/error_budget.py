@@ -41,8 +41,8 @@ _PLACES = 12
 
 @dataclass(frozen=True)
 class ErrorBudget:
-    """Estimated errors of a reconstruction by source: L2 over the grid's ball, relative to the
-    field.
+    """Errors of a reconstruction by source, as upper bounds: L2 over the grid's ball, relative to
+    the field.
 
     Attributes
     ----------

@@ -315,6 +315,13 @@ class ParameterGrid:
         TypeError
             If the field is of another kind.
 
+        Warns
+        -----
+        AccuracyWarning
+            If the samples of a gridded field leave a larger error than half of ``tol``, or it is
+            single precision that does: the grid is then chosen for what they allow, and the
+            message says what would do.
+
         See Also
         --------
         Spectrum.error_budget

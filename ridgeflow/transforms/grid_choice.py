@@ -40,6 +40,8 @@ PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
 # Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
 _NOTICEABLE, _SUGGESTED = 0.01, 0.01
+# What rounding to single precision leaves of a reconstruction; measured 2.8e-7 to 3.4e-6.
+_SINGLE = 4e-6
 # Samples along one axis that nobody is advised to take.
 _MANY = 1e6
 # Share of tol that the samples may leave out without a word; share of what they leave out that the
@@ -97,6 +99,13 @@ def polar_grid_for(
     floor = slices.unresolved
     if floor > _FLOOR * tol and not quiet and isinstance(source, GridField):
         _warn_of_floor(source, floor, tol)
+    if not quiet and tol < _SINGLE and _is_single(field):
+        warnings.warn(
+            f"single precision leaves errors of about {_SINGLE:g}, more than tol = {tol:g}: the "
+            "spectrum of a float32 field is float32 (pass float64 values, or a larger tol)",
+            AccuracyWarning,
+            stacklevel=3,
+        )
     # Nodes cannot make up for what the samples leave out.
     tol = max(tol, min(_BELOW_FLOOR * floor, 0.5))
     edge = _cut(tol, dual == "corrected")
@@ -114,6 +123,12 @@ def polar_grid_for(
         n_directions=n_directions,
         corrected=dual == "corrected",
     )
+
+
+def _is_single(field: GridField | SampleField | GaussianMixture) -> bool:
+    if isinstance(field, GaussianMixture):
+        return False
+    return field.values.dtype == np.float32
 
 
 def _warn_of_floor(field: GridField, floor: float, tol: float) -> None:

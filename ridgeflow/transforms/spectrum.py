@@ -203,13 +203,14 @@ class Spectrum:
     ) -> ErrorBudget:
         r"""Estimate the error of ``reconstruct`` with this activation, by source.
 
-        In L2 over the ball that the grid covers, relative to the field. The discrete transfer
-        function T of the grid's scales is known exactly, so that truncation and quadrature are the
-        norms of :math:`(K_A/K - 1)\hat f` and :math:`(T - K_A)\hat f/K`, to which are added what is
-        cut off at the ends of the offsets, as far as the activation carries it, and what their step
-        does not resolve. The error of the directions was measured when the spectrum was computed,
-        by backprojecting the exact profiles at points where the field is known; that of sampling
-        is extrapolated from the energy near the highest wave number of the samples.
+        In L2 over the ball that the grid covers, relative to the field: an upper bound (two
+        standard errors of the mean square) of what is measured at up to 512 points where the field
+        is known, more of them where it is large or bends, and what its samples leave out. The
+        sources share it as they were predicted: the discrete transfer function T of the grid's
+        scales is known exactly, so that truncation is the norm of :math:`(K_A/K - 1)\hat f`, and
+        directions are measured by backprojecting the exact profiles; quadrature, which has the
+        ends of the offsets, their step and rounding in it, is the rest. Sampling is told from the
+        energy towards the highest wave number of the samples, and from the values at their rim.
 
         Parameters
         ----------
@@ -233,11 +234,13 @@ class Spectrum:
 
         Notes
         -----
-        **Accuracy.** Measured over a bank of fields, activations and dimensions: never below a
-        third of the true error, and above ten times it in less than one case of a hundred.
+        **Accuracy.** Not below .8 of the true error over 500 drawn fields, activations, dimensions
+        and tolerances, below it in at most 2 % of them and above ten times it in at most 2 %
+        (tests/bank/honesty.py). Samples tell nothing of what leaves no trace in them, such as a
+        spike between two of them.
 
-        **Cost.** One evaluation of the kernel for each wave number and scale, and one pass over the
-        values.
+        **Cost.** A fast reconstruction at 512 points, one evaluation of the kernel for each wave
+        number and scale, and one pass over the values.
         """
         from ridgeflow.transforms.corrected_dual import as_dual
 

@@ -99,7 +99,8 @@ def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.D
         check = parts.pop("check")
         variables |= {f"record_{name}": (("wave_number",), part) for name, part in parts.items()}
         variables["record_check"] = (("check", "check_column"), check)
-        coords["check_column"] = (("check_column",), np.arange(check.shape[1], dtype=np.int32))
+        for name, n in zip(("check", "check_column"), check.shape, strict=True):
+            coords[name] = ((name,), np.arange(n, dtype=np.int32))
     return xarray.Dataset(variables, coords, attributes)
 
 
@@ -136,7 +137,10 @@ def from_dataset(dataset: xarray.Dataset) -> Spectrum:
             order = np.argsort(parts["wave_numbers"])
             parts = {name: part[order] for name, part in parts.items()}
             check = _along(dataset, "record_check", "check", "check_column")
-            parts["check"] = check[:, np.argsort(_along(dataset, "check_column", "check_column"))]
+            rows, columns = (
+                np.argsort(_along(dataset, name, name)) for name in ("check", "check_column")
+            )
+            parts["check"] = check[np.ix_(rows, columns)]
             record = record_from(_parsed(attributes["record"], "record"), parts, grid)
         if "provenance" in attributes:
             provenance = Provenance.from_dict(_parsed(attributes["provenance"], "provenance"))

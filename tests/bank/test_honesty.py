@@ -1,0 +1,47 @@
+"""Budgets against true errors over drawn cases: honest, not idle, and no miss without a word.
+
+Constants were tuned on seed 1; what is asserted here was drawn with others.
+"""
+
+import pytest
+
+import ridgeflow as rf
+
+from . import honesty
+
+# Shares of cases: with a budget below the truth, and above ten times it.
+FEW = 0.02
+
+
+def judged(bank, count, seed):
+    outcomes, refused = honesty.cases(bank, count, seed)
+    figures = honesty.summary(outcomes)
+    print(f"\n{honesty.table(outcomes)}\nrefused: {refused}")
+    worst = min(outcomes, key=lambda one: one.ratio)
+    assert figures["least"] >= 0.8, worst
+    silent = [one for one in outcomes if one.silent_miss]
+    assert not silent, silent[0]
+    return figures
+
+
+@pytest.mark.parametrize("bank", honesty.BANKS)
+def test_a_few_dozen_budgets(bank):
+    figures = judged(bank, 18, seed=5)
+    assert figures["below 1"] * 18 <= 1 and figures["above 10"] * 18 <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bank", honesty.BANKS)
+def test_five_hundred_budgets(bank):
+    with rf.config(threads=1):
+        figures = judged(bank, 500, seed=2)
+    assert figures["below 1"] <= FEW
+    assert figures["above 10"] <= FEW
+
+
+def test_the_runner_draws_the_same_cases_in_parts():
+    whole, _ = honesty.cases("representations", 4, seed=7)
+    parts = [one for i in range(2) for one in honesty.cases("representations", 2, 7, (i, 2))[0]]
+    found = {one.seed: one.budget for one in parts}
+    shared = [one for one in whole if one.seed in found]
+    assert shared and all(one.budget == found[one.seed] for one in shared)
