@@ -510,4 +510,11 @@ def activation(name: str | Activation) -> Activation:
     >>> activation("gaussian")(0.0)
     np.float64(1.0)
     """
-    return name if isinstance(name, Activation) else Activation(one_of(name, "activation", _ROWS))
+    if isinstance(name, Activation):
+        return name
+    if callable(name):
+        raise TypeError(
+            f"`activation` must be a name or an Activation, got the function {name!r}, whose "
+            f"Fourier transform is not known (choose among {', '.join(_ROWS)})"
+        )
+    return Activation(one_of(name, "activation", _ROWS))

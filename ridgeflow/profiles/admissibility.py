@@ -19,7 +19,7 @@ from ridgeflow._validate import as_real_array, non_negative, positive, positive_
 from ridgeflow.errors import AdmissibilityError, ConvergenceError
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 
 __all__ = [
     "admissibility",
@@ -218,7 +218,7 @@ def admissibility(activation: str | Activation, ridgelet: Ridgelet) -> float:
     >>> round(admissibility("relu", Ridgelet(1, 2)) / (2 * np.pi), 12)
     1.0
     """
-    eta, psi = _activation(activation), _ridgelet(ridgelet)
+    eta, psi = _activation(activation), as_ridgelet(ridgelet)
     _require_admissible(eta, psi)
     if eta.point_masses:
         return _mass(eta, psi)
@@ -228,14 +228,6 @@ def admissibility(activation: str | Activation, ridgelet: Ridgelet) -> float:
 def _factor(eta: Activation, psi: Ridgelet) -> float:
     """What multiplies the integral over ω > 0."""
     return 2 * (2 * math.pi) ** (psi.dim - 1) * _sign(eta, psi) * psi.amplitude
-
-
-def _ridgelet(value: Any) -> Ridgelet:
-    if not isinstance(value, Ridgelet):
-        raise TypeError(
-            f"`ridgelet` must be a Ridgelet, got {value!r} (write Ridgelet(dim, order))"
-        )
-    return value
 
 
 def radial_kernel(
@@ -273,7 +265,7 @@ def radial_kernel(
     >>> radial_kernel("dirac", Ridgelet(3, 0), 0.0).round(6)
     np.float64(2.506628)
     """
-    eta, psi = _activation(activation), _ridgelet(ridgelet)
+    eta, psi = _activation(activation), as_ridgelet(ridgelet)
     given = as_real_array(omega, "omega", allow_empty=True)
     if eta.parity is None or (not eta.point_masses and _sign(eta, psi) == 0):
         return np.zeros(given.shape, given.dtype)[()]
@@ -354,7 +346,7 @@ def transfer_function(
     >>> bool(share[0] == 1.0), f"{1 - share[1]:.1e}"
     (True, '2.7e-04')
     """
-    eta, psi = _activation(activation), _ridgelet(ridgelet)
+    eta, psi = _activation(activation), as_ridgelet(ridgelet)
     a_max, a_min = positive(a_max, "a_max"), non_negative(a_min, "a_min")
     if a_min >= a_max:
         raise ValueError(f"`a_min` must be below `a_max` = {a_max:g}, got {a_min:g}")
@@ -469,7 +461,7 @@ def ridgelet_norm_constant(ridgelet: Ridgelet) -> float:
     >>> round(ridgelet_norm_constant(Ridgelet(1, 0)) / (2 * np.pi), 12)
     1.0
     """
-    psi = _ridgelet(ridgelet)
+    psi = as_ridgelet(ridgelet)
     twice = 2 * psi.exponent - psi.dim + 1
     if twice <= 0:
         raise AdmissibilityError(

@@ -22,7 +22,7 @@ from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_val
 if TYPE_CHECKING:
     from ridgeflow.profiles.activation import Activation
 
-__all__ = ["Ridgelet"]
+__all__ = ["Ridgelet", "as_ridgelet"]
 
 _FAMILIES = ("hermite", "power")
 _PARITIES = ("even", "odd")
@@ -464,3 +464,13 @@ def _fraction(value: float, name: str) -> float:
     if number >= 1:
         raise ValueError(f"`{name}` must be below 1, got {number:g}")
     return number
+
+
+def as_ridgelet(value: Any, name: str = "ridgelet") -> Ridgelet:
+    """A Ridgelet, and nothing else: a function of one's own has no transform that is known."""
+    if isinstance(value, Ridgelet):
+        return value
+    raise TypeError(
+        f"`{name}` must be a Ridgelet, got {value!r} (write Ridgelet(dim, order), or take "
+        "admissible_ridgelet)"
+    )

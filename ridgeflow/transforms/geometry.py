@@ -265,7 +265,7 @@ class ParameterGrid:
     def for_field(
         cls,
         field: GridField | SampleField | GaussianMixture,
-        activation: Activation,
+        activation: str | Activation,
         ridgelet: Ridgelet,
         tol: float = 1e-6,
         *,
@@ -285,7 +285,7 @@ class ParameterGrid:
         ----------
         field : GridField, SampleField or GaussianMixture
             What will be transformed.
-        activation : Activation
+        activation : str or Activation
             Of the reconstruction.
         ridgelet : Ridgelet
             An admissible partner, of the field's dimension.

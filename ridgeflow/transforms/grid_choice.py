@@ -15,8 +15,9 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
-from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.transforms.error_budget import (
     OUTSIDE,
     FieldRecord,
@@ -54,7 +55,7 @@ _RIPPLE, _AT_TOP, _BELOW = 1.3, 4.0, 1.5
 
 def polar_grid_for(
     field: GridField | SampleField | GaussianMixture,
-    activation: Activation,
+    activation: str | Activation,
     ridgelet: Ridgelet,
     tol: float,
     *,
@@ -64,6 +65,7 @@ def polar_grid_for(
     quiet: bool = False,
 ) -> ParameterGrid:
     """See :meth:`ParameterGrid.for_field`; ``quiet``: without a word about the samples."""
+    activation, ridgelet = _activation(activation), as_ridgelet(ridgelet)
     tol = finite_number(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._validate import instance_of
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.transforms.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.transforms.far_points import evaluate
 from ridgeflow.transforms.grid_choice import warn_of_lost_energy
@@ -16,7 +18,7 @@ __all__ = ["reconstruct_gradient"]
 
 def reconstruct_gradient(
     spectrum: Spectrum,
-    activation: Activation,
+    activation: str | Activation,
     points: ArrayLike,
     *,
     dual: str | CorrectedDual = "plain",
@@ -28,7 +30,7 @@ def reconstruct_gradient(
     ----------
     spectrum : Spectrum
         On a polar grid.
-    activation : Activation
+    activation : str or Activation
         :math:`\eta`, admissible with the spectrum's ridgelet.
     points : array_like, shape (n, m)
         Where to evaluate.
@@ -79,9 +81,10 @@ def reconstruct_gradient(
     >>> bool(abs(slope[0, 0] - (law.score([[0.3]]) * law.pdf([[0.3]]))[0, 0]) < 1e-3)
     True
     """
-    x, _ = prepared(spectrum, points, "fast", dual)
-    corrected = as_dual(dual, spectrum, activation)
-    warn_of_lost_energy(spectrum, activation, corrected)
-    columns = evaluate(spectrum, activation, x, corrected, gradient=True)
+    eta = _activation(activation)
+    x, _ = prepared(instance_of(spectrum, "spectrum", Spectrum), points, "fast", dual)
+    corrected = as_dual(dual, spectrum, eta)
+    warn_of_lost_energy(spectrum, eta, corrected)
+    columns = evaluate(spectrum, eta, x, corrected, gradient=True)
     flat = shaped(columns.reshape(-1, columns.shape[2]), spectrum, x)
     return flat.reshape(len(x), spectrum.dim, *spectrum.component_shape)

@@ -16,8 +16,9 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import AffinePart, Region
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
-from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.checks import (
     bend_share,
@@ -61,7 +62,7 @@ class IntegralRepresentation:
     ----------
     field : CallableField, GridField or GaussianMixture
         f; a mixture stands for its density.
-    activation : Activation
+    activation : str or Activation
         :math:`\eta`.
     ridgelet : Ridgelet, optional
         :math:`\psi`; by default ``admissible_ridgelet(activation, field.dim)``.
@@ -141,7 +142,7 @@ class IntegralRepresentation:
     def __init__(
         self,
         field: CallableField | GridField | GaussianMixture,
-        activation: Activation,
+        activation: str | Activation,
         *,
         ridgelet: Ridgelet | None = None,
         region: Region | None = None,
@@ -154,6 +155,8 @@ class IntegralRepresentation:
         like: FieldRecord | None = None,
     ) -> None:
         self._like = like
+        activation = _activation(activation)
+        ridgelet = None if ridgelet is None else as_ridgelet(ridgelet)
         one_of(dual, "dual", ("plain", "corrected"))
         self.dual = dual
         tol = finite_number(tol, "tol")

@@ -16,7 +16,7 @@ from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility
-from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.cartesian import (
     far_from_lattice,
@@ -148,7 +148,7 @@ def ridgelet_transform(
                 f"{type(grid).__name__}"
             )
         grid = ParameterGrid.nodes(*grid)
-    for name, dim in (("ridgelet", ridgelet.dim), ("grid", grid.dim)):
+    for name, dim in (("ridgelet", as_ridgelet(ridgelet).dim), ("grid", grid.dim)):
         if dim != field.dim:
             raise ValueError(
                 f"`{name}` must have the dimension {field.dim} of the field, got {dim}"
@@ -273,7 +273,7 @@ def _from_slices(
 
 def backproject(
     spectrum: Spectrum,
-    activation: Activation,
+    activation: str | Activation,
     radius: float,
     *,
     band: float | None = None,
@@ -289,7 +289,7 @@ def backproject(
     ----------
     spectrum : Spectrum
         On a polar grid.
-    activation : Activation
+    activation : str or Activation
         Admissible with the spectrum's ridgelet.
     radius : float
         Where the profiles are needed.
@@ -318,9 +318,12 @@ def backproject(
 
     **Cost.** O(P log P): an FFT per direction and scale, and six per direction.
     """
-    corrected = as_dual(dual, spectrum, activation)
+    eta = _activation(activation)
+    corrected = as_dual(dual, instance_of(spectrum, "spectrum", Spectrum), eta)
+    radius = positive(radius, "radius")
+    band = None if band is None else positive(band, "band")
     (profiles,) = spectrum_profiles(
-        spectrum, activation, radius, band=band, corrected=corrected, whole=True
+        spectrum, eta, radius, band=band, corrected=corrected, whole=True
     )
     return profiles
 
@@ -334,7 +337,7 @@ def _columns(values: NDArray) -> NDArray[np.float64]:
 
 def reconstruct(
     spectrum: Spectrum,
-    activation: Activation,
+    activation: str | Activation,
     points: ArrayLike,
     *,
     method: str = "auto",
@@ -346,7 +349,7 @@ def reconstruct(
     ----------
     spectrum : Spectrum
         On a polar or cartesian grid.
-    activation : Activation
+    activation : str or Activation
         :math:`\eta`, admissible with the spectrum's ridgelet.
     points : array_like, shape (n, m)
         Where to evaluate.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_real_array, instance_of
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.error_budget import ErrorBudget, FieldRecord, spectrum_budget
 from ridgeflow.transforms.geometry import ParameterGrid
@@ -199,7 +200,7 @@ class Spectrum:
         return float(np.sqrt(weights @ power.sum(axis=1)))
 
     def error_budget(
-        self, activation: Activation, *, dual: str | CorrectedDual = "plain"
+        self, activation: str | Activation, *, dual: str | CorrectedDual = "plain"
     ) -> ErrorBudget:
         r"""Estimate the error of ``reconstruct`` with this activation, by source.
 
@@ -214,7 +215,7 @@ class Spectrum:
 
         Parameters
         ----------
-        activation : Activation
+        activation : str or Activation
             Of the reconstruction.
         dual : {"plain", "corrected"} or CorrectedDual
             Of the reconstruction. The corrected dual has no error of scales on its band; its
@@ -251,7 +252,8 @@ class Spectrum:
                 "(compute it with ridgelet_transform from a GridField or a GaussianMixture, or "
                 "from samples with a bandwidth)"
             )
-        return spectrum_budget(self, activation, as_dual(dual, self, activation))
+        eta = _activation(activation)
+        return spectrum_budget(self, eta, as_dual(dual, self, eta))
 
     def __repr__(self) -> str:
         grid = self.grid
