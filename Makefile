@@ -9,11 +9,12 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed-demo
 	$(BIN)/ridgeflow demo --out $(DEMO_OUT)
 
+# Two processes suit two cores and the memory of a laptop.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 slow: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+	$(BIN)/python -m pytest -n 2 -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
