@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_real_array, one_of
+from ridgeflow._validate import as_real_array, finite_number, instance_of, one_of
 from ridgeflow.bibliography import reference
 from ridgeflow.errors import MissingDependencyError
 from ridgeflow.theorems.constants import RESOLUTION, Constant, numbers, replaced
@@ -365,7 +365,35 @@ class Statement:
         return f"It fails with a constant that is off: {', '.join(listed)}."
 
     def run_with(self, effort: str, constant: Constant, value: float) -> Result:
-        """Check the statement with another value of one of its :attr:`constants`."""
+        """Check the statement with another value of one of its :attr:`constants`.
+
+        Parameters
+        ----------
+        effort : {"quick", "full"}
+        constant : Constant
+            One of :attr:`constants`.
+        value : float
+            What stands in its place.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        ValueError
+            If the effort is unknown, the constant not of this statement, or the value not finite.
+        TypeError
+            If an argument has the wrong type.
+        """
+        one_of(effort, "effort", EFFORTS)
+        instance_of(constant, "constant", Constant)
+        if constant not in self.constants:
+            raise ValueError(
+                f"`constant` must be one of the constants of {self.name}, got {constant.label} "
+                "(see its `constants`)"
+            )
+        value = finite_number(value, "value")
         default = self._defaults[constant.keyword]
         return self._run(effort, {constant.keyword: replaced(default, constant.place, value)})
 

@@ -160,6 +160,18 @@ room.add(
     limit=10.0,
 )
 room.add(
+    "theorems.Statement.run_with",
+    lambda: {
+        "effort": "quick",
+        "constant": theorems.statements()["finite_field"].constants[0],
+        "value": 0.75,
+    },
+    on=lambda: theorems.statements()["finite_field"],
+    kinds={"effort": "option", "constant": "object"},
+    out=lambda result: result.status,
+    limit=10.0,
+)
+room.add(
     "theorems.Comparison",
     lambda: {
         "label": "slope",
