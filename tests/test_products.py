@@ -1,5 +1,7 @@
 """Results have the same bits for any number of BLAS threads and of the library's own."""
 
+import warnings
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -18,7 +20,9 @@ def projected():
     psi = rf.admissible_ridgelet("tanh", 2)
     grid = rf.ParameterGrid.polar(2, 60, np.geomspace(0.3, 6, 8), 2.0, 0.4)
     spectrum = rf.ridgelet_transform(LAW, psi, grid)
-    return rf.project_range(spectrum, "tanh", truncated=True, tol=1e9).values
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rf.AccuracyWarning)  # tails beyond a small grid
+        return rf.project_range(spectrum, "tanh", truncated=True).values
 
 
 CALLS = {

@@ -363,3 +363,16 @@ def test_blocks_cover_all_columns_once():
         edges = blocks(n)
         assert edges[0][0] == 0 and edges[-1][1] == n
         assert all(a[1] == b[0] for a, b in pairwise(edges))
+
+
+@pytest.mark.parametrize("bandwidth", [1e-300, 1e-16, 1e-8])
+def test_slices_of_bandwidths_beyond_the_budget_are_refused(bandwidth):
+    field = rf.SampleField([[0.0, 0.0], [1.0, 2.0]])
+    eta = rf.activation("gaussian")
+    with (
+        rf.config(memory_budget=2**28),
+        pytest.raises(rf.MemoryBudgetError, match="wave numbers of a field of radius"),
+    ):
+        rf.ParameterGrid.for_field(
+            field, eta, rf.admissible_ridgelet(eta, 2), 1e-3, bandwidth=bandwidth
+        )

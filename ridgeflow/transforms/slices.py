@@ -16,6 +16,7 @@ from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._products import product
+from ridgeflow._validate import fits_in_memory
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -39,6 +40,8 @@ _LOW_OCTAVES = 60
 _FRINGE, _NO_BLUR = 20, 1e-12
 # Share of the memory budget that phases may take at once, as its reciprocal.
 _SHARE = 16
+# Shares of a tolerance must not vanish.
+_LEAST_TOL = 1e-300
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def ball_about(
     field: GridField | GaussianMixture | SmoothedSamples, center: NDArray, tol: float
 ) -> float:
     """Radius of a ball about ``center`` outside of which the field is zero or below ``tol``."""
+    tol = max(tol, _LEAST_TOL)
     if isinstance(field, SmoothedSamples):
         return field.radius(center, tol)
     if isinstance(field, GridField):
@@ -216,10 +220,11 @@ def _rim_share(field: GridField) -> float:
 
 @fourier_slices.register
 def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    tol = max(tol, _LEAST_TOL)
     radius = ball_about(field, center, 1e-3 * tol)
     least = float(np.linalg.eigvalsh(field.covariances)[:, 0].min())
     band = np.sqrt(2 * np.log(1e3 / tol) / least)
-    n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
+    n = _wave_count(band, radius, len(directions) * (field.dim + 6))
     step = band / n
     wave = directions[:, None, :] * (step * np.arange(n + 1))[None, :, None]
     slices = fourier_gaussian_mixture(
@@ -230,11 +235,25 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
 
 @fourier_slices.register
 def _(field: SmoothedSamples, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    tol = max(tol, _LEAST_TOL)
     radius = ball_about(field, center, 1e-3 * tol)
     band = float(np.sqrt(2 * np.log(1e3 / tol))) / field.bandwidth
-    n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
+    columns = max(1, int(np.prod(field.component_shape)))
+    # The tables of waves, and the slices and projections of all directions.
+    n = _wave_count(band, radius, 256 + 8 * len(directions) * columns)
     slices = field.slices(directions, center, band / n, n, max(0.1 * tol, 1e-14))
     return _from_wave_numbers(slices, band / n, radius)
+
+
+def _wave_count(band: float, radius: float, each: float) -> int:
+    """Wave numbers up to the band of a field within a radius, of so many numbers each."""
+    count = np.ceil(band * 1.05 * radius / np.pi) + 2
+    fits_in_memory(
+        8.0 * each * count,
+        f"{count:.3g} wave numbers of a field of radius {radius:.3g} and band {band:.3g}",
+        "smooth the field, such as by a larger bandwidth, or raise memory_budget",
+    )
+    return int(count)
 
 
 def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:
