@@ -310,3 +310,30 @@ def test_double_limit_study_measures_both_rates():
     ):
         with pytest.raises(ValueError, match=match):
             rf.double_limit_study(limit, **bad)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"ways": (w for w in ("sobol",))}, TypeError, "`ways` must be a list or a tuple"),
+        ({"ways": "sobol"}, TypeError, r"`ways` must be .*write \['sobol'\]"),
+        ({"layers": "eulr"}, ValueError, "`layers` must be one of .*did you mean 'euler'"),
+        ({"layers": len}, TypeError, "`layers` must be a string among euler"),
+        ({"repeats": 10**9}, ValueError, r"`repeats` must leave at most 1e\+09 .*4.5e\+10 neurons"),
+        ({"progress": 3}, TypeError, "`progress` must be a function, got int"),
+        ({"depths": [1, 10**12]}, rf.MemoryBudgetError, "a network of 1000000000000 euler layers"),
+        ({"widths": [5, 1e300]}, ValueError, "`widths` must hold at least two increasing"),
+        ({"continuum": 3}, TypeError, "`continuum` must be a DoubleContinuum, got 3"),
+    ],
+)
+def test_studies_that_mean_nothing_or_never_end_are_refused_at_once(limit, options, error, match):
+    given = {"continuum": limit, "depths": [1, 2], "widths": [5, 10], **options}
+    with pytest.raises(error, match=match):
+        rf.double_limit_study(**given)
+
+
+def test_chebyshev_times_out_of_reach():
+    with pytest.raises(TypeError, match="`start` must be a number, got '0'"):
+        chebyshev_times("0", 1.0, 3)
+    with pytest.raises(rf.MemoryBudgetError, match="1000000000000 depths"):
+        chebyshev_times(0.0, 1.0, 10**12)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import positive_int
+from ridgeflow._validate import finite_number, fits_in_memory, positive_int
 from ridgeflow.double_continuum.sources import Source
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.callable import CallableField
@@ -53,6 +53,8 @@ def chebyshev_times(start: float, end: float, n: int) -> NDArray[np.float64]:
     array([0. , 0.5, 1. ])
     """
     n = positive_int(n, "n", minimum=2)
+    start, end = finite_number(start, "start"), finite_number(end, "end")
+    fits_in_memory(24.0 * n, f"{n} depths", "take fewer of them")
     return start + (end - start) * np.sin(0.5 * np.pi * np.arange(n) / (n - 1)) ** 2
 
 
@@ -190,7 +192,10 @@ def represent_all(
     share = max(1.0, _FIRST_SHARE * (tol / 1e-3) ** 0.25)
     made: list[IntegralRepresentation] = []
     errors = np.zeros(0)
-    for _ in range(_TRIES):
+    for tries_left in reversed(range(_TRIES)):
+        if not tries_left:
+            # The last one is kept whatever its error, which the caller measures.
+            share = 1.0
         fine = min(share, _SAMPLING) * tol
         sampled = [_sampled(fields[i], source, fine, references[i]) for i in chosen]
         n_axis = max(len(grid.axes[0]) for grid in sampled)
@@ -209,7 +214,8 @@ def represent_all(
             shared = common_grid(grids)
             last, error = built(hardest, shared, n_axis, band)
         except ValueError:
-            # So loose a tolerance leaves wave numbers out that the corrected dual has to meet.
+            # So loose a tolerance leaves wave numbers out that the corrected dual has to meet. What
+            # has another cause is raised again at the tolerance itself.
             if share <= 1:
                 raise
             share = max(1.0, share / 10)

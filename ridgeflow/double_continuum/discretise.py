@@ -21,7 +21,7 @@ from ridgeflow.transforms.representation import IntegralRepresentation
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum
 
-__all__ = ["finite_network", "fit_network", "shared_neurons"]
+__all__ = ["check_size", "finite_network", "fit_network", "shared_neurons"]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
@@ -85,6 +85,15 @@ def _tied(
     return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
 
 
+def check_size(continuum: DoubleContinuum, depth: int, width: int, layers: str) -> None:
+    """Refuse a network whose weights do not fit."""
+    fits_in_memory(
+        8.0 * depth * len(_STAGES[layers]) * width * (2 * continuum.dim + 1),
+        f"a network of {depth} {layers} layers of {width} neurons",
+        "take fewer layers or neurons, or raise memory_budget",
+    )
+
+
 def finite_network(
     continuum: DoubleContinuum,
     depth: int,
@@ -114,11 +123,7 @@ def finite_network(
             "(the last stage of a layer is fitted to what is missing: take euler or midpoint "
             "layers and fitted weights)"
         )
-    fits_in_memory(
-        8.0 * depth * len(_STAGES[layers]) * width * (2 * continuum.dim + 1),
-        f"a network of {depth} {layers} layers of {width} neurons",
-        "take fewer layers or neurons, or raise memory_budget",
-    )
+    check_size(continuum, depth, width, layers)
     n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)
     first, last = float(continuum.times[0]), float(continuum.times[-1])

@@ -90,6 +90,8 @@ def _paths(source: Source, x: NDArray, start: float, end: float) -> tuple[NDArra
             source.velocity, x, start, end, rtol=1e-5, atol=1e-7, t_eval=times[1:]
         )
     except (ConvergenceError, ValueError):
+        # The field itself cannot be followed so far, or leaves the numbers: the refusal that is
+        # being written advises no radius then.
         return None
     whole = np.concatenate([x[None], path])
     return times, np.linalg.norm(whole - source.region.center, axis=2)

@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_generator, as_real_array, one_of, positive_int
+from ridgeflow._validate import (
+    as_generator,
+    as_real_array,
+    instance_of,
+    items_of,
+    one_of,
+    positive_int,
+)
 from ridgeflow.double_continuum.budget import stepped
 from ridgeflow.double_continuum.choose_neurons import active_neurons
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.depths import rms
+from ridgeflow.double_continuum.discretise import check_size
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.outer_weights import fit_outer_weights
+from ridgeflow.networks.residual import SCHEMES
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.representation import IntegralRepresentation
@@ -27,6 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["LimitStudy", "double_limit_study"]
 
 WAYS = ("monte_carlo", "stratified", "sobol", "quadrature", "least_squares")
+# Of which every repeat is a draw.
+_DRAWN = ("monte_carlo", "stratified", "sobol")
+# Some hours of work.
+_MOST_NEURONS = 1e9
 _DRAWS = 1000
 _SEED = 23
 _QUADRATURE_TOLS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
@@ -160,7 +173,10 @@ def double_limit_study(
     Raises
     ------
     ValueError
-        If sizes do not increase, a way is unknown, or the continuum has but one depth.
+        If sizes do not increase, an option is unknown, `repeats` are beyond all patience, or the
+        continuum has but one depth.
+    MemoryBudgetError
+        If the largest network exceeds the memory budget.
 
     Notes
     -----
@@ -181,12 +197,25 @@ def double_limit_study(
     >>> study.errors.shape
     (2, 2)
     """
+    instance_of(continuum, "continuum", DoubleContinuum)
     rows, columns = _sizes(depths, "depths"), _sizes(widths, "widths")
-    for way in ways:
-        one_of(way, "ways", WAYS)
+    one_of(layers, "layers", SCHEMES)
+    if isinstance(ways, str):
+        raise TypeError(f"`ways` must be a list or a tuple, got {ways!r} (write [{ways!r}])")
+    ways = [one_of(way, "ways", WAYS) for way in items_of(ways, "ways")]
     repeats = positive_int(repeats, "repeats")
+    drawn = float(repeats) * float(columns.sum()) * sum(way in _DRAWN for way in ways)
+    if drawn > _MOST_NEURONS:
+        raise ValueError(
+            f"`repeats` must leave at most {_MOST_NEURONS:.0e} neurons to draw and evaluate, got "
+            f"{repeats} draws of each of the `widths`: {drawn:.1e} neurons (take fewer repeats)"
+        )
     generator = as_generator(rng)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"`progress` must be a function, got {type(progress).__name__}")
     tell = progress or (lambda message, share: None)
+    # A network that does not fit is refused before the first is made.
+    check_size(continuum, int(rows[-1]), int(columns[-1]), layers)
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if first == last:
         raise ValueError(
@@ -231,7 +260,7 @@ def double_limit_study(
 
 def _sizes(values: ArrayLike, name: str) -> NDArray[np.int64]:
     array = as_real_array(values, name, ndim=1)
-    whole = np.rint(array).astype(np.int64)
+    whole = np.rint(np.clip(array, 0, 2.0**48)).astype(np.int64)
     if len(whole) < 2 or (whole != array).any() or whole[0] < 1 or (np.diff(whole) <= 0).any():
         raise ValueError(
             f"`{name}` must hold at least two increasing whole numbers from 1 on, got "

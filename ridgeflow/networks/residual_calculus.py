@@ -225,6 +225,8 @@ def _invert_layer(
         try:
             move = np.linalg.solve(slope, gap[..., None])[..., 0]
         except np.linalg.LinAlgError:
+            # A singular Jacobian at some point: the least step is as good a direction, and counts
+            # only where it lowers the residual.
             move = (np.linalg.pinv(slope) @ gap[..., None])[..., 0]
         move = np.where(np.isfinite(move), move, 0.0)
         if bound < 1:
