@@ -343,6 +343,42 @@ def test_refusals(call, message):
         call()
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rf.validate(3), "`names` must be a list or a tuple, got 3"),
+        (lambda: rf.validate(True), "`names` must be a list or a tuple, got True"),
+        (lambda: rf.validate(b"finite_field"), "`names` must be a list or a tuple, got b'finite"),
+        (lambda: rf.validate({"finite_field": 1}), "`names` must be a list or a tuple, got {"),
+        (lambda: rf.validate({"finite_field"}), "`names` must be a list or a tuple, got {"),
+        (lambda: rf.validate(n for n in ["ghosts"]), "`names` must be a list or a tuple, got <gen"),
+        (lambda: rf.validate([["finite_field"]]), r"`names` must hold names .*of type list"),
+        (lambda: rf.validate([None]), "`names` must hold names of statements, got None"),
+        (
+            lambda: rf.validate("finite_field", effort=1),
+            "`effort` must be a string among quick, full",
+        ),
+        (lambda: rf.validate("finite_field", progress=3), "`progress` must be callable, got 3"),
+        (
+            lambda: ALL["finite_field"].run_with("quick", "factor", 1.0),
+            "`constant` must be a Constant, got 'factor'",
+        ),
+    ],
+)
+def test_refusals_of_types(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_constants_of_another_statement_are_refused():
+    item = ALL["finite_field"]
+    with pytest.raises(ValueError, match=r"`constant` must be one of factor, .*, got cosines"):
+        item.run_with("quick", ALL["ghosts"].constants[0], 1.0)
+    with pytest.raises(ValueError, match="`value` must be finite"):
+        item.run_with("quick", item.constants[0], math.nan)
+    assert rf.validate(np.array(["finite_field"])).passed
+
+
 # JSON
 
 

@@ -6,7 +6,7 @@ import difflib
 import importlib
 from collections.abc import Callable, Sequence
 
-from ridgeflow._validate import one_of
+from ridgeflow._validate import items_of, one_of
 from ridgeflow.theorems.report import Report
 from ridgeflow.theorems.statement import EFFORTS, Statement, registered
 
@@ -52,12 +52,17 @@ def _chosen(names: str | Sequence[str] | None) -> list[Statement]:
     known = statements()
     if names is None:
         return list(known.values())
-    asked = [names] if isinstance(names, str) else list(names)
+    asked = [names] if isinstance(names, str) else items_of(names, "names")
     if not asked:
         raise ValueError("`names` must hold at least one name, got none (None runs all)")
     for name in asked:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"`names` must hold names of statements, got {name!r} of type "
+                f"{type(name).__name__} (statements() lists them)"
+            )
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise ValueError(
                 f"`names` must be among {', '.join(known)}, got {name!r}{hint}",
@@ -93,6 +98,8 @@ def validate(
     ValueError
         If a name or the effort is unknown; the message lists those that are known. A statement
         that fails or raises an error is a failed result, not an exception.
+    TypeError
+        If names are not text in a list, tuple or array, or `progress` cannot be called.
 
     Notes
     -----
@@ -108,6 +115,10 @@ def validate(
     True
     """
     one_of(effort, "effort", EFFORTS)
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"`progress` must be callable, got {progress!r} (a function of a title and a fraction)"
+        )
     chosen = _chosen(names)
     results = []
     for i, item in enumerate(chosen):

@@ -179,7 +179,7 @@ class _Pool:
 def _pool(dim: int, name: str, count: int) -> _Pool:
     eta, whole = activation(name), spectrum(dim, name, 2e-2)
     constant = admissibility(eta, whole.ridgelet)
-    x = points(dim, 10)
+    x = points(dim, 6)
     target = reconstruct(whole, eta, x)
     grid, mass = whole.grid, np.abs(whole.values) * whole.grid.weights
     total = float(mass.sum())
@@ -209,7 +209,7 @@ def _pool(dim: int, name: str, count: int) -> _Pool:
     where="approximation bounds",
     reason="The mean over one neuron is summed over all nodes, exactly but for the reconstruction. "
     "Networks are blocks of one draw of 2^17 neurons; their mean square error, and the mean, have "
-    "the standard errors of means over blocks: three are allowed, four for the largest of ten.",
+    "the standard errors of means over blocks: three are allowed, four for the largest of six.",
     breaks={
         "the rate J^(−1)": {"rate": -1.0},
         "a variance without ‖R‖₁²": {"power": 1.0},

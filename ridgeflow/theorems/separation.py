@@ -38,14 +38,15 @@ def _accuracies(x: NDArray, y: NDArray) -> tuple[float, float]:
     """Leave-one-out accuracy of the nearest centroid, and of a ridge-regression probe."""
     classes, index = np.unique(y, return_inverse=True)
     own, count = np.eye(len(classes))[index], np.bincount(index)
-    square = ((x[:, None] - own.T @ x / count[:, None]) ** 2).sum(axis=2)
+    means = own.T @ x / count[:, None]
+    square = (x**2).sum(axis=1)[:, None] - 2 * x @ means.T + (means**2).sum(axis=1)
     # Without the point the centroid of its own class is further away by n/(n − 1).
     square[np.arange(len(x)), index] *= (count[index] / (count[index] - 1)) ** 2
     features = np.column_stack([x, np.ones(len(x))])
     gram = features.T @ features + 1e-3 * len(x) * np.eye(features.shape[1])
-    hat = features @ np.linalg.solve(gram, features.T)
-    lever = np.diag(hat)[:, None]
-    linear = (hat @ own - lever * own) / (1 - lever)
+    solved = np.linalg.solve(gram, features.T)
+    lever = np.einsum("ni,in->n", features, solved)[:, None]
+    linear = (features @ (solved @ own) - lever * own) / (1 - lever)
     return float((square.argmin(1) == index).mean()), float((linear.argmax(1) == index).mean())
 
 

@@ -387,15 +387,13 @@ class Statement:
             If an argument has the wrong type.
         """
         one_of(effort, "effort", EFFORTS)
-        instance_of(constant, "constant", Constant)
+        instance_of(constant, "constant", Constant, hint="one of `statement.constants`")
+        number = finite_number(value, "value")
         if constant not in self.constants:
-            raise ValueError(
-                f"`constant` must be one of the constants of {self.name}, got {constant.label} "
-                "(see its `constants`)"
-            )
-        value = finite_number(value, "value")
+            labels = ", ".join(c.label for c in self.constants)
+            raise ValueError(f"`constant` must be one of {labels}, got {constant.label}")
         default = self._defaults[constant.keyword]
-        return self._run(effort, {constant.keyword: replaced(default, constant.place, value)})
+        return self._run(effort, {constant.keyword: replaced(default, constant.place, number)})
 
     @property
     def source(self) -> str:
