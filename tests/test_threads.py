@@ -117,6 +117,8 @@ import numpy as np
 import ridgeflow as rf
 from scipy import linalg
 
+# Shells start what runs in the background with interrupts ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ridge, name, width = eval(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 rng = np.random.default_rng(0)
 a, b, x = rng.normal(size=(width, 3)), rng.normal(size=width), rng.normal(size=(width + 500, 3))
