@@ -163,7 +163,7 @@ panel = figure.subplots()
 panel.plot(line[:, 1], shepp_logan(line), color="#8C8C8C", lw=1.4, label="$f$")
 for b_max, color, style in ((30, "#D55E00", "--"), (150, "#0072B2", "-")):
     grid = rf.ParameterGrid.cartesian([a_axis, a_axis], np.arange(-b_max, b_max + 1.0))
-    spectrum = rf.ridgelet_transform(field, psi, grid)
+    spectrum = rf.ridgelet_transform(field, psi, grid, method="slice")
     found = rf.reconstruct(spectrum, rf.activation("gaussian"), line)
     panel.plot(line[:, 1], found, style, color=color, lw=1.4, label=f"$|b| \\leq {b_max}$")
     print(f"|a| <= 100, |b| <= {b_max}: highest value on the skull {found.max():.2f}")
