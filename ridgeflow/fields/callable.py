@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, finite_number, positive_int
+from ridgeflow._validate import as_array, as_points, finite_number, flag, positive_int
 
 __all__ = ["CallableField"]
 
@@ -84,7 +84,7 @@ class CallableField:
         self.fn = fn
         self.dim = positive_int(dim, "dim")
         components = positive_int(components, "components")
-        self.is_score = bool(score)
+        self.is_score = flag(score, "score")
         if self.is_score and components not in (1, self.dim):
             raise ValueError(
                 f"`components` of a score must be its dimension {self.dim}, got {components}"
@@ -121,9 +121,11 @@ class CallableField:
         if self.timed:
             if t is None:
                 raise TypeError("`t` must be given: this field depends on time")
-            values = np.asarray(self.fn(points, finite_number(t, "t")))
+            values = as_array(self.fn(points, finite_number(t, "t")), "fn")
         else:
-            values = np.asarray(self.fn(points))
+            if t is not None:
+                finite_number(t, "t")
+            values = as_array(self.fn(points), "fn")
         if values.dtype.kind not in "biuf":
             raise TypeError(f"`fn` must return real numbers, got dtype {values.dtype}")
         expected = (len(points), *self.component_shape)

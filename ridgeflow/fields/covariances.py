@@ -20,6 +20,7 @@ __all__ = [
     "largest_multiple",
     "least_eigenvalue",
     "plus",
+    "require_near",
 ]
 
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -202,3 +203,14 @@ def component_logs(points: NDArray, weights: NDArray, means: NDArray, compact: N
             constant -= float(np.log(np.diag(root)).sum())
         logs[:, j] = constant - 0.5 * (d * d).sum(axis=1)
     return logs
+
+
+def require_near(points: NDArray, logs: NDArray) -> None:
+    """Refuse points so far away that their log densities (n,) or (n, 1) overflow."""
+    finite = np.isfinite(logs).reshape(-1)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise ValueError(
+            f"`x` must lie where squared distances are representable in {points.dtype}, got "
+            f"x[{bad}] = {points[bad]}"
+        )

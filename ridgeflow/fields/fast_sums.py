@@ -14,7 +14,14 @@ from ridgeflow._kernels.gauss_grids import convolve_axis, gather, near_sums, spr
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory, positive
 
-__all__ = ["LARGEST_DIM", "Plan", "fast_evaluation", "normal_sums", "plan_sums"]
+__all__ = [
+    "LARGEST_DIM",
+    "Plan",
+    "checked_tolerance",
+    "fast_evaluation",
+    "normal_sums",
+    "plan_sums",
+]
 
 LARGEST_DIM = 3
 
@@ -338,7 +345,7 @@ def fast_evaluation(
         If "fast" is asked and nothing fits.
     """
     (n, m), k = points.shape, len(means)
-    tol = _checked_tolerance(tol)
+    tol = checked_tolerance(tol)
     if m > LARGEST_DIM or compact.ndim != 2:
         if method == "auto":
             return None
@@ -372,7 +379,7 @@ def fast_evaluation(
     return logs.astype(points.dtype, copy=False), slopes.astype(points.dtype, copy=False)
 
 
-def _checked_tolerance(tol: float) -> float:
+def checked_tolerance(tol: float) -> float:
     number = positive(tol, "tol", hint="it is the relative error of the density")
     if not 1e-13 <= number <= 1e-2:
         raise ValueError(f"`tol` must lie between 1e-13 and 1e-2, got {number:g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -106,7 +107,8 @@ class GridField:
         self.spacing.setflags(write=False)
         self.origin: NDArray = np.array([axis[0] for axis in self.axes])
         self.center: NDArray = np.array([0.5 * (axis[0] + axis[-1]) for axis in self.axes])
-        self.radius = 0.5 * float(np.linalg.norm([axis[-1] - axis[0] for axis in self.axes]))
+        # By hypot, since squares of lengths overflow where the lengths do not.
+        self.radius = math.hypot(*(0.5 * (float(axis[-1]) - float(axis[0])) for axis in self.axes))
 
     @classmethod
     def from_function(
@@ -139,9 +141,11 @@ class GridField:
         >>> GridField.from_function(lambda x: np.exp(-(x**2).sum(1)), (axis, axis)).shape
         (9, 9)
         """
+        if not callable(fn) or isinstance(fn, type):
+            raise TypeError(f"`fn` must be a function of points, got {fn!r}")
         checked, _ = _checked_axes(axes)
         points = _grid_points(checked)
-        values = np.asarray(fn(points))
+        values = as_real_array(fn(points), "fn", allow_complex=True)
         if values.ndim not in (1, 2) or len(values) != len(points):
             raise ValueError(
                 f"`fn` must map points of shape {points.shape} to shape ({len(points)},) or "

@@ -25,8 +25,9 @@ from ridgeflow.fields.covariances import (
     largest_multiple,
     least_eigenvalue,
     plus,
+    require_near,
 )
-from ridgeflow.fields.fast_sums import fast_evaluation
+from ridgeflow.fields.fast_sums import checked_tolerance, fast_evaluation
 
 __all__ = ["GaussianMixture"]
 
@@ -201,6 +202,7 @@ class GaussianMixture:
         self, x: ArrayLike, order: int, method: str, tol: float
     ) -> tuple[NDArray, NDArray]:
         points = as_points(x, "x", dim=self.dim)
+        checked_tolerance(tol)
         if one_of(method, "method", _METHODS) != "exact":
             found = fast_evaluation(
                 *(points, self.weights, self.means, self._compact),
@@ -235,12 +237,7 @@ class GaussianMixture:
         score = np.empty((n, m) if order >= 1 else (0, m), points.dtype)
         jacobian = np.empty((n, m, m) if order == 2 else (0, m, m), points.dtype)
         parallel_for(kernel, n, points, *tables, order, logpdf, score, jacobian, grain=_GRAIN)
-        if not np.isfinite(logpdf).all():
-            bad = int(np.argmin(np.isfinite(logpdf)))
-            raise ValueError(
-                f"`x` must lie where squared distances are representable in {points.dtype}, got "
-                f"x[{bad}] = {points[bad]}"
-            )
+        require_near(points, logpdf)
         return logpdf, score, jacobian
 
     def logpdf(self, x: ArrayLike, *, method: str = "auto", tol: float = 1e-10) -> NDArray:
@@ -358,8 +355,12 @@ class GaussianMixture:
         fits_in_memory(
             8.0 * n * (k + 3 * self.dim), "responsibilities", "evaluate fewer points at a time"
         )
-        logs = component_logs(points, self.weights, self.means, self._compact)
-        logs -= logs.max(axis=1, keepdims=True)
+        # As for densities: where squared distances overflow nothing tells components apart.
+        with np.errstate(over="ignore"):
+            logs = component_logs(points, self.weights, self.means, self._compact)
+        largest = logs.max(axis=1, keepdims=True)
+        require_near(points, largest)
+        logs -= largest
         with np.errstate(under="ignore"):
             np.exp(logs, out=logs)
             logs /= logs.sum(axis=1, keepdims=True)

@@ -124,7 +124,9 @@ class Region:
     def _distance(self, x: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
         points = as_points(x, "x", dim=self.dim)
         offset = points.astype(np.float64) - self.center
-        return points, offset, np.linalg.norm(offset, axis=1)
+        # Squares overflow for points far away, whose distance only has to be large.
+        with np.errstate(over="ignore"):
+            return points, offset, np.linalg.norm(offset, axis=1)
 
     def contains(self, x: ArrayLike) -> NDArray[np.bool_]:
         """Whether points lie within ``radius``, where the window is 1.
@@ -243,6 +245,7 @@ class Region:
         >>> round(region.radius, 3), region.margin
         (5.257, 1.0)
         """
+        generator = as_generator(rng)
         fraction = finite_number(fraction, "fraction")
         if not 0 < fraction < 1:
             raise ValueError(f"`fraction` must lie between 0 and 1, got {fraction:g}")
@@ -252,7 +255,7 @@ class Region:
             center, radius = ball_of_mixture(law, 1 - fraction)
             covariance = law.cov
         else:
-            points, weights = _points_of(law, rng)
+            points, weights = _points_of(law, generator)
             center, radius = ball_of_points(points, weights, fraction)
             deviation = points - weights @ points
             covariance = (weights[:, None] * deviation).T @ deviation
@@ -269,14 +272,14 @@ class Region:
         )
 
 
-def _points_of(law: Any, rng: int | np.random.Generator | None) -> tuple[NDArray, NDArray]:
+def _points_of(law: Any, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     if isinstance(law, SampleField):
         if not law.is_law:
             raise ValueError("`law` must be a SampleField without values, got one with values")
         weights = law.weights.astype(np.float64)
         return law.points.astype(np.float64), weights / weights.sum()
-    if hasattr(law, "sample"):
-        points = as_points(law.sample(200_000, as_generator(rng)), "law.sample(n)")
+    if hasattr(law, "sample") and not isinstance(law, type):
+        points = as_points(law.sample(200_000, rng), "law.sample(n)")
     elif isinstance(law, np.ndarray | list | tuple):
         points = as_points(law, "law")
     else:

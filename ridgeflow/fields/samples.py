@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import (
+    as_covariance,
     as_generator,
     as_points,
     as_real_array,
     fits_in_memory,
+    positive,
     positive_int,
     same_length,
 )
@@ -160,7 +162,10 @@ class SampleField:
         from ridgeflow.fields.laws import smoothed
 
         self._refuse_values("smooth")
-        return smoothed(self, covariance)
+        given = as_real_array(covariance, "covariance", ndim=(0, 2))
+        if given.ndim:
+            return smoothed(self, as_covariance(given, "covariance", self.dim))
+        return smoothed(self, positive(given, "covariance"))
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> NDArray:
         """Independent draws of the points of a law, by their weights.

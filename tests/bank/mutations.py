@@ -532,7 +532,6 @@ def _function(optional: bool) -> Iterator[Mutation]:
         "huge values": lambda y: np.full(np.shape(y), 1e300),
     }.items():
         yield Mutation(f"returning {label}", "either", returning(change), sharp=False)
-    yield Mutation("of no arguments", "never", lambda _: ((lambda: 1.0), CLEAN), sharp=False)
 
 
 def _items(optional: bool) -> Iterator[Mutation]:
