@@ -54,6 +54,8 @@ for row, name in enumerate(("sphere", "torus")):
             flat.plot(*latent.T, color=colour, linewidth=0.8)
             space.plot(*model.decode(latent).T, color=colour, linewidth=0.8)
     flat.set_aspect("equal")
+    flat.set(xlabel="$z_1$", ylabel="$z_2$")
+    space.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
     flat.set_title(f"{name}: two latent coordinates")
     space.set_title("decoded")
     reach = 1.05 if name == "sphere" else 3.05

@@ -94,7 +94,7 @@ n = 20000 if options.full else 4000
 start = np.sort(line.sample(n, rng), axis=0)
 exact = limit.law(t)
 axis_x = np.linspace(-3, 3.2, 400)[:, None]
-figure = Figure(figsize=(13.0, 3.4), dpi=120, layout="constrained")
+figure = Figure(figsize=(13.0, 3.7), dpi=120, layout="constrained")
 panels = figure.subplots(1, 5, sharey=True)
 reference = np.sort(exact.sample(n, 7), axis=0)
 print(f"two components on the line, t = {t:.2f}: mean distance of sorted particles")
@@ -106,14 +106,18 @@ for panel, depth in zip(panels, (1, 2, 10, 100, None), strict=True):
         width = 0.25 if depth == 100 else None
         image = rf.DeepDAE(line, t, depth, n_particles=20_000, rng=2, bandwidth=width)(start)
         title = f"{depth} layer" + "s" * (depth > 1) + (f", bandwidth {width}" if width else "")
-    panel.hist(image[:, 0], bins=80, range=(-3, 3.2), density=True, color=BLUE, alpha=0.6)
+    panel.hist(image[:, 0], bins=80, range=(-3, 3.2), density=True, color=BLUE, alpha=0.6,
+               label="particles")  # fmt: skip
     panel.plot(axis_x, line.pdf(axis_x), ":", color=GREY, label="before")
     panel.plot(axis_x, exact.pdf(axis_x), color=ORANGE, label="backward heat equation")
     panel.set_title(title, fontsize=10)
     panel.set_xlabel("x")
     distance = np.abs(np.sort(image, axis=0) - reference).mean()
     print(f"  {title:>26}: {distance:.4f} from the backward heat equation")
-panels[0].legend(frameon=False, fontsize=7.5)
+panels[0].set_ylabel("density")
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+)
 save(figure, "continuous_dae_pushforwards")
 
 # Entropy along the flow, and depth ---------------------------------------------------------------

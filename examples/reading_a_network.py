@@ -87,7 +87,5 @@ print(
     f"{np.abs(plain(x) - relu(x)).max():.0e}"
 )
 
-figure = network_over_spectrum(
-    nets[0], spectrum * (1 / constant), title="60 trained tanh neurons over $R/K$"
-)
+figure = network_over_spectrum(nets[0], spectrum, title="60 trained tanh neurons over $R/K$")
 figure.savefig(options.out / "reading_a_network.png")

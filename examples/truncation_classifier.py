@@ -53,7 +53,7 @@ X = PCA(5, random_state=0).fit_transform(digits.data[some])
 y = digits.target[some]
 model, _ = fitted(X, y)
 path = model.network_.truncated(X)
-figure, panels = plt.subplots(1, len(path), figsize=(3.0 * len(path), 3.2), layout="constrained")
+figure, panels = plt.subplots(1, len(path), figsize=(3.0 * len(path), 3.7), layout="constrained")
 for level, panel in enumerate(panels):
     for j, marker in enumerate("o^s"):
         panel.plot(
@@ -62,8 +62,14 @@ for level, panel in enumerate(panels):
             color=("#0072B2", "#D55E00", "#009E73")[j],
             markersize=3,
             label=f"digit {j}",
+            # A class that a layer has collapsed is one point, and must not lie under the others.
+            zorder=3 if level > j else 2,
         )
     panel.set_title("data" if level == 0 else f"after layer {level}")
+    panel.set_xlabel("first principal component")
     panel.set_aspect("equal", adjustable="datalim")
-panels[0].legend(fontsize=8)
+panels[0].set_ylabel("second principal component")
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+)
 figure.savefig("truncation_classifier.png", dpi=120)

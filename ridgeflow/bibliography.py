@@ -156,9 +156,13 @@ def _plain(text: str) -> str:
     return re.sub(r"[{}]", "", text).replace("--", "–")
 
 
-@cache
 def reference(key: str) -> str:
     """One line for a key: authors, title and year."""
+    return _line(one_of(key, "key", _entries()))
+
+
+@cache
+def _line(key: str) -> str:
     found = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", bibtex(key), re.MULTILINE))
     plain = {name: _plain(value) for name, value in found.items()}
     authors = [name.partition(",")[0] for name in plain["author"].split(" and ")]

@@ -117,6 +117,23 @@ def test_study_of_points(tmp_path):
         (["study", "{field}", "--array", "points", "--depths", "a,b"], "`--depths` must be whole"),
         (["study", "{field}", "--array", "points", "--end", "1"], "'--end': 1.0 is not in"),
         (["study", "absent.csv"], "must be an existing file"),
+        (["study", "{field}", "--array", "points", "--end", "nan"], "'--end': nan is no finite"),
+        (["study", "{field}", "--array", "points", "--widths", "1_0"], "`--widths` must be whole"),
+        (
+            ["study", "{field}", "--array", "points", "--depths", "0,1"],
+            "`--depths` must lie in 1 to",
+        ),
+        (
+            ["study", "{field}", "--array", "points", "--depths", "1,99999999"],
+            "`--depths` must lie in 1 to 10000, got '1,99999999'",
+        ),
+        (["reconstruct", "{field}", "--time", "inf"], "'--time': inf is no finite number"),
+        (["reconstruct", "{field}", "--holdout", "nan"], "'--holdout': nan is no finite number"),
+        (
+            ["reconstruct", "{field}", "--velocities", "none"],
+            "`--velocities` must name an array of",
+        ),
+        (["reconstruct", "/dev/null"], "`FILE`: null is empty"),
         (["study", "{field}", "--header", "--array", "points"], "`header` must be None for NPY"),
         (["reconstruct", "{field}", "--no-header"], "`header` must be None for NPY and NPZ"),
         (["reconstruct", "{table}", "--points", "0"], "may be a header or data, got '0, 1'"),

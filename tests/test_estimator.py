@@ -319,6 +319,25 @@ def test_pairs_of_samples_that_differ_by_rounding_alone_are_none():
         pair_neurons(1 + 1e-16 * rng.integers(-1, 2, 200), y, 3)
 
 
+@pytest.mark.parametrize("slope", [1.0, 0.3, 7.0])
+def test_transitions_of_neurons_lie_between_two_samples(slope):
+    """By the definition: for some pair a·x − b is κ/2 at one sample, −κ/2 at the other, and a lies
+    along the line between them."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(12, 3)) * [1.0, 5.0, 0.1] + [2.0, 0.0, 9.0]
+    a, b = pair_neurons(x, rng.normal(size=12), 40, slope=slope, rng=0)
+    gaps = x[:, None] - x[None]
+    for inner, offset in zip(a, b, strict=True):
+        argument = x @ inner - offset
+        ends = np.argwhere(
+            (np.abs(argument[:, None] - slope / 2) < 1e-10)
+            & (np.abs(argument[None] + slope / 2) < 1e-10)
+        )
+        assert any(
+            np.linalg.norm(np.cross(inner, gaps[i, j])) < 1e-9 * slope for i, j in ends
+        )  # measured 3e-16
+
+
 def test_pairs_in_any_unit():
     """Neurons follow the unit of the points, and the unit of the values means nothing."""
     x, y = X, Y

@@ -196,6 +196,11 @@ def test_observations_are_counted():
     # Twice as many observations of the same are worth a smaller penalty.
     doubled = penalty(every, weights=np.full(300, 2.0), observations="weights")
     assert doubled == penalty(every, observations=600.0) < plain
+    # In parts, and a part that comes twice, as all at once.
+    fit = outer_weights.OuterProblem(A, B, ETA, 1, X)
+    for part in (every[:120], every[120:], every[50:90]):
+        fit.add(X[part], y[part, None])
+    assert fit.observations("distinct") == 300 and fit.observations("weights") == 340
     # The two zeros are one number.
     zeros = outer_weights.fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
     assert len(zeros) == 2

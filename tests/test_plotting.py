@@ -182,6 +182,7 @@ def test_headlines_may_hold_formulas(tmp_path):
     spectrum = fake_spectrum(polar(2, 3))
     figure = spectrum_headline(spectrum, r"law $\mu_t$")
     assert figure.get_suptitle() == "law $\\mu_t$,  $ψ = Λ^{2} G''$"
+    assert spectrum_headline(spectrum, "one\ntwo").get_suptitle().startswith("one\ntwo,  $ψ")
     figure = spectrum_headline(spectrum, "fee ($$)")
     figure.savefig(tmp_path / "figure.png", dpi=30)
     assert figure.get_suptitle().startswith(r"fee (\$\$),  $ψ")
@@ -508,11 +509,11 @@ def test_functionals_show_the_rate_of_entropy(tmp_path):
         (lambda: plotting.trajectories(None), "`exact` or `network` must be given"),
         (
             lambda: plotting.trajectories(None, np.zeros((2, 3, 1)), times=[0.0, 1.0]),
-            "`times` must be None without an exact flow",
+            "`times` must be None where `exact` is None",
         ),
         (
             lambda: plotting.trajectories(np.zeros((2, 3, 1)), layer_times=[0.0, 1.0]),
-            "`layer_times` must be None without a network",
+            "`layer_times` must be None where `network` is None",
         ),
         (
             lambda: plotting.functionals(([0.0, 1.0], [1.0, 2.0], [0.1, -0.1])),
@@ -524,10 +525,14 @@ def test_functionals_show_the_rate_of_entropy(tmp_path):
             ),
             "`fisher` must be finite",
         ),
+        (
+            lambda: plotting.trajectories(np.full((2, 3, 1), 1e200)),
+            "`exact` must stay below 1e.100",
+        ),
         (lambda: plotting.functionals(([0.0], [1.0])), "`entropy` must be .times, values, errors"),
         (
             lambda: plotting.functionals(([0.0, 1.0], [1.0], [0.1, 0.1])),
-            "must agree in their first length",
+            "`entropy` must hold arrays of one length, got 2 times, 1 values and 2 errors",
         ),
     ],
 )

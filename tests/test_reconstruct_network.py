@@ -212,3 +212,35 @@ def test_times_that_differ_by_rounding_are_one():
     times = 1e6 + 1e-10 * np.arange(50)
     with pytest.raises(ValueError, match="`times` must differ"):
         fit_field(x, v, "tanh", width=10, times=times, rng=0)
+
+
+def test_coefficient_fields_belong_to_the_chebyshev_polynomials_of_time():
+    """v = x (1 + 2 s - 3 T_2(s)), s from -1 to 1 over the sample times."""
+    rng = np.random.default_rng(0)
+    x, times = rng.uniform(-1, 1, (400, 1)), np.linspace(3, 7, 400)
+    s = (times - 5) / 2
+    v = x * (1 + 2 * s - 3 * (2 * s**2 - 1))[:, None]
+    fit = fit_field(x, v, "tanh", width=5, times=times, time_degree=2, rng=0)
+    for field, expected in zip(fit.fields, (1, 2, -3), strict=True):
+        assert np.abs(field(x) - expected * x).max() < 1e-9  # measured 4e-15
+    flat = fit_field(x, x, "tanh", width=5, times=times, time_degree=0, rng=0)
+    assert len(flat.fields) == 1
+    # Rounding beyond the last time is none of its own.
+    fit.at(7 + 1e-12), fit.at(3 - 1e-12)
+    for t in (7 + 1e-11, 3 - 1e-11):
+        with pytest.raises(ValueError, match="`t` must lie between the sample times 3 and 7"):
+            fit.at(t)
+
+
+@pytest.mark.parametrize(("layers", "sum_"), [("euler", 1.0), ("midpoint", 3.5), ("rk4", 4.0)])
+def test_stages_meet_the_field_at_their_times(layers, sum_):
+    """dx/dt = t³ in two steps: the rule of quadrature that each scheme is for such a field."""
+    rng = np.random.default_rng(0)
+    x, times = rng.uniform(-1, 1, (300, 1)), np.linspace(0, 2, 300)
+    v = (times**3)[:, None]
+    net = rf.reconstruct_network(
+        x, v, "tanh", depth=2, width=5, time=2.0, times=times, layers=layers, rng=0
+    )
+    moved = net([[0.25]])[0, 0] - 0.25
+    # Left ends 0 + 1, middles 1/8 + 27/8, Simpson's rule exactly 4. measured to 1e-14
+    assert moved == pytest.approx(sum_, abs=1e-9)

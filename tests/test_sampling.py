@@ -121,6 +121,49 @@ def test_sobol_beats_monte_carlo_and_errors_fall_with_width():
     assert len(report.scales) == 72
 
 
+@pytest.mark.parametrize("name", ["relu", "softplus", "relu2", "tanh"])
+def test_reported_deviations_are_those_of_networks(name):
+    """At each point and for each component, against 300 networks of 64 neurons; with activations
+    of which a polynomial is taken off each neuron, and with some of which none is."""
+    spectrum = spectrum_1d(name, 2)
+    report = sampling_report(spectrum, name, POINTS, 64, rng=0)
+    networks = np.array(
+        [
+            rf.ShallowNetwork.from_spectrum(spectrum, name, 64, sampling="monte_carlo", rng=seed)(
+                POINTS
+            )
+            for seed in range(300)
+        ]
+    )
+    ratio = report.deviation / np.sqrt(64) / networks.std(axis=0)
+    assert ratio.shape == (7, 2)
+    assert np.abs(np.log(ratio)).max() < 0.35  # measured up to 0.17
+    error = np.sqrt(networks.var(axis=0).mean())
+    assert (
+        abs(np.log(report.error / error)) < 0.2
+    )  # measured up to 0.098, of relu2, whose squares have heavy tails
+
+
+def test_reported_deviations_in_the_plane():
+    law = rf.GaussianMixture([1.0], [[0.0, 0.0]], 0.5)
+    psi = rf.admissible_ridgelet(rf.activation("relu"), 2)
+    grid = rf.ParameterGrid.polar(2, 12, np.geomspace(0.05, 6, 16), 2.0, 0.5)
+    spectrum = rf.ridgelet_transform(law, psi, grid)
+    # As many points as the plane has dimensions, too: products of shapes that agree by chance.
+    x = np.array([[0.3, -0.8], [1.1, 0.4]])
+    report = sampling_report(spectrum, "relu", x, 64, rng=0)
+    networks = np.array(
+        [
+            rf.ShallowNetwork.from_spectrum(spectrum, "relu", 64, sampling="monte_carlo", rng=seed)(
+                x
+            )
+            for seed in range(300)
+        ]
+    )
+    ratio = report.deviation / np.sqrt(64) / networks.std(axis=0)
+    assert np.abs(np.log(ratio)).max() < 0.25  # measured 0.06
+
+
 def test_draws_are_reproducible_nodes_of_the_grid():
     spectrum = spectrum_1d("relu", 2)
     for sampling in ("monte_carlo", "stratified", "sobol"):

@@ -20,6 +20,7 @@ from ridgeflow.cli.files import (
 )
 from ridgeflow.cli.limits import reconstruct, study
 from ridgeflow.cli.options import (
+    Share,
     activation_option,
     announce,
     announce_columns,
@@ -103,7 +104,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
 @layers_option
 @click.option(
     "--tol",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=Share(min=0, max=1, min_open=True, max_open=True),
     default=1e-3,
     show_default=True,
     help="Relative error of the velocity field.",
@@ -175,7 +176,7 @@ def flow(
 @click.option("--activation", default="tanh", show_default=True, help="Activation to rebuild with.")
 @click.option(
     "--tol",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=Share(min=0, max=1, min_open=True, max_open=True),
     default=1e-3,
     show_default=True,
     help="Relative L2 error of the reconstruction, from which the grid is chosen.",

@@ -7,12 +7,14 @@ import io
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -101,13 +103,25 @@ def read_columns(
 
 
 @contextmanager
-def refused() -> Iterator[None]:
-    """Turn what readers and validators say of a user's input into exit status 2."""
+def refused(names: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Turn what the library says of a user's input into exit status 2.
+
+    ``names`` are options that are called otherwise than the library's arguments; a message that
+    names none is about the file.
+    """
     try:
         yield
+    except BadInput:
+        raise
+    # A failed factorisation, a ValueError by descent, is no word on the user's input.
+    except np.linalg.LinAlgError:
+        raise
     # OSError: a file that is not there or cannot be read. TypeError: an array of another kind.
     except (ValueError, TypeError, OSError) as error:
-        raise BadInput(str(error)) from error
+        message = re.sub(r"`(\w+)`", lambda found: f"`{names.get(found[1], found[1])}`", str(error))
+        if not re.search(r"`[\w-]+`", message):
+            message = f"`FILE`: {message}"
+        raise BadInput(message) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +140,17 @@ def read_samples(
     """Read points, velocities and times: arrays of an NPZ file, or columns of a table."""
     with refused():
         file = TableFile(path, header=header)
-        if file.arrays is not None and file.arrays.named:
-            parts = [file.table(array=name) for name in (points, velocities)]
-            when = None if times is None else file.table(array=times)
-            names = tuple(f"x{i}" for i in range(parts[0].data.shape[1]))
-        else:
-            parts = [file.table(_split(part)) for part in (points, velocities)]
-            when = None if times is None else file.table(_split(times))
-            names = parts[0].names
+    arrays = file.arrays is not None and file.arrays.named
+    read = []
+    for option, name in (("--points", points), ("--velocities", velocities), ("--times", times)):
+        if name is None:
+            continue
+        with refused({"columns": option, "array": option}):
+            read.append(file.table(array=name) if arrays else file.table(_split(name)))
+    parts, when = read[:2], read[2] if len(read) > 2 else None
+    names = parts[0].names
+    if arrays:
+        names = tuple(f"x{i}" for i in range(parts[0].data.shape[1]))
     x, v = (part.data.astype(np.float64) for part in parts)
     if x.shape != v.shape:
         raise BadInput(f"`--velocities` must have the shape {x.shape} of `--points`, got {v.shape}")

@@ -19,10 +19,14 @@ from ridgeflow.cli.files import (
     output_folder,
     read_columns,
     read_samples,
+    refused,
     write_json,
     write_table,
 )
 from ridgeflow.cli.options import (
+    MOST_LAYERS,
+    MOST_UNITS,
+    Share,
     activation_option,
     announce_columns,
     array_option,
@@ -73,13 +77,13 @@ _SHOWN = 200  # trajectories in the figure
 @click.option(
     "--time",
     "total",
-    type=float,
+    type=Share(),
     default=None,
     help="Length of the flow; by default 1, or the span of the times.",
 )
 @click.option(
     "--holdout",
-    type=click.FloatRange(min=0, max=1, max_open=True),
+    type=Share(min=0, max=1, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of the samples on which the error is measured.",
@@ -125,7 +129,7 @@ def reconstruct(
     if total is None:
         total = 1.0 if samples.times is None else float(np.ptp(samples.times))
     with output_folder(out, FIGURES["reconstruct"]) as folder:
-        try:
+        with refused():
             net = ridgeflow.reconstruct_network(
                 samples.points,
                 samples.velocities,
@@ -138,10 +142,6 @@ def reconstruct(
                 holdout=holdout,
                 rng=seed,
             )
-        except np.linalg.LinAlgError:
-            raise  # a ValueError by descent, but no word on the user's input
-        except ValueError as error:
-            raise BadInput(str(error)) from error
         path = _path(net, samples.points)
         net.save(folder / "network.npz")
         names = [f"{name}{end}" for end in ("", "_moved") for name in headings(samples.names)]
@@ -197,14 +197,14 @@ def _paths(path: NDArray, names: tuple[str, ...]) -> Any:
 @layers_option
 @click.option(
     "--tol",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=Share(min=0, max=1, min_open=True, max_open=True),
     default=1e-3,
     show_default=True,
     help="Relative error of the velocity field.",
 )
 @click.option(
     "--end",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=Share(min=0, max=1, min_open=True, max_open=True),
     default=0.5,
     show_default=True,
     help="Where the depths end, as a share of the singular time.",
@@ -249,7 +249,10 @@ def study(
     start = time.perf_counter()
     need_matplotlib(figures)
     known_activation(activation)
-    sizes = {"depths": _whole(depths, "--depths"), "widths": _whole(widths, "--widths")}
+    sizes = {
+        "depths": _whole(depths, "--depths", MOST_LAYERS),
+        "widths": _whole(widths, "--widths", MOST_UNITS),
+    }
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
     with output_folder(out, FIGURES["study"]) as folder:
@@ -260,7 +263,7 @@ def study(
             continuum = ridgeflow.DoubleContinuum(
                 law, ridgeflow.activation(activation), span=(0.0, t_end), tol=tol
             )
-            try:
+            with refused({"continuum": "--end", "span": "--end"}):
                 found = ridgeflow.double_limit_study(
                     continuum,
                     depths=sizes["depths"],
@@ -270,10 +273,6 @@ def study(
                     rng=seed,
                     progress=lambda message, share: progress(message, 0.2 + 0.8 * share),
                 )
-            except np.linalg.LinAlgError:
-                raise  # a ValueError by descent, but no word on the user's input
-            except ValueError as error:
-                raise BadInput(str(error)) from error
         report = {
             "ridgeflow": ridgeflow.__version__,
             "data": data.report(),
@@ -290,10 +289,11 @@ def study(
     no_figure_failed(failed)
 
 
-def _whole(text: str, option: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise BadInput(
-            f"`{option}` must be whole numbers separated by commas, got {text!r}"
-        ) from error
+def _whole(text: str, option: str, most: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise BadInput(f"`{option}` must be whole numbers separated by commas, got {text!r:.60}")
+    numbers = [int(part) for part in parts]
+    if not all(1 <= number <= most for number in numbers):
+        raise BadInput(f"`{option}` must lie in 1 to {most}, got {text!r:.60}")
+    return numbers

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +14,9 @@ import ridgeflow
 from ridgeflow.cli.files import BadInput
 
 __all__ = [
+    "MOST_LAYERS",
+    "MOST_UNITS",
+    "Share",
     "activation_option",
     "announce",
     "announce_columns",
@@ -30,6 +35,34 @@ __all__ = [
     "seed_option",
     "width_option",
 ]
+
+# Networks beyond these are slips of the pen.
+MOST_LAYERS, MOST_UNITS = 10_000, 100_000
+
+
+class Share(click.FloatRange):
+    """A finite number in a range: NaN, which no comparison excludes, is no number here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return found
+
+
+class Count(click.IntRange):
+    """A number of parts, at least 1, and not more than anything could hold."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(min=1)
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if found > self.most:
+            self.fail(f"{value:.40} is not in the range x<={self.most}.", param, ctx)
+        return found
+
 
 out_option = click.option(
     "--out",
@@ -58,10 +91,14 @@ activation_option = click.option(
     "--activation", default="tanh", show_default=True, help="Activation of the network."
 )
 depth_option = click.option(
-    "--depth", type=click.IntRange(min=1), default=16, show_default=True, help="Layers."
+    "--depth", type=Count(MOST_LAYERS), default=16, show_default=True, help="Layers."
 )
 width_option = click.option(
-    "--width", type=click.IntRange(min=1), default=400, show_default=True, help="Units per layer."
+    "--width",
+    type=Count(MOST_UNITS),
+    default=400,
+    show_default=True,
+    help="Units per layer.",
 )
 layers_option = click.option(
     "--layers",
@@ -100,8 +137,8 @@ def announce_columns(count: int) -> None:
     """Say what spectra in three dimensions cost."""
     if count == 3:
         announce(
-            "3 columns: spectra in three dimensions take ten minutes or more and several GiB of "
-            "memory (2 columns: a minute at most)"
+            "3 columns: spectra in three dimensions take several minutes, and some 8 GiB of memory "
+            "(2 columns: a minute at most)"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, items_of
+from ridgeflow._validate import as_points, instance_of, items_of
 
 __all__ = ["standardise"]
 
@@ -60,7 +60,7 @@ def standardise(
     array = as_points(points)
     labels = [str(j) for j in range(array.shape[1])]
     if names is not None:
-        labels = [repr(name) for name in items_of(names, "names")]
+        labels = [repr(instance_of(name, "names", str)) for name in items_of(names, "names")]
     if len(labels) != array.shape[1]:
         raise ValueError(
             f"`names` must have one entry per column ({array.shape[1]}), got {len(labels)}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points
+from ridgeflow._validate import as_points, instance_of, non_negative
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -49,7 +49,7 @@ def grid_law(field: GridField) -> SampleField:
     >>> grid_law(GridField(1 - x**2, (x,))).weights
     array([0.3, 0.4, 0.3])
     """
-    values = field.values
+    values = instance_of(field, "field", GridField).values
     if field.component_shape or np.iscomplexobj(values):
         raise ValueError(
             "`law` must be a real density with one component, got a GridField of dtype "
@@ -86,6 +86,7 @@ def smoothed(law: SampleField, covariance: ArrayLike) -> GaussianMixture:
     >>> smoothed(SampleField([[0.0], [2.0]]), 0.5).cov
     array([[1.5]])
     """
+    instance_of(law, "law", SampleField)
     weights = np.asarray(law.weights, dtype=np.float64)
     kept = weights > 0
     points = np.asarray(law.points, dtype=np.float64)
@@ -114,7 +115,8 @@ class NoisyScore:
     """
 
     def __init__(self, field: CallableField, t: float) -> None:
-        self.field, self.t = field, t
+        self.field: CallableField = instance_of(field, "field", CallableField)
+        self.t = non_negative(t, "t")
         self.dim = field.dim
 
     def score(self, x: ArrayLike, *, method: str = "auto", tol: float = 1e-10) -> NDArray:

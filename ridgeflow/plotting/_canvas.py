@@ -23,6 +23,7 @@ __all__ = [
     "ORANGE",
     "as_headline",
     "as_text",
+    "drawable",
     "finished",
     "legend_below",
     "legible",
@@ -36,6 +37,7 @@ __all__ = [
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 GREY = "#8C8C8C"
 _MOST_TICKS = 8
+_LARGEST = 1e100
 _LETTERS = 44  # of a label at its full size
 _TEX = re.compile(r"\\[A-Za-z]+|[${}^_\\]")  # what takes no room
 
@@ -71,7 +73,7 @@ def as_text(value: Any, name: str, longest: int = 44) -> str:
     Matplotlib reads a formula between two dollar signs; these are to be seen.
     """
     if not isinstance(value, str):
-        raise TypeError(f"`{name}` must be text, got {value!r}")
+        raise TypeError(f"`{name}` must be text, got {value!r:.80}")
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(value.split()))
     if len(text) > longest:
         head = (longest - 1) * 2 // 3
@@ -83,12 +85,29 @@ def as_headline(value: Any, name: str) -> str:
     """A headline that somebody gave: formulas between dollar signs if they are, else text."""
     from matplotlib.mathtext import MathTextParser
 
-    plain = as_text(value, name, 200)
-    try:
-        MathTextParser("agg").parse(value)
-    except ValueError:
-        return plain
-    return value
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be text, got {value!r:.80}")
+    lines = []
+    for line in value.split("\n"):
+        shown = as_text(line, name, 200)
+        if line.count("$") - line.count(r"\$") > 0 and line.isprintable():
+            try:
+                MathTextParser("agg").parse(line)
+                shown = line
+            except ValueError:
+                pass  # no formula: drawn as the text that it is
+        lines.append(shown)
+    return "\n".join(lines)
+
+
+def drawable(values: NDArray, name: str) -> NDArray:
+    """Values that Matplotlib can place: it multiplies them by more than one."""
+    if values.size and float(np.abs(values).max()) > _LARGEST:
+        raise ValueError(
+            f"`{name}` must stay below {_LARGEST:g} to be drawn, got {np.abs(values).max():.3g} "
+            "(choose a larger unit)"
+        )
+    return values
 
 
 def finished(value: Any, name: str, kind: str, *attributes: str) -> None:

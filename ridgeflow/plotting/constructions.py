@@ -93,7 +93,7 @@ def bottleneck_curves(model: Any, *, eps: float | None = None, title: str | None
     if eps is not None:
         errors.axhline(eps, color=GREY, linewidth=0.8, linestyle="--", label=f"ε = {eps:.3g}")
     _equal(axes, np.concatenate([chart.samples(model.gap, 99, 9).points for chart in model.charts]))
-    errors.set_xlabel("arclength from the middle of the cut (its whole is 2π)")
+    errors.set_xlabel("arclength from the middle of the cut (whole curve: 2π)")
     errors.set_ylabel("distance between a point and its image")
     legible(errors)
     axes.plot([], [], color=GREY, linewidth=4.0, alpha=0.45, label="given")
@@ -161,7 +161,7 @@ def _legend(figure: Figure, *sources: Any) -> None:
         [handle for handles, _ in pairs for handle in handles],
         [label for _, labels in pairs for label in labels],
         loc="outside lower center",
-        ncols=5,
+        ncols=6,
         frameon=False,
         fontsize=10,
     )

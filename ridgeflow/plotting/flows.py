@@ -16,6 +16,7 @@ from ridgeflow.plotting._canvas import (
     GREY,
     ORANGE,
     as_text,
+    drawable,
     legend_below,
     legible,
     new_figure,
@@ -85,10 +86,10 @@ def trajectories(
     """
     paths = []
     if exact is not None:
-        exact = as_real_array(exact, "exact", ndim=3)
+        exact = drawable(as_real_array(exact, "exact", ndim=3), "exact")
         paths.append(("exact flow", exact, "-", BLUE))
     if network is not None:
-        network = as_real_array(network, "network", ndim=3)
+        network = drawable(as_real_array(network, "network", ndim=3), "network")
         if exact is not None and network.shape[1:] != exact.shape[1:]:
             raise ValueError(
                 f"`network` must have shape (L + 1, {exact.shape[1]}, {exact.shape[2]}), "
@@ -151,7 +152,9 @@ def _depths(
         same_length(exact=exact, times=depth)
         found.append(depth)
     elif times is not None:
-        raise ValueError("`times` must be None without an exact flow (they are its depths)")
+        raise ValueError(
+            "`times` must be None where `exact` is None (they are the depths of the exact flow)"
+        )
     if network is not None:
         between = np.linspace(depth[0], depth[-1], len(network))
         if layers is not None:
@@ -159,7 +162,7 @@ def _depths(
             same_length(network=network, layer_times=between)
         found.append(between if exact is not None else np.arange(len(network), dtype=float))
     elif layers is not None:
-        raise ValueError("`layer_times` must be None without a network (they are its depths)")
+        raise ValueError("`layer_times` must be None where `network` is None (they are its depths)")
     return found
 
 
@@ -358,8 +361,12 @@ def _estimates(given: tuple[ArrayLike, ArrayLike, ArrayLike], name: str) -> list
     parts = items_of(given, name)
     if len(parts) != 3:
         raise ValueError(f"`{name}` must be (times, values, errors), got {len(parts)} entries")
-    t, values, errors = (as_real_array(part, name, ndim=1) for part in parts)
-    same_length(times=t, values=values, errors=errors)
+    t, values, errors = (drawable(as_real_array(part, name, ndim=1), name) for part in parts)
+    if len({len(t), len(values), len(errors)}) > 1:
+        raise ValueError(
+            f"`{name}` must hold arrays of one length, got {len(t)} times, {len(values)} values "
+            f"and {len(errors)} errors"
+        )
     if (errors < 0).any():
         raise ValueError(f"`{name}` must have errors >= 0, got {errors.min():.3g}")
     return [t, values, errors]

@@ -128,9 +128,11 @@ class Report:
     def __getitem__(self, name: str) -> Result:
         """The result of a statement by its name."""
         for result in self.results:
-            if result.name == name:
+            if isinstance(name, str) and result.name == name:
                 return result
-        raise KeyError(f"no result {name!r}; there are {', '.join(r.name for r in self.results)}")
+        raise KeyError(
+            f"no result {name!r:.80}; there are {', '.join(r.name for r in self.results)}"
+        )
 
     @property
     def passed(self) -> bool:

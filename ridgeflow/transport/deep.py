@@ -130,7 +130,18 @@ class DeepDAE:
         self.depth = positive_int(depth, "depth")
         n_particles = positive_int(n_particles, "n_particles", minimum=2)
         self.bandwidth = None if bandwidth is None else positive(bandwidth, "bandwidth")
+        if self.bandwidth is not None and not 1e-150 < self.bandwidth < 1e150:
+            raise ValueError(
+                "`bandwidth` must have a representable square, between 1e-150 and 1e150, got "
+                f"{self.bandwidth:g} (take another unit of length)"
+            )
         generator = as_generator(rng)
+        # Every layer is kept, with its law and the tables of its kernel.
+        fits_in_memory(
+            float(self.depth) * (2048 + 16 * self.dim**2),
+            "the layers of this `depth`",
+            "take a smaller `depth`",
+        )
         step = self.t / self.depth
         first = GaussianDAE(law, step, covariance=covariance)
         self._law: GaussianMixture | SampleField | None
@@ -186,6 +197,11 @@ class DeepDAE:
     ) -> tuple[tuple[GaussianDAE, ...], GaussianMixture | SampleField]:
         weights: NDArray | None = None
         if isinstance(law, SampleField):
+            fits_in_memory(
+                8.0 * law.points.size * (self.depth + 4),
+                "the atoms of all layers",
+                "take a smaller `depth`, or fewer atoms",
+            )
             points = np.asarray(law.points, dtype=np.float64)
             weights = np.asarray(law.weights, dtype=np.float64)
             layer = GaussianDAE(self._law_of(points, weights), first.t, covariance=covariance)

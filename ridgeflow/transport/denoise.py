@@ -20,10 +20,12 @@ from ridgeflow._validate import (
 from ridgeflow.closed_forms import normal_denoise_covariance
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.fast_sums import checked_tolerance
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.laws import NoisyScore, grid_law, smoothed
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.slicing import sliced_score
 
 __all__ = ["GaussianDAE"]
@@ -182,9 +184,14 @@ class GaussianDAE:
             self.law = _as_law(law)
         self.dim = int(self.law.dim)
         self.method = one_of(method, "method", ("auto", "exact", "fast", "sliced"))
-        self._tol = tol
+        self._tol = checked_tolerance(tol)
         self._n_directions = positive_int(n_directions, "n_directions", minimum=2)
         self.t = positive(t, "t", hint="it is the variance of the noise")
+        if not 1e-300 < self.t < 1e300:
+            raise ValueError(
+                f"`t` must lie between 1e-300 and 1e300, got {self.t:g} (take another unit of "
+                "length)"
+            )
         if covariance is None:
             self.covariance = np.eye(self.dim)
             noise: float | NDArray = self.t
@@ -371,10 +378,17 @@ class GaussianDAE:
 
         Raises
         ------
+        ValueError, TypeError
+            If `y` is not an array of points in R^m, or `tol` is not a number of at least 1e-14.
         ConvergenceError
             If a point lies outside the image, or too close to its edge.
         """
-        goal = as_points(y, "y", self.dim).astype(np.float64)
+        tol = positive(tol, "tol")
+        if tol < 1e-14:
+            raise ValueError(
+                f"`tol` must be at least 1e-14, got {tol:g} (rounding does not allow less)"
+            )
+        goal = within_squares(as_points(y, "y", self.dim).astype(np.float64), "y")
         metric = np.linalg.inv(self.covariance)
         pull = goal @ metric
         x = goal.copy()

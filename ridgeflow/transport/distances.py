@@ -28,7 +28,7 @@ from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transforms.sphere import directions
-from ridgeflow.transport.functionals import Estimate, student
+from ridgeflow.transport.functionals import Estimate, array_like, student
 
 __all__ = ["bures_map", "sliced_wasserstein2", "wasserstein2"]
 
@@ -58,7 +58,7 @@ def _atoms(value: Any, name: str) -> tuple[NDArray[np.float64], NDArray[np.float
         weights = np.asarray(value.weights, dtype=np.float64)
         kept = weights > 0
         return points[kept], weights[kept] / weights.sum()
-    if not isinstance(value, (np.ndarray, list, tuple)):
+    if not array_like(value):
         raise TypeError(
             f"`{name}` must be a GaussianMixture, a SampleField or an array of points, got "
             f"{type(value).__name__}"
@@ -314,14 +314,14 @@ def sliced_wasserstein2(
     >>> bool(abs(ratio - np.sqrt(0.5)) < 1e-12)
     True
     """
-    generator = as_generator(rng)
+    generator, n = as_generator(rng), positive_int(n, "n")
     if isinstance(p, GaussianMixture) and isinstance(q, GaussianMixture) and p.dim != q.dim:
         raise ValueError(f"`q` must have dimension {p.dim} like `p`, got {q.dim}")
     both_normal = _normal(p) and _normal(q)
     laws = []
     for law, name in ((p, "p"), (q, "q")):
         if isinstance(law, GaussianMixture) and not both_normal:
-            points = law.sample(positive_int(n, "n"), generator)
+            points = law.sample(n, generator)
             laws.append((points, np.full(len(points), 1 / len(points))))
         elif not both_normal:
             laws.append(_atoms(law, name))

@@ -14,7 +14,7 @@ from ridgeflow._validate import as_points, as_real_array, fits_in_memory, one_of
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.distances import _atoms
-from ridgeflow.transport.functionals import Estimate, _checked, _mean_over_law
+from ridgeflow.transport.functionals import Estimate, _checked, _mean_over_law, checked_draws
 
 __all__ = ["potential_energy", "renyi_energy", "wasserstein_velocity"]
 
@@ -119,6 +119,8 @@ def potential_energy(
     >>> bool(abs(energy.value - 9.5) < 0.01)
     True
     """
+    # Bare samples have a refusal of their own for `n`.
+    checked_draws(n if isinstance(law, GaussianMixture) else None, rng)
     if isinstance(law, GaussianMixture):
         return _mean_over_law(lambda x: values_of(potential, x, "potential", ()), law, n, rng)
     points, weights = _atoms(law, "law")
@@ -128,8 +130,11 @@ def potential_energy(
         raise ValueError("`law` must hold at least 2 samples, got 1 (one value has no error)")
     values = values_of(potential, points, "potential", ())
     mean = float(weights @ values)
-    spread = math.sqrt(float(weights**2 @ (values - mean) ** 2))
-    return Estimate(mean, spread * math.sqrt(len(points) / (len(points) - 1)))
+    # In units of the largest: squares of what is representable may not be.
+    gaps = values - mean
+    unit = float(np.abs(gaps).max()) or 1.0
+    spread = unit * math.sqrt(float(weights**2 @ (gaps / unit) ** 2))
+    return _checked(Estimate(mean, spread * math.sqrt(len(points) / (len(points) - 1))))
 
 
 def _log_determinants(law: GaussianMixture) -> NDArray:
@@ -220,6 +225,7 @@ def renyi_energy(
     0.28209479177387...
     """
     law, alpha = _mixture(law), _exponent(alpha)
+    checked_draws(n, rng)
     if alpha == 2 and law.n_components > 1:
         return Estimate(_self_overlap(law), 0.0)
     log_det = _log_determinants(law)
@@ -239,6 +245,11 @@ def renyi_energy(
         return Estimate(scale, 0.0)
     weights = np.exp(logs - log_scale)
     kept = weights > 1e-300
+    if not kept.any():
+        raise ValueError(
+            f"`alpha` must leave powers of the law that are representable, got {alpha:g} (take a "
+            "smaller one)"
+        )
     apart, proposal = _powers(law, weights[kept] / weights[kept].sum(), kept, alpha)
 
     def excess(x: NDArray) -> NDArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_covariance, as_points, finite_number, one_of
+from ridgeflow._validate import as_covariance, as_points, finite_number, flag, one_of
 from ridgeflow.closed_forms import mixture_singular_time, normal_flow
 from ridgeflow.errors import SingularTimeError
 from ridgeflow.fields.callable import CallableField
@@ -16,6 +16,7 @@ from ridgeflow.fields.laws import NoisyScore
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.flow_result import FlowResult, times_between
+from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import IntegrationStats, integrate
 from ridgeflow.transport.particles import carry_particles
 
@@ -318,6 +319,7 @@ class ContinuousDAE:
         """
         points = as_points(x, "x", self.dim)
         end = self._time(t)
+        log_density = flag(log_density, "log_density")
         wide = points.astype(np.float64, copy=False)
         density = self.initial.logpdf(wide) if log_density and not self._scored else None
         return self._carry(points, density, 0.0, end, rtol, atol, times, method)
@@ -373,7 +375,8 @@ class ContinuousDAE:
         """
         points = as_points(y, "y", self.dim)
         begin = self._time(t)
-        wide = points.astype(np.float64, copy=False)
+        log_density = flag(log_density, "log_density")
+        wide = within_squares(points.astype(np.float64, copy=False), "y")
         density = self.law(begin).logpdf(wide) if log_density and not self._scored else None
         return self._carry(points, density, begin, 0.0, rtol, atol, times, method)
 

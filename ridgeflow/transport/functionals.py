@@ -33,6 +33,7 @@ _DEFAULT_N = 2**14
 _NEIGHBOURS = 4
 _BLOCKS = 8
 _CELLS = 2**30
+_LARGEST = 1e150
 # Rounds in which the directions to neighbours are evened, and samples whose neighbours are asked.
 _ROUNDS = 3
 _PROBES = 4096
@@ -149,12 +150,38 @@ def _quasi_points(
     return points, picked.reshape(replicates, n)
 
 
+def array_like(value: Any) -> bool:
+    """Whether a value is an array, a sequence or an object that knows how to become one."""
+    return isinstance(value, (np.ndarray, list, tuple)) or callable(
+        getattr(type(value), "__array__", None)
+    )
+
+
+def within_squares(points: NDArray, name: str) -> NDArray:
+    """The points, whose squared distances are numbers."""
+    far = np.abs(points).max(axis=1) > _LARGEST
+    if far.any():
+        bad = int(np.argmax(far))
+        raise ValueError(
+            f"`{name}` must lie where squared distances are representable, within {_LARGEST:g}, "
+            f"got {name}[{bad}] = {points[bad]} (take another unit of length)"
+        )
+    return points
+
+
 def student(replicates: int) -> float:
     """By how much standard errors from few replicates are enlarged.
 
     Twice the result then covers as often as two standard deviations of a normal law, 95.45 %.
     """
     return float(t_law.ppf(0.977249868, replicates - 1)) / 2
+
+
+def checked_draws(n: Any, rng: Any) -> None:
+    """Refuse what is no number of draws and no source of them, where none are made as well."""
+    if n is not None:
+        positive_int(n, "n", minimum=_REPLICATES)
+    as_generator(rng)
 
 
 def _mean_over_law(
@@ -203,7 +230,7 @@ def _bare_points(samples: Any) -> NDArray[np.float64]:
                 "in proportion to the weights, or use a GaussianMixture centred at them)"
             )
         samples = samples.points
-    elif not isinstance(samples, (np.ndarray, list, tuple)):
+    elif not array_like(samples):
         raise TypeError(
             "`law` must be a GaussianMixture, a SampleField or an array of points, got "
             f"{type(samples).__name__}"
@@ -280,6 +307,8 @@ def entropy(
     >>> entropy(GaussianMixture([1.0], [[0.0]], 1.0)).value
     1.418938533204672...
     """
+    # Bare samples have a refusal of their own for `n`.
+    checked_draws(n if isinstance(law, GaussianMixture) else None, rng)
     if isinstance(law, GaussianMixture):
         if law.n_components == 1:
             return Estimate(normal_entropy(law.covariances[0]), 0.0)
@@ -443,6 +472,7 @@ def fisher_information(
             f"`law` must be a GaussianMixture, got {type(law).__name__} (bare samples have no "
             "score: pass kernel_density(points))"
         )
+    checked_draws(n, rng)
     noise = np.eye(law.dim)
     if covariance is not None:
         noise = as_covariance(covariance, "covariance", law.dim)

@@ -13,6 +13,7 @@ from scipy.linalg import LinAlgError, solveh_banded
 from ridgeflow._validate import as_points, one_of, positive
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.transport.energies import Function, checked_alpha, values_of
+from ridgeflow.transport.functionals import within_squares
 
 __all__ = ["JKOStep", "jko_step"]
 
@@ -244,7 +245,7 @@ def jko_step(
     >>> step.points.round(6)
     array([-0.666667,  0.      ,  2.      ])
     """
-    if functional == "entropy":
+    if isinstance(functional, str) and functional == "entropy":
         raise ValueError(
             "`functional` must be bounded below, got 'entropy', whose steps have no minimum "
             "(particles would merge: its flow is that of ContinuousDAE)"
@@ -252,6 +253,9 @@ def jko_step(
     one_of(functional, "functional", ("negative_entropy", "renyi", "potential"))
     given = as_points(points, "points", 1)
     tau, tol = positive(tau, "tau"), positive(tol, "tol")
+    if tau > 1e150:
+        raise ValueError(f"`tau` must be at most 1e150, got {tau:g} (take another unit of time)")
+    within_squares(given.astype(np.float64), "points")
     exponent = checked_alpha(functional, alpha)
     if functional == "negative_entropy":
         exponent = 1.0

@@ -18,7 +18,7 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.denoise import _as_law
-from ridgeflow.transport.functionals import quasi_samples
+from ridgeflow.transport.functionals import quasi_samples, within_squares
 from ridgeflow.transport.noise_integrals import NoiseAxis
 from ridgeflow.transport.posterior_draws import FEW, REPLICATES, PosteriorDraws
 
@@ -301,6 +301,7 @@ class DenoisingAutoencoder:
         return jacobian.astype(points.dtype, copy=False)
 
     def _evaluate(self, x: NDArray) -> tuple[NDArray, NDArray]:
+        within_squares(x, "x")
         if self.method == "sampling":
             return self._sampled(x)
         log_weights, atoms, _ = _parts(self.law)

@@ -242,14 +242,23 @@ def integrate(
     given = as_points(points, "points")
     start = given.astype(np.float64)
     n, m = start.shape
+    for function, name in ((velocity, "velocity"), (divergence, "divergence")):
+        if not callable(function) and not (name == "divergence" and function is None):
+            raise TypeError(
+                f"`{name}` must be a function of points (n, m) and a time, got "
+                f"{type(function).__name__}"
+            )
     t0, t1 = finite_number(t0, "t0"), finite_number(t1, "t1")
+    if not math.isfinite(t1 - t0):
+        raise ValueError(f"`t1` must be less than 1.8e308 from `t0`, got {t0:g} and {t1:g}")
     rtol, atol = positive(rtol, "rtol"), positive(atol, "atol")
     if rtol < 1e-13:
         raise ValueError(
             f"`rtol` must be at least 1e-13, got {rtol:g} (double precision does not hold more)"
         )
-    if not max_step > 0:
-        raise ValueError(f"`max_step` must be positive, got {max_step}")
+    # Infinity is the default and stands for no bound.
+    if not (isinstance(max_step, (float, np.floating)) and max_step == math.inf):
+        max_step = positive(max_step, "max_step")
     times = np.array([t1]) if t_eval is None else _report_times(t_eval, t0, t1)
     columns = m + (divergence is not None)
     one_of(method, "method", METHODS)
@@ -258,6 +267,11 @@ def integrate(
         raise ValueError(
             f"`max_step` must be finite for method {method!r}, got {max_step} (it takes steps of "
             "that size and does not control their error)"
+        )
+    if math.isfinite(max_step) and abs(t1 - t0) > _MAX_EVALUATIONS * max_step:
+        raise ConvergenceError(
+            f"`max_step` must allow the flow to reach t = {t1:g} within {_MAX_EVALUATIONS} steps, "
+            f"got {max_step:g} (take larger steps, or stop earlier)"
         )
     copies = len(tableau.all_rows) + 8 + len(times)
     fits_in_memory(8.0 * n * columns * copies, "the integration", "carry fewer points at a time")

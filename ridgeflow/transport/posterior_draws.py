@@ -136,7 +136,8 @@ class PosteriorDraws:
         logs = np.log(self.law.weights) - 0.5 * (white**2).sum(axis=1)
         logs -= np.log(np.einsum("kii->ki", self.total_roots)).sum(axis=1)
         main = np.argsort(logs)[::-1][:_COMPONENTS]
-        main = main[logs[main] > logs.max() - 7]
+        # Not less, since far out seven is below the rounding of the logarithms.
+        main = main[logs[main] >= logs.max() - 7]
         share = np.exp(logs[main] - logsumexp(logs[main]))
         centers = self.law.means[main] + np.einsum("kij,kj->ki", self.gains[main], gap[main])
         return centers, self.roots[main], share
@@ -190,6 +191,7 @@ class PosteriorDraws:
 
 def _normal_logs(points: NDArray, center: NDArray, root: NDArray) -> NDArray:
     """Log-densities (n,) of the normal law with a mean and a root of the covariance."""
-    white = np.linalg.solve(root, (points - center).T)
+    with np.errstate(over="ignore"):
+        white = np.linalg.solve(root, (points - center).T) ** 2
     constant = 0.5 * len(center) * np.log(2 * np.pi) + np.linalg.slogdet(root)[1]
-    return -0.5 * (white**2).sum(axis=0) - constant
+    return -0.5 * white.sum(axis=0) - constant

@@ -116,6 +116,11 @@ def sliced_sums(
     middle = 0.5 * (centers.min(axis=0) + centers.max(axis=0))
     reach = max(np.linalg.norm(each - middle, axis=1).max() for each in (points, centers))
     length = 2 * float(reach) + _gap(m)
+    if not length < 1e150:
+        raise ValueError(
+            "`x` must lie where squared distances are representable, got a point "
+            f"{float(reach):g} standard deviations away (take another unit of length)"
+        )
     step = 2 * math.pi / length
     highest = math.sqrt(m) + 7
     bands = math.ceil(highest / step)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, as_real_array, positive
+from ridgeflow._validate import as_points, as_real_array, items_of, positive, positive_int
+from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.denoise import GaussianDAE, _as_law
@@ -59,6 +60,8 @@ class StackedDAE:
     ValueError
         If the numbers of times and decoders differ, a decoder is not injective, or the law is a
         mixture of several components.
+    ConvergenceError
+        If the law or the noise of a layer is singular to rounding.
 
     Notes
     -----
@@ -98,6 +101,7 @@ class StackedDAE:
             )
         self.dim = int(law.dim)
         variances = as_real_array(times, "times", ndim=1)
+        decoders = items_of(decoders, "decoders")
         if len(variances) != len(decoders):
             raise ValueError(
                 f"`decoders` must hold one matrix for each of the {len(variances)} times, got "
@@ -112,12 +116,20 @@ class StackedDAE:
             zip(variances, self._encoders, self._decoders, strict=True)
         ):
             time = positive(float(t), f"times[{index}]")
-            layer = GaussianDAE(features, time)
-            step = GaussianDAE(ground, time, covariance=product @ product.T)
-            layers.append(layer)
-            composition.append(step)
-            features = _mapped(layer.pushforward(), encoder)
-            ground, product = step.pushforward(), product @ decoder
+            try:
+                layer = GaussianDAE(features, time)
+                step = GaussianDAE(ground, time, covariance=product @ product.T)
+                layers.append(layer)
+                composition.append(step)
+                features = _mapped(layer.pushforward(), encoder)
+                ground, product = step.pushforward(), product @ decoder
+            # Covariances that are singular to rounding, or no numbers.
+            except ValueError as error:
+                raise ConvergenceError(
+                    f"`times[{index}]` and `decoders[{index}]` must leave a law and a noise of "
+                    f"full rank, got those of layer {index} singular to rounding (take a smaller "
+                    "time, or decoders closer to the identity)"
+                ) from error
         self.layers, self.composition = tuple(layers), tuple(composition)
 
     def _decoder(self, value: ArrayLike, index: int) -> NDArray[np.float64]:
@@ -132,6 +144,11 @@ class StackedDAE:
                 f"{singular[0]:.2g} (features that it maps to zero are lost)"
             )
         return matrix
+
+    def _depth_of(self, depth: int | None) -> int:
+        if depth is None:
+            return self.depth
+        return positive_int(depth, "depth", minimum=0, maximum=self.depth)
 
     def encode(self, x: ArrayLike, depth: int | None = None) -> NDArray[np.float64]:
         """Features after ``depth`` layers, all of them by default: h_{depth-1} ∘ .. ∘ h_0 (x).
@@ -151,9 +168,7 @@ class StackedDAE:
             If ``depth`` is not between 0 and the depth of the stack.
         """
         z = as_points(x, "x", self.dim).astype(np.float64)
-        count = self.depth if depth is None else depth
-        if not 0 <= count <= self.depth:
-            raise ValueError(f"`depth` must lie between 0 and {self.depth}, got {depth}")
+        count = self._depth_of(depth)
         for layer, encoder in zip(self.layers[:count], self._encoders, strict=False):
             z = layer(z) @ encoder.T
         return z
@@ -170,9 +185,14 @@ class StackedDAE:
         Returns
         -------
         ndarray, shape (n, m)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``depth`` is not an integer between 0 and the depth of the stack.
         """
         x = as_points(z, "z", self.dim).astype(np.float64)
-        count = self.depth if depth is None else depth
+        count = self._depth_of(depth)
         for decoder in reversed(self._decoders[:count]):
             x = x @ decoder.T
         return x

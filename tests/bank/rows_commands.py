@@ -97,7 +97,7 @@ KINDS = {**NUMBERS, **SHARES, **OPTIONS, "file": "a file as a word", "out": "a f
 COMMON: dict[str, Any] = {
     "kinds": KINDS,
     "limit": 20.0,
-    "aliases": {"file": ("FILE", "points.csv", "line.csv", "samples.npz", "names")},
+    "aliases": {"file": ("FILE", "path", "points.csv", "line.csv", "samples.npz", "names")},
 }
 
 

@@ -57,7 +57,7 @@ def line_network() -> rf.ShallowNetwork:
 def flat_spectrum() -> rf.Spectrum:
     axis = np.linspace(-6, 6, 13)
     chosen = rf.ParameterGrid.cartesian([axis], axis)
-    return rf.ridgelet_transform(normal(1), rf.Ridgelet(1, 2), chosen)
+    return rf.ridgelet_transform(normal(1), rf.Ridgelet(1, 1), chosen)
 
 
 FIGURES: dict[str, Any] = {"limit": 20.0, "slow": True}
@@ -213,7 +213,7 @@ room.add(
 room.record("theorems.Report")
 for name in ("__iter__", "__len__", "rows", "summary", "table"):
     room.add(f"theorems.Report.{name}", on=report)
-room.add("theorems.Report.to_dict", on=report, out=lambda found: found["results"])
+room.add("theorems.Report.to_dict", on=report, out=lambda found: found["statements"])
 room.add(
     "theorems.Report.__getitem__",
     lambda: {"name": "finite_field"},

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 # A file of the library, and the tests that ought to notice a change of it.
 TESTS = {
+    "_columns.py": "estimator reconstruct_network",
     "profiles/activation.py": "activation",
     "profiles/admissibility.py": "admissibility",
     "profiles/ridgelet.py": "ridgelet_profile admissibility",
@@ -41,10 +42,13 @@ TESTS = {
     "transforms/calculus.py": "calculus",
     "transforms/null_space.py": "null_space",
     "networks/analysis.py": "network_analysis",
+    "networks/elimination.py": "outer_weights estimator",
     "networks/estimator.py": "estimator",
+    "networks/onnx_graph.py": "export",
     "networks/outer_weights.py": "outer_weights",
     "networks/pairs.py": "sampling outer_weights estimator",
     "networks/residual.py": "residual",
+    "networks/sample_spectrum.py": "estimator",
     "networks/sampling.py": "sampling",
     "networks/shallow.py": "shallow",
     "networks/sums.py": "neurons shallow ridge_sums",
