@@ -25,7 +25,16 @@ def projected():
         return rf.project_range(spectrum, "tanh", truncated=True).values
 
 
+def inner():
+    psi = rf.admissible_ridgelet("tanh", 2)
+    grid = rf.ParameterGrid.polar(2, 120, np.geomspace(0.3, 6, 20), 2.0, 0.2)
+    spectrum = rf.ridgelet_transform(LAW, psi, grid)
+    found = [rf.inner_product(spectrum, spectrum), spectrum.norm()]
+    return np.array([*found, rf.dual_potential(rf.gradient_spectrum(spectrum)).residual])
+
+
 CALLS = {
+    "inner products": inner,
     "projection": projected,
     "slices": lambda: fourier_slices(FIELD, U, np.zeros(2), 1e-6).at(np.linspace(0, 20, 400)),
     "single scale": lambda: rf.relu_spectrum(LAW, tol=1e-2).values,

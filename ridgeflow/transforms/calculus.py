@@ -251,8 +251,8 @@ def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
     potential = _along_offsets(line, _integral, tol, "the integral in b")[:, 0]
     potential = potential.astype(values.dtype, copy=False)
     weights = np.asarray(spectrum.grid.weights)
-    left = weights @ (np.abs(values - a * along[:, None]) ** 2).sum(axis=1)
-    whole = weights @ (np.abs(values) ** 2).sum(axis=1)
+    left = (weights * (np.abs(values - a * along[:, None]) ** 2).sum(axis=1)).sum()
+    whole = (weights * (np.abs(values) ** 2).sum(axis=1)).sum()
     residual = float(np.sqrt(left / whole)) if whole > 0 else 0.0
     history = derived("dual_potential", spectrum.provenance)
     found = Spectrum(potential, spectrum.grid, spectrum.ridgelet, provenance=history)
@@ -374,7 +374,8 @@ def inner_product(first: Spectrum, second: Spectrum) -> float | complex:
             "or cartesian ParameterGrid)"
         )
     product = first.values * np.conj(second.values)
-    total = weights @ product.reshape(len(weights), -1).sum(axis=1)
+    # A sum, since the bits of a BLAS product depend on its threads.
+    total = (weights * product.reshape(len(weights), -1).sum(axis=1)).sum()
     if first.grid.half and first.ridgelet.parity != second.ridgelet.parity:
         total = total * 0
     return complex(total) if np.iscomplexobj(product) else float(total)

@@ -197,7 +197,7 @@ class Spectrum:
                 "cartesian ParameterGrid)"
             )
         power = np.abs(self.values.reshape(len(weights), -1)) ** 2
-        return float(np.sqrt(weights @ power.sum(axis=1)))
+        return float(np.sqrt((weights * power.sum(axis=1)).sum()))
 
     def error_budget(
         self, activation: str | Activation, *, dual: str | CorrectedDual = "plain"
