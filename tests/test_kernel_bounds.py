@@ -11,7 +11,10 @@ import pytest
 import ridgeflow as rf
 from ridgeflow._kernels.backprojection import sum_profiles, sum_profiles_gradient
 from ridgeflow._kernels.lattice import kinks_at_points, kinks_on_lines
+from ridgeflow._kernels.line_sums import WIDTH, gather_lines, spread_lines
+from ridgeflow._kernels.slices import line_kernels, plane_kernels, row_kernels
 from ridgeflow._kernels.spreading import add_moments, sum_samples
+from ridgeflow.transforms.interpolation import SemicircleKernel
 
 GUARD = 1 << 12
 STRANGE = [np.nan, np.inf, -np.inf, 1e300, -1e300, 1e18, -1e18, 2.0**31, -(2.0**31), 0.0]
@@ -86,3 +89,52 @@ def test_kinks(strange, order):
             out = Guarded(1)
             kinks_at_points(0, 1, a, low, db, jumps, below, x, slack, out.array)
             assert out.untouched()
+
+
+@pytest.mark.parametrize("strange", [*STRANGE, 15.9999, 16.0, -0.5])
+def test_sums_on_lines(strange):
+    table, period = SemicircleKernel(WIDTH).table, 16
+    places, weights, u = np.full((2, 3), 5.3), np.ones(3), np.ones((2, 1))
+    places[0, 1] = strange
+    fine = Guarded(2, period + WIDTH)
+    spread_lines(0, 2, places, weights, period, table, fine.array)
+    assert fine.untouched() and np.isfinite(fine.array[1]).all()
+    sums, moments = Guarded(3, 2), Guarded(3, 2)
+    some = (np.ones((2, period + WIDTH)), np.ones((2, period + WIDTH)), u)
+    gather_lines(0, 3, places, period, table, *some, sums.array, moments.array)
+    assert sums.untouched() and moments.untouched()
+    # Weights of a node add up to one number, wherever the place.
+    assert np.isfinite(sums.array[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_rows_of_slices(strange):
+    kernel, period = SemicircleKernel(6), 16
+    gather, scatter = row_kernels(6)
+    for where in range(2):
+        low, step, rows = np.full(2, 0.3), np.full(2, 1.1), np.arange(2)
+        (low, step)[where][0] = strange
+        tail = (0, low, step, 5, period, np.ones(2), rows, kernel.table)
+        fine, out = Guarded(2, period + 6), Guarded(2, 5)
+        fine.array[:] = 1.0
+        gather(0, 2, fine.array, *tail, out.array)
+        assert out.untouched() and fine.untouched() and np.isfinite(out.array[1]).all()
+        scatter(0, 2, np.ones((2, 5)), *tail, fine.array)
+        assert fine.untouched() and np.isfinite(fine.array[1]).all()
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_lines_and_planes_of_slices(strange):
+    width, period = 6, 16
+    table = SemicircleKernel(width).table * np.where(np.arange(width) % 2, -1.0, 1.0)
+    for makers, shape in ((line_kernels, (period,)), (plane_kernels, (period, period))):
+        gather, scatter = makers(width)
+        slope = np.full((len(shape), 3), 0.3)
+        slope[-1, 1] = strange
+        extended = [n + width for n in shape]
+        grid, out = Guarded(2, *extended[:-1], 2 * extended[-1]), Guarded(3, 4)
+        grid.array[:] = 1.0
+        gather(0, 2, grid.array, 0, slope, *shape, table, out.array)
+        assert out.untouched() and grid.untouched() and np.isfinite(out.array[[0, 2]]).all()
+        scatter(0, 2, np.ones((3, 4)), 0, slope, *shape, table, grid.array)
+        assert grid.untouched()

@@ -25,7 +25,8 @@ def spread_lines(start, stop, places, weights, period, table, fine):
             fine[u, j] = 0.0
         for k in range(len(weights)):
             floor = math.floor(places[u, k])
-            add_row(fine, u * row + int(floor), table, places[u, k] - floor, weights[k], WIDTH)
+            node = min(max(int(floor), 0), period - 1)
+            add_row(fine, u * row + node, table, places[u, k] - floor, weights[k], WIDTH)
         for t in range(row - period):
             fine[u, t] += fine[u, period + t]
 
@@ -45,11 +46,12 @@ def gather_lines(start, stop, places, period, table, fine, slopes, directions, s
         for i in range(start, stop):
             floor = math.floor(places[u, i])
             x = places[u, i] - floor
-            value = dot_row(fine, u * row + int(floor), table, x, WIDTH)
+            node = u * row + min(max(int(floor), 0), period - 1)
+            value = dot_row(fine, node, table, x, WIDTH)
             sums[i, 0] += value
             moments[i, 0] += value * value
             if wanted:
-                slope = dot_row(slopes, u * row + int(floor), table, x, WIDTH)
+                slope = dot_row(slopes, node, table, x, WIDTH)
                 for a in range(m):
                     part = slope * directions[u, a]
                     sums[i, 1 + a] += part

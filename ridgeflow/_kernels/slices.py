@@ -107,6 +107,8 @@ def line_kernels(width: int) -> tuple[Any, Any]:
                 node = int(floor) + 1
                 if node < 0:
                     node += period
+                if node < 0 or node >= period:
+                    node %= period
                 at = k * stride + 2 * node
                 real, imag = dot_line(grid, at, table, kind(place - floor), width)
                 if node & 1:
@@ -128,6 +130,8 @@ def line_kernels(width: int) -> tuple[Any, Any]:
                 node = int(floor) + 1
                 if node < 0:
                     node += period
+                if node < 0 or node >= period:
+                    node %= period
                 at = k * stride + 2 * node
                 real, imag = values[u, 2 * line], values[u, 2 * line + 1]
                 if node & 1:
@@ -165,6 +169,10 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
                     y += period_y
                 if z < 0:
                     z += period_z
+                if y < 0 or y >= period_y:
+                    y %= period_y
+                if z < 0 or z >= period_z:
+                    z %= period_z
                 at = (k * grid.shape[1] + y) * row + 2 * z
                 real, imag = dot_plane(
                     grid,
@@ -197,6 +205,10 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
                     y += period_y
                 if z < 0:
                     z += period_z
+                if y < 0 or y >= period_y:
+                    y %= period_y
+                if z < 0 or z >= period_z:
+                    z %= period_z
                 real, imag = values[u, 2 * line], values[u, 2 * line + 1]
                 if (y + z) & 1:
                     real, imag = -real, -imag

@@ -99,9 +99,9 @@ class _Emitter:
         """The w weights at x in [0, 1), as vectors of ``pieces(width)``."""
         scaled = self.mul(x, ir.Constant(self.kind, CELLS))
         cell = self.builder.fptosi(scaled, _INT64)
-        # A place just below 1 rounds to 1 in single precision.
+        # A place just below 1 rounds to 1 in single precision; one that is no number is negative.
         last = ir.Constant(_INT64, CELLS - 1)
-        beyond = self.builder.icmp_signed(">", cell, last)
+        beyond = self.builder.icmp_unsigned(">", cell, last)
         cell = self.builder.select(beyond, last, cell)
         rest = self.builder.fsub(scaled, self.builder.sitofp(cell, self.kind), flags=_FAST)
         terms = window_terms(width)
