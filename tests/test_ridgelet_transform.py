@@ -1,5 +1,7 @@
 """The ridgelet transform, the reconstruction, and the error budget of a spectrum."""
 
+import warnings
+
 import numpy as np
 import pytest
 from reference import grid_ridgelet
@@ -139,14 +141,23 @@ def test_vector_and_complex_fields_are_transformed_by_component():
         assert rf.reconstruct(found, rf.activation("gaussian"), x).dtype == complex
 
 
-def test_single_precision_stays_single():
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_single_precision_stays_single(dtype):
     axis = np.linspace(-4, 4, 40, dtype=np.float32)
-    field = rf.GridField(np.exp(-(axis[:, None] ** 2) - axis[None] ** 2), (axis, axis))
-    assert field.values.dtype == np.float32
+    bump = np.exp(-(axis[:, None] ** 2) - axis[None] ** 2)
+    field = rf.GridField(
+        (bump * (1 if dtype == np.float32 else 1 - 2j)).astype(dtype), (axis, axis)
+    )
+    assert field.values.dtype == dtype
     grid = rf.ParameterGrid.polar(2, 4, np.geomspace(0.1, 4, 5), 4.0, 0.4)
     for method in ("slice", "direct"):
         found = rf.ridgelet_transform(field, rf.Ridgelet(2, 2), grid, method=method)
-        assert found.values.dtype == np.float32
+        assert found.values.dtype == dtype
+        for points in (np.zeros((3, 2)), np.zeros((3, 2), np.float32)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", rf.AccuracyWarning)  # four directions are few
+                back = rf.reconstruct(found, "gaussian", points, method="fast")
+            assert back.dtype == np.result_type(dtype, points)
 
 
 def test_scattered_samples_are_the_measure_that_they_carry():

@@ -17,6 +17,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.operators import in_single, is_single
 from ridgeflow.transforms.slices import scattered_reference
 from ridgeflow.transforms.spectrum import Spectrum
 
@@ -57,10 +58,10 @@ def direct_transform(
         columns = (
             field.values * field.weights[(...,) + (None,) * (field.values.ndim - 1)]
         ).reshape(len(points), -1)
-        single = points.dtype == np.float32 and field.values.dtype in (np.float32, np.complex64)
+        single = points.dtype == np.float32 and is_single(field.values)
     else:
         points, columns = scattered_reference(field)
-        single = field.values.dtype in (np.float32, np.complex64)
+        single = is_single(field.values)
     complex_values = np.iscomplexobj(field.values)
     if np.iscomplexobj(columns):
         columns = np.concatenate([columns.real, columns.imag], axis=1)
@@ -80,10 +81,9 @@ def direct_transform(
         )
     if complex_values:
         half = len(rows) // 2
-        values = out[:, :half] + 1j * out[:, half:]
-        out = values.astype(np.complex64) if single else values
-    elif single:
-        out = out.astype(np.float32)
+        out = out[:, :half] + 1j * out[:, half:]
+    if single:
+        out = in_single(out)
     return out.reshape(-1, *field.component_shape)
 
 

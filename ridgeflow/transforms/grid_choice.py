@@ -27,6 +27,7 @@ from ridgeflow.transforms.error_budget import (
     tail_amplification,
 )
 from ridgeflow.transforms.geometry import ParameterGrid
+from ridgeflow.transforms.operators import is_single
 from ridgeflow.transforms.slices import ball_about, fourier_slices, soften
 from ridgeflow.transforms.smoothed import with_energy
 from ridgeflow.transforms.sphere import directions
@@ -130,7 +131,7 @@ def polar_grid_for(
 def _is_single(field: GridField | SampleField | GaussianMixture) -> bool:
     if isinstance(field, GaussianMixture):
         return False
-    return field.values.dtype == np.float32
+    return is_single(field.values)
 
 
 def _warn_of_floor(field: GridField, floor: float, tol: float) -> None:

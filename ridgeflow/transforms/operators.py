@@ -12,7 +12,15 @@ from ridgeflow._validate import as_generator, items_of, uniform_axis
 from ridgeflow.fields.grid import GridField
 from ridgeflow.transforms.interpolation import LEAST_TOL
 
-__all__ = ["as_axes", "as_dtype", "by_component", "dot_test", "finite_result", "is_single"]
+__all__ = [
+    "as_axes",
+    "as_dtype",
+    "by_component",
+    "dot_test",
+    "finite_result",
+    "in_single",
+    "is_single",
+]
 
 _OF_A_PLAN = ("shape", "directions", "offsets", "adjoint")
 
@@ -35,6 +43,11 @@ def as_axes(value: GridField | tuple[ArrayLike, ...], name: str = "axes") -> tup
 def is_single(array: NDArray) -> bool:
     """Whether an array holds real or complex numbers of single precision."""
     return array.dtype in (np.dtype(np.float32), np.dtype(np.complex64))
+
+
+def in_single(array: NDArray) -> NDArray:
+    """Real or complex numbers in single precision."""
+    return array.astype(np.complex64 if np.iscomplexobj(array) else np.float32, copy=False)
 
 
 def by_component(

@@ -34,6 +34,7 @@ from ridgeflow.transforms.far_points import evaluate, require_phase
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.grid_choice import warn_of_lost_energy
 from ridgeflow.transforms.node_resolution import warn_of_unresolved_nodes
+from ridgeflow.transforms.operators import in_single, is_single
 from ridgeflow.transforms.provenance import transformed
 from ridgeflow.transforms.scattered import sample_spectrum
 from ridgeflow.transforms.slices import FourierSlices, fourier_slices
@@ -85,7 +86,7 @@ def ridgelet_transform(
     Returns
     -------
     Spectrum
-        Values (P,) or (P, k); float32 where the samples of the field are float32.
+        Values (P,) or (P, k); float32 or complex64 where the samples of the field are.
 
     Raises
     ------
@@ -237,9 +238,9 @@ def _as_field(columns: NDArray, field: GridField | SampleField) -> NDArray:
     if np.iscomplexobj(field.values):
         half = columns.shape[1] // 2
         columns = columns[:, :half] + 1j * columns[:, half:]
-        return columns.reshape(-1, *field.component_shape)
-    dtype = np.float32 if field.values.dtype == np.float32 else np.float64
-    return columns.reshape(-1, *field.component_shape).astype(dtype, copy=False)
+    if is_single(field.values):
+        columns = in_single(columns)
+    return columns.reshape(-1, *field.component_shape)
 
 
 def _from_slices(
@@ -470,9 +471,9 @@ def shaped(columns: NDArray, spectrum: Spectrum, x: NDArray) -> NDArray:
     if np.iscomplexobj(spectrum.values):
         half = columns.shape[1] // 2
         columns = columns[:, :half] + 1j * columns[:, half:]
-    elif spectrum.values.dtype == np.float32 and x.dtype == np.float32:
+    if is_single(spectrum.values) and x.dtype == np.float32:
         with np.errstate(over="ignore"):
-            columns = columns.astype(np.float32)
+            columns = in_single(columns)
     if not np.isfinite(columns).all():
         raise ValueError(
             f"`points` must lie where the reconstruction fits {columns.real.dtype}, got "

@@ -16,6 +16,7 @@ from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transforms.geometry import ParameterGrid
 from ridgeflow.transforms.interpolation import SemicircleKernel
+from ridgeflow.transforms.operators import in_single, is_single
 from ridgeflow.transforms.slice_stages import RadialStage
 from ridgeflow.transforms.wave_grid import (
     CellWaves,
@@ -127,7 +128,7 @@ def sample_spectrum(
     """
     values, columns = field.values, field.weights * field.values.T
     complex_values = np.iscomplexobj(values)
-    single = field.points.dtype == np.float32 and values.dtype in (np.float32, np.complex64)
+    single = field.points.dtype == np.float32 and is_single(values)
     real = np.float32 if single else np.float64
     columns = columns.reshape(-1, len(values))
     n_values = len(columns)
@@ -227,8 +228,8 @@ def smoothed_projections(
         half = columns.shape[1] // 2
         out = out[..., :half] + 1j * out[..., half:]
     result = out.reshape(len(directions), len(offsets), *shape)
-    single = field.points.dtype == np.float32 and field.values.dtype == np.float32
-    return result.astype(np.float32) if single else result
+    single = field.points.dtype == np.float32 and is_single(field.values)
+    return in_single(result) if single else result
 
 
 def _projections(
