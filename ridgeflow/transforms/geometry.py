@@ -85,6 +85,8 @@ class ParameterGrid:
         Number of nodes P.
     half : bool
         Whether only half of the directions are stored.
+    tol : float or None
+        Of :meth:`for_field`; a reconstruction that misses it warns.
 
     Notes
     -----
@@ -114,10 +116,13 @@ class ParameterGrid:
     center: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
     axes: tuple[NDArray, ...] = field(repr=False, default=())
     plain: tuple[NDArray, NDArray] | None = field(repr=False, default=None)
+    tol: float | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         # Kernels trust these numbers: whatever builds a grid has to hold to them, files too.
         one_of(self.kind, "kind", ("polar", "cartesian", "nodes"))
+        if self.tol is not None:
+            positive(self.tol, "tol")
         dim = positive_int(self.dim, "dim")
         if self.kind == "polar":
             self._check_polar(dim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +116,7 @@ def polar_grid_for(
     radius = ball_about(source, center, edge)
     if isinstance(source, GridField) and slices.blur > edge:
         radius = ball_about(soften(source)[0], center, edge)
-    return grid_for_energy(
+    grid = grid_for_energy(
         k,
         energy,
         center,
@@ -126,6 +127,7 @@ def polar_grid_for(
         n_directions=n_directions,
         corrected=dual == "corrected",
     )
+    return grid if quiet or n_directions is not None else replace(grid, tol=tol)
 
 
 def _is_single(field: GridField | SampleField | GaussianMixture) -> bool:
@@ -352,6 +354,8 @@ def warn_of_lost_energy(
     }
     lost = sum(parts.values()) ** 2
     if lost <= _NOTICEABLE:
+        if grid.tol is not None and sum(parts.values()) > grid.tol:
+            _warn_of_a_miss(spectrum, activation, dual, grid.tol)
         return
     share = f"{100 * lost:.2g} %" if lost < 1 else "all"
     try:
@@ -379,3 +383,22 @@ def warn_of_lost_energy(
         AccuracyWarning,
         stacklevel=3,
     )
+
+
+def _warn_of_a_miss(
+    spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None, tol: float
+) -> None:
+    """Warn where a reconstruction misses what its grid was chosen for, by more than its samples.
+
+    What was predicted may overstate, so that the error is measured first.
+    """
+    budget = spectrum_budget(spectrum, activation, dual, kink=False)
+    error = budget.total - budget.sampling
+    if error > tol:
+        warnings.warn(
+            f"the reconstruction has a relative L2 error of up to {error:.1e}, more than tol = "
+            f"{tol:g} that its grid was chosen for (take a smaller tol for the grid, and for the "
+            "transform)",
+            AccuracyWarning,
+            stacklevel=4,
+        )
