@@ -16,21 +16,16 @@ from scipy.ndimage import uniform_filter
 from ridgeflow.closed_forms.radon import unit_ball_volume
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.fields.region import Region
-from ridgeflow.transforms.slices import soften
 from ridgeflow.transforms.smoothed import SmoothedSamples
 
-__all__ = ["between_samples", "cell_rule", "check_parts", "check_rule", "rms_bound", "scaled_check"]
+__all__ = ["bend_share", "cell_rule", "check_parts", "check_rule", "rms_bound", "scaled_check"]
 
 # The points are the same in every run.
 _POINTS, _SEED = 512, 7
 # Errors beside a kink reach over so many samples.
 _NEARBY = 5
-# Order of the differences that tell where samples are too few.
-_ROUGH = 8
-# Standard errors of a mean square that are added to it, and what its root is enlarged by: points
-# that were drawn for the size and the bends of a field see errors elsewhere with a scatter of this.
-_CONFIDENCE, _SCATTER = 2.0, 1.03
+# Standard errors of a mean square that are added to it.
+_CONFIDENCE = 2.0
 
 
 @singledispatch
@@ -148,50 +143,12 @@ def _bend(field: GridField) -> NDArray[np.float64]:
     return bend
 
 
-def between_samples(rest: GridField, windowed: GridField, region: Region, lost: float) -> float:
-    """L2 norm, within the ball of a region, of what a field has between its samples.
-
-    ``windowed`` is ``rest`` times the window of the region, and ``lost`` the norm of what its
-    samples do not resolve: of that, the share of the ball counts.
-    A steep window hides in its own fall what a kink in the ball leaves at the end of the band, so
-    that ``rest`` is looked at through a wide one as well. Shares are those of squared differences
-    of the order ``_ROUGH``: those of low order are large wherever a function bends, these where
-    samples hardly follow. A steep fall is felt in the ball, but not by its last samples alone.
-    """
-    radius, outer = region.radius, region.outer_radius
-    distance = np.sqrt(_squared_distance(rest, region.center))
-    unit = float(np.abs(rest.values).max())
-    if unit == 0:
-        return lost
-    # Divided before squaring: squares of small values would be 0.
-    rest, windowed = (GridField(f.values / unit, f.axes) for f in (rest, windowed))
-    own, both, found = _rough(rest), _rough(windowed), (lost / unit) ** 2
-    within = float(own[distance <= radius].sum())
-    near = float(both[distance <= radius - float(rest.spacing.min())].sum())
-    total = float(both.sum())
-    found *= min(1.0, max(within, near) / total) if total > 0 else 1.0
-    window = np.cos(0.5 * np.pi * np.minimum(distance / outer, 1.0)) ** 2
-    seen = float((own * window**2).sum())
-    if seen > 0:
-        shape = (..., *(None,) * (rest.values.ndim - rest.dim))
-        wide = GridField(rest.values * window[shape], rest.axes)
-        error, blur = soften(wide)[1:]
-        square = float((np.abs(wide.values) ** 2).sum()) * float(np.prod(rest.spacing))
-        found = max(found, max(0.0, error**2 - blur**2) * square * within / seen)
-    return unit * float(np.sqrt(found))
-
-
-def _rough(field: GridField) -> NDArray[np.float64]:
-    """Squared differences of high order along all axes, each at the sample in its middle."""
-    columns = field.values.reshape(*field.shape, -1)
-    rough = np.zeros(field.shape)
-    for i in range(field.dim):
-        order = min(_ROUGH, field.shape[i] - 1)
-        found = np.diff(columns, order, axis=i)
-        middle = slice(order // 2, order // 2 + found.shape[i])
-        inner = tuple(middle if j == i else slice(None) for j in range(field.dim))
-        rough[inner] += (np.abs(found) ** 2).sum(axis=-1)
-    return rough
+def bend_share(field: GridField, center: NDArray, radius: float) -> float:
+    """Share of the squared second differences of samples that lies in a ball."""
+    square = _squared_distance(field, center)
+    bend = _bend(field)
+    total = float(bend.sum())
+    return float(bend[square <= radius**2].sum()) / total if total > 0 else 1.0
 
 
 def _squared_distance(field: GridField, center: NDArray) -> NDArray[np.float64]:
@@ -241,4 +198,4 @@ def rms_bound(square: NDArray, weight: NDArray) -> tuple[float, float]:
     n = len(terms)
     mean = float(terms.sum())
     spread = float(np.sqrt(n * terms.var()))
-    return float(np.sqrt(mean)), float(_SCATTER * np.sqrt(mean + _CONFIDENCE * spread))
+    return float(np.sqrt(mean)), float(np.sqrt(mean + _CONFIDENCE * spread))

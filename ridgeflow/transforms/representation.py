@@ -21,7 +21,7 @@ from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.transforms.backprojection import Backprojection
 from ridgeflow.transforms.checks import (
-    between_samples,
+    bend_share,
     cell_rule,
     check_parts,
     check_rule,
@@ -421,7 +421,7 @@ class IntegralRepresentation:
         Within the region the window is 1, and what was transformed is the field less its affine
         part.
         """
-        hidden, unit = 0.0, self._unit if self._unit > 0 else 1.0
+        hidden = 0.0
         if self.region is None or isinstance(field, GridField):
             check = check_rule(source, self._center, self._radius)
             weight, points, truth = check_parts(check, self.dim)
@@ -433,15 +433,13 @@ class IntegralRepresentation:
         record = self.spectrum.record
         if isinstance(field, GridField) and isinstance(source, GridField) and record is not None:
             # Nothing is known between the samples but what their energy lets expect.
-            hidden = np.sqrt(max(record.sampling**2 - record.blur**2, 0.0)) * self._per_unit
-            if self.region is not None:
-                rest = field.values - self.affine(field.points()).reshape(field.values.shape)
-                parts = (GridField(rest, field.axes), source, self.region, unit * hidden)
-                hidden = between_samples(*parts) / unit
+            hidden = record.sampling**2 - record.blur**2
+            hidden *= bend_share(source, self._center, self._radius) * self._per_unit**2
         gap = np.abs(self._profiles(points) - truth)
+        unit = self._unit if self._unit > 0 else 1.0
         # Divided before squaring: the square of a tiny unit would be 0.
         rms, bound = rms_bound(((gap / unit) ** 2).sum(axis=1), weight)
-        return rms, float(np.hypot(bound, hidden))
+        return rms, float(np.sqrt(bound**2 + max(hidden, 0.0)))
 
 
 def _l2_norm(field: GridField | GaussianMixture) -> float:
