@@ -12,7 +12,8 @@ from ridgeflow.theorems import statements, validate
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted((DOCS / "transforms").glob("*.rst"))
 GUIDES = [
-    DOCS / f"{name}.rst" for name in ("double_continuum", "gotchas", "how_to_choose", "theorems")
+    DOCS / f"{name}.rst"
+    for name in ("double_continuum", "gotchas", "how_to_choose", "promises", "theorems")
 ]
 
 
