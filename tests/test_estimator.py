@@ -18,9 +18,10 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
+from ridgeflow._columns import rounding_of  # noqa: E402
 from ridgeflow.networks.outer_weights import OuterProblem  # noqa: E402
 from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
-from ridgeflow.networks.sample_spectrum import affine_rest  # noqa: E402
+from ridgeflow.networks.sample_spectrum import affine_rest, sample_neurons  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (300, 2))
@@ -354,6 +355,37 @@ def test_pairs_in_any_unit():
 
 
 @pytest.mark.parametrize("density", ["gradient", "value"])
+def test_pairs_of_vectors_depend_on_their_lengths_alone(density):
+    """Values turned into the plane, 5 = |(3, 4)|, have the same pairs."""
+    first = pair_neurons(X, 5 * Y, 50, density=density, rng=0)
+    for direction in ([3.0, 4.0], [0.0, 0.0, -5.0]):
+        other = pair_neurons(X, Y[:, None] * direction, 50, density=density, rng=0)
+        assert np.array_equal(other[0], first[0]) and np.array_equal(other[1], first[1])
+
+
+def test_oracle_neurons_of_no_values_are_pairs():
+    """They have no spectrum: arguments go from −1/2 to 1/2 between the two samples."""
+    x, w = np.array([[1.0, 2.0], [4.0, 6.0]]), np.ones(2)
+    rng, eta = np.random.default_rng(0), rf.activation("tanh")
+    a, b = sample_neurons(x, np.zeros((2, 1)), w, eta, 8, rounding_of(x), rng)
+    z = x @ a.T - b
+    assert np.abs(np.abs(z) - 0.5).max() < 1e-12 and np.abs(z.sum(axis=0)).max() < 1e-12
+    assert np.abs(np.abs(a) - [3 / 25, 4 / 25]).max() < 1e-12
+
+
+def test_oracle_neurons_are_as_steep_as_samples_tell_apart():
+    """Half the samples along a diameter, and no neuron flatter than the ball."""
+    x = RNG.uniform(-1, 1, (400, 2))
+    radius = np.linalg.norm(x, axis=1).max()
+    y = np.sin(9 * x[:, :1]) * np.cos(7 * x[:, 1:])
+    a, _ = sample_neurons(
+        x, y, np.ones(400), rf.activation("tanh"), 500, rounding_of(x), np.random.default_rng(0)
+    )
+    slopes = np.unique(np.round(np.linalg.norm(a, axis=1) * radius, 9))
+    assert slopes.min() > 0.5 - 1e-6 and slopes.max() == pytest.approx(0.5 * 400 ** (1 / 2))
+
+
+@pytest.mark.parametrize("density", ["gradient", "value"])
 def test_pairs_where_nearly_all_points_agree(density):
     """One sample in a million is elsewhere: found at once."""
     x = np.zeros(1_000_000)
@@ -380,6 +412,7 @@ def test_what_is_no_number_is_refused(model):
         other = type(model)(9, random_state=seed)
         with pytest.raises(error, match="`random_state` must be"):
             other.fit(X, Y > 0)
+    type(model)(9, random_state=2**32 - 1).fit(X, Y > 0)
 
 
 def test_values_of_a_regressor_are_numbers():

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -454,6 +455,16 @@ def test_a_particle_with_too_many_steps_is_refused_by_name(monkeypatch):
         r"\[0\. 0\.\] and with 2 others",
     ):
         rf.ContinuousDAE(MIXTURE).flow(np.zeros((3, 2)), 0.1)
+    # The first that is stuck is named, and the time is one that it does reach.
+    dae, apart = rf.ContinuousDAE(MIXTURE), np.array([[3.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    with pytest.raises(
+        rf.ConvergenceError, match=r"with the point \[0\. 0\.\] and with 1 others"
+    ) as stuck:
+        dae.flow(apart, 0.05)
+    reached = float(re.search(r"got to t = (\S+) within", str(stuck.value))[1])
+    assert np.isfinite(dae.flow(apart, 0.95 * reached).points).all()
+    with pytest.raises(rf.ConvergenceError, match="within 30 evaluations"):
+        dae.flow(apart, 1.05 * reached)
 
 
 def test_steps_are_even_as_far_as_the_singular_time():

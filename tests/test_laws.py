@@ -100,6 +100,14 @@ def test_flow_of_a_score():
     expected = exact.flow(x, 0.1, times=times, rtol=1e-9)
     np.testing.assert_allclose(found.trajectory, expected.trajectory, atol=1e-9)  # measured 4e-11
     assert found.log_density is None and dae.t_max == np.inf
+    # One time that is the end, one before it, none: ends agree, and each is reported once.
+    for some in ([0.1], [0.05], None):
+        other = dae.flow(x, 0.1, times=some, rtol=1e-9)
+        np.testing.assert_allclose(other.points, expected.points, atol=1e-9)  # measured 4e-11
+        if some is not None:
+            at = [times.index(t) for t in some]
+            assert other.trajectory.shape == (1, 20, 2)
+            np.testing.assert_allclose(other.trajectory, expected.trajectory[at], atol=1e-9)
     back = dae.inverse_flow(found.points, 0.1)
     np.testing.assert_allclose(back.points, x, atol=1e-9)  # measured 1e-11
     np.testing.assert_allclose(

@@ -455,3 +455,14 @@ def test_the_rate_in_the_plane_against_differences():
 
     total = (4 * second(2e-3) - second(4e-3)) / 3
     assert np.abs(rate + total).max() < 1e-6  # measured 1e-7, the error of these differences
+
+
+def test_components_beyond_the_budget_are_refused():
+    """One point takes some ten numbers for each component."""
+    law = rf.SampleField(np.random.default_rng(0).normal(size=(50_000, 2)))
+    dae = rf.DenoisingAutoencoder(law, stats.laplace(scale=0.3))
+    with (
+        rf.config(memory_budget=2**20),
+        pytest.raises(rf.MemoryBudgetError, match="the denoiser at one point"),
+    ):
+        dae([[0.0, 0.0]])

@@ -191,6 +191,15 @@ def test_inverse_on_a_coarse_grid_is_the_field_there():
     axes = tuple([np.linspace(-0.9, 0.9, 12)] * 2)
     found = rf.radon_inverse(radon_gaussian_mixture(u, p, *parts), u, p, axes, weights=w)
     assert relative(found, grid_of(parts, *axes).values) < 1e-6  # measured 3e-10
+    # Two coordinates far apart, and one alone, are no less.
+    size = np.abs(grid_of(parts, *axes).values).max()
+    sinogram = radon_gaussian_mixture(u, p, *parts)
+    for few in ([[-0.4, 0.5], [0.1]], [[-0.4], [0.1]], [[0.1], [-0.4, 0.5]], [[-0.4, 0.5]] * 2):
+        found = rf.radon_inverse(sinogram, u, p, tuple(np.array(c) for c in few), weights=w)
+        x = np.stack(np.meshgrid(*few, indexing="ij"), axis=-1)
+        exact = gaussian_mixture_density(x.reshape(-1, 2), *parts).reshape(x.shape[:2])
+        assert found.shape == exact.shape
+        assert np.abs(found - exact).max() < 1e-8 * size  # measured 3e-11
 
 
 @pytest.mark.parametrize("name", ["shepp-logan", "cosine", "hann", "hamming"])
@@ -517,6 +526,18 @@ def test_a_plan_beyond_the_budget_is_refused():
     u, _ = rf.directions(2, 200)
     with rf.config(memory_budget=2**20), pytest.raises(MemoryError, match="split the directions"):
         rf.RadonPlan(AXES, u, np.linspace(-2, 2, 2000))
+
+
+def test_a_sinogram_counts_every_component_in_the_budget():
+    axes = tuple([np.linspace(-1, 1, 8)] * 2)
+    u, _ = rf.directions(2, 40)
+    p = np.linspace(-2, 2, 100)  # 32 kB for each component
+    field = rf.GridField(np.ones((8, 8, 40)), axes)
+    with (
+        rf.config(memory_budget=2**20),
+        pytest.raises(rf.MemoryBudgetError, match="a sinogram of 40 directions and 100 offsets"),
+    ):
+        rf.radon(field, u, p)
 
 
 @pytest.mark.parametrize("method", ["slice", "line"])

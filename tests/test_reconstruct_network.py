@@ -224,7 +224,8 @@ def test_coefficient_fields_belong_to_the_chebyshev_polynomials_of_time():
     for field, expected in zip(fit.fields, (1, 2, -3), strict=True):
         assert np.abs(field(x) - expected * x).max() < 1e-9  # measured 4e-15
     flat = fit_field(x, x, "tanh", width=5, times=times, time_degree=0, rng=0)
-    assert len(flat.fields) == 1
+    assert len(flat.fields) == 1 and flat.span == (3.0, 7.0)
+    assert fit_field(x, x, "tanh", width=5, rng=0).span == (0.0, 0.0)
     # Rounding beyond the last time is none of its own.
     fit.at(7 + 1e-12), fit.at(3 - 1e-12)
     for t in (7 + 1e-11, 3 - 1e-11):

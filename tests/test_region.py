@@ -214,6 +214,7 @@ def test_ball_of_a_law_that_only_samples():
         (np.eye(2), {"fraction": 0}, ValueError, "`fraction` must lie between 0 and 1, got 0"),
         (np.eye(2), {"margin": 0.0}, ValueError, "`margin` must be positive, got 0"),
         (np.ones((3, 2)), {}, ValueError, "`law` must not be a single point"),
+        (np.ones((3, 2)), {"margin": 1.0}, ValueError, "`law` must not be a single point"),
         (rf.SampleField([0.0, 1.0], [1.0, 1.0]), {}, ValueError, "SampleField without values"),
         (rf.CallableField(lambda x: x, 2), {}, TypeError, "points or an object with `sample`"),
         ([[np.nan]], {}, ValueError, "`law` must be finite"),

@@ -287,3 +287,12 @@ def test_density_carried_by_a_network_integrates_to_one():
     x = net.inverse(y).points
     density = np.exp(-0.5 * (x**2).sum(1) - net.log_det(x)) / (2 * np.pi)
     assert density.sum() * 0.01 == pytest.approx(1, abs=1e-8)  # measured 1e-12
+
+
+def test_steps_are_kept_apart_and_read_only():
+    steps = np.array([0.1, 0.2])
+    net = rf.ResidualNetwork([random_field(), random_field()], steps)
+    steps[0] = 7.0
+    assert net.steps.tolist() == [0.1, 0.2]
+    with pytest.raises(ValueError, match="read-only"):
+        net.steps[0] = 1.0

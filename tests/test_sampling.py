@@ -180,6 +180,14 @@ def test_draws_are_reproducible_nodes_of_the_grid():
 def test_mirrored_neurons_keep_the_width():
     spectrum = spectrum_1d("relu2")
     net = rf.ShallowNetwork.from_spectrum(spectrum, "relu2", 64, rng=0)
+    # Each is a node or its mirror image, with the value there, of odd sign.
+    nodes = {(a, b): v for a, b, v in zip(spectrum.grid.a[:, 0], spectrum.grid.b, spectrum.values)}
+    signs = [1 if (a, b) in nodes else -1 for a, b in zip(net.a[:, 0], net.b)]
+    for s, a, b, c in zip(signs, net.a[:, 0], net.b, net.c):
+        assert np.sign(nodes[s * a, s * b]) * s == np.sign(c) * np.sign(
+            rf.admissibility("relu2", spectrum.ridgelet)
+        )
+    assert 16 < signs.count(1) < 48
     assert net.width == 64 and not net.linear.any()
     assert 20 < np.count_nonzero(net.a < 0) < 44  # half of them up to chance
 

@@ -450,11 +450,17 @@ class FilteredBackprojection:
             "take fewer axes or offsets farther apart, or raise memory_budget",
         )
         factors = [int(q) for q in wanted]
+        # A coordinate alone has no step: with a neighbour it has that of the offsets.
         fine = tuple(
             np.linspace(axis[0], axis[-1], (len(axis) - 1) * q + 1)
+            if len(axis) > 1
+            else axis[0] + np.array([0.0, max(self._spacing, np.spacing(abs(axis[0])))])
             for axis, q in zip(axes, factors, strict=True)
         )
-        self._kept = tuple(slice(None, None, q) for q in factors)
+        self._kept = tuple(
+            slice(None, None, q) if len(axis) > 1 else slice(1)
+            for axis, q in zip(axes, factors, strict=True)
+        )
         self._plan = SlicePlan(fine, directions, offsets, tol, dtype, for_inverse=True)
 
     def __call__(self, sinogram: NDArray, weights: NDArray, filter: str) -> NDArray:
