@@ -338,3 +338,17 @@ def test_memory_is_refused_with_its_size():
     p = np.zeros(200_000)
     with config(memory_budget=2**20), pytest.raises(MemoryBudgetError, match="the sinogram needs"):
         cf.radon_gaussian(DIRECTIONS, p, [0.0, 0.0], 1.0)
+
+
+def test_the_head_phantom_has_the_published_ellipses():
+    """L. A. Shepp and B. F. Logan, IEEE Trans. Nucl. Sci. 21 (1974): areas of the ten ellipses and
+    the mass of the phantom, from the published semi-axes."""
+    halves = [(0.69, 0.92), (0.6624, 0.874), (0.11, 0.31), (0.16, 0.41), (0.21, 0.25)]
+    halves += [(0.046, 0.046), (0.046, 0.046), (0.046, 0.023), (0.023, 0.023), (0.023, 0.046)]
+    contrasts = np.array([1, -0.8, -0.2, -0.2] + [0.1] * 6)
+    table = cf.shepp_logan_ellipses()
+    u, p = np.array([[0.6, 0.8]]), np.linspace(-1.2, 1.2, 24001)
+    mass = cf.radon_shepp_logan(u, p).sum() * (p[1] - p[0])
+    assert mass == pytest.approx(np.pi * contrasts @ np.prod(halves, axis=1), rel=1e-5)
+    np.testing.assert_array_equal(table[:, 0], contrasts)
+    np.testing.assert_array_equal(table[:, 1:3], halves)

@@ -1,5 +1,7 @@
 """Reconstructions at points however far: right, at a cost that does not depend on how far."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -179,3 +181,18 @@ def test_lengths_of_any_size():
     assert found[0] == pytest.approx(5e300) and np.isfinite(found).all()
     with pytest.raises(ValueError, match="float64 can hold"):
         far_points.distances(spectrum, np.array([[1.7e308, 1.7e308]]))
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("name", ["gaussian", "tanh"])
+def test_far_values_of_a_law_that_lies_elsewhere_move_with_it(name, dim):
+    """Distances count from the center of the grid."""
+    shift = np.array([40.0, -30.0][:dim])
+    spectrum, eta = spectrum_for(name, dim)
+    there = rf.GaussianMixture(law(dim).weights, law(dim).means + shift, 0.25)
+    grid = replace(spectrum.grid, center=spectrum.grid.center + shift)
+    moved = rf.ridgelet_transform(there, spectrum.ridgelet, grid)
+    x = along(dim, 0.3, 50.0, 150.0, 1e3, -50.0, -150.0)
+    found, right = rf.reconstruct(moved, eta, x + shift), rf.reconstruct(spectrum, eta, x)
+    assert np.abs(found - right).max() < 1e-12  # measured 2e-15
+    assert np.abs(far_points.distances(moved, x + shift) - np.linalg.norm(x, axis=1)).max() < 1

@@ -561,3 +561,24 @@ def test_grids_narrower_than_the_window(shape):
     assert gap < 1e-4 * np.linalg.norm(fine(values))  # measured up to 1.2e-6
     assert rf.dot_test(fine) < 1e-12  # measured 7e-17
     assert rf.dot_test(coarse) < 1e-12
+
+
+def test_a_transpose_that_is_none_is_told_by_its_size():
+    """By the definition, in units of both sizes: three times the transpose is off by two of it."""
+
+    class Wrong:
+        shape, directions, offsets = (8, 8), U, P
+        plan = rf.RadonPlan(tuple([np.linspace(-1, 1, 8)] * 2), U, P)
+
+        def __call__(self, x):
+            return self.plan(x)
+
+        def adjoint(self, y):
+            return 3 * self.plan.adjoint(y)
+
+    rng, wrong = np.random.default_rng(5), Wrong()
+    x = rng.normal(size=(8, 8))
+    y = rng.normal(size=(len(U), len(P)))
+    image = wrong(x)
+    expected = 2 * abs((image * y).sum()) / np.linalg.norm(image) / np.linalg.norm(y)
+    assert rf.dot_test(wrong, rng=5) == pytest.approx(expected, rel=1e-9)
