@@ -50,6 +50,9 @@ _MANY = 1e6
 # Share of tol that the samples may leave out without a word; share of what they leave out that the
 # grid is chosen for where that is more than tol.
 _FLOOR, _BELOW_FLOOR = 0.5, 0.3
+# Of what is cut off the offsets, where neurons grow towards infinity: those that are missing add up
+# over all of the ball.
+_GROWING = 0.1
 # Amplification of the corrected dual that is granted between scales, at the last wave number, and
 # at the first.
 _RIPPLE, _AT_TOP, _BELOW = 1.3, 4.0, 1.5
@@ -192,6 +195,8 @@ def grid_for_energy(
         scales = _log_scales(activation, ridgelet, constant, k, weighted, tol)
     step = float(np.clip(np.pi / ridgelet.bandlimit(1e-2 * tol), 0.05, 0.6))
     tail = _cut(tol, corrected)
+    if activation.origin_order >= 2:
+        tail *= _GROWING
     margin = ridgelet.decay_radius(tail)
     margin = ridgelet.decay_radius(tail / tail_amplification(activation, ridgelet, margin))
     if n_directions is None:

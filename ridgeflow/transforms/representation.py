@@ -25,6 +25,7 @@ from ridgeflow.transforms.checks import (
     cell_rule,
     check_parts,
     check_rule,
+    left_out_error,
     rms_bound,
 )
 from ridgeflow.transforms.corrected_dual import as_dual
@@ -47,6 +48,13 @@ __all__ = ["IntegralRepresentation"]
 # there: a looser grid is tried first, and kept if the error measured inside allows it.
 _SHARES = (10.0, 1.0)
 _CHECK_POINTS = 1024
+# Above what points tell: their RMS is a little below that of all, as are two standard errors where
+# one point in a thousand has most of the error. Without it 4 % of 1000 drawn cases had a budget
+# below the error, most by less than a tenth.
+_DOUBT = 1.15
+# Of gridded fields: what samples leave out, relative to what every other one does; at most so much
+# of what their energy lets expect.
+_LEFT_OUT, _MOST_LEFT_OUT = 0.5, 1.5
 
 
 class IntegralRepresentation:
@@ -433,13 +441,16 @@ class IntegralRepresentation:
         record = self.spectrum.record
         if isinstance(field, GridField) and isinstance(source, GridField) and record is not None:
             # Nothing is known between the samples but what their energy lets expect.
-            hidden = record.sampling**2 - record.blur**2
-            hidden *= bend_share(source, self._center, self._radius) * self._per_unit**2
+            most = record.sampling * self._per_unit
+            hidden = most * np.sqrt(bend_share(source, self._center, self._radius))
+            if self._unit > 0:
+                left_out = left_out_error(source, self._center, self._radius) / self._unit
+                hidden = max(hidden, min(_LEFT_OUT * left_out, _MOST_LEFT_OUT * most))
         gap = np.abs(self._profiles(points) - truth)
         unit = self._unit if self._unit > 0 else 1.0
         # Divided before squaring: the square of a tiny unit would be 0.
         rms, bound = rms_bound(((gap / unit) ** 2).sum(axis=1), weight)
-        return rms, float(np.sqrt(bound**2 + max(hidden, 0.0)))
+        return rms, _DOUBT * float(np.hypot(bound, hidden))
 
 
 def _l2_norm(field: GridField | GaussianMixture) -> float:

@@ -180,7 +180,7 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
     the ball. A field that does not is returned as it is.
     """
     axes = tuple(range(field.dim))
-    values = field.values.astype(complex if np.iscomplexobj(field.values) else float)
+    values = _real_components(field.values, field.dim)
     shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
     spectrum = sp_fft.fftn(values, shape, axes)
     place, window = np.zeros(1), np.ones(1)
@@ -188,16 +188,28 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
         share = np.abs(2 * np.fft.fftfreq(n)).reshape([-1 if i == axis else 1 for i in axes])
         place = np.maximum(place, share)
         window = window * edge_window(share)
-    power = (np.abs(spectrum) ** 2).reshape(*shape, -1).sum(axis=-1)
-    total = float(power.sum())
+    # Component by component: a smooth one hides how slowly the energy of a rough one falls.
+    total, blur, error = 0.0, 0.0, 0.0
+    for c in range(values.shape[-1]):
+        power = np.abs(spectrum[..., c]) ** 2
+        size = float(power.sum())
+        if size == 0:
+            continue
+        blurred = float((power * (1 - window) ** 2).sum())
+        rim = _rim_share(values[..., c])
+        found = unresolved_error(power, place, float(np.sqrt(blurred / size)), rim, field.dim)
+        total, blur, error = total + size, blur + blurred, error + size * found**2
     if total == 0:
         return field, 0.0, 0.0
-    blur = float(np.sqrt((power * (1 - window) ** 2).sum() / total))
-    error = unresolved_error(power, place, blur, _rim_share(field), field.dim)
+    blur, error = float(np.sqrt(blur / total)), float(np.sqrt(error / total))
     if blur < _NO_BLUR:
         return field, error, blur
-    spectrum *= window.reshape(*shape, *(1,) * len(field.component_shape))
-    soft = sp_fft.ifftn(spectrum, axes=axes)
+    spectrum *= window[..., None]
+    soft = sp_fft.ifftn(spectrum, axes=axes).real
+    if np.iscomplexobj(field.values):
+        half = soft.shape[-1] // 2
+        soft = soft[..., :half] + 1j * soft[..., half:]
+    soft = soft.reshape(*shape, *field.component_shape)
     for axis, n in enumerate(shape):
         if n > 1:
             soft = np.roll(soft, _FRINGE, axis)
@@ -205,14 +217,14 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
         x if len(x) == 1 else x[0] + h * (np.arange(n) - _FRINGE)
         for x, h, n in zip(field.axes, field.spacing, shape, strict=True)
     ]
-    return GridField(soft if np.iscomplexobj(values) else soft.real, wider), error, blur
+    return GridField(soft, wider), error, blur
 
 
-def _rim_share(field: GridField) -> float:
+def _rim_share(values: NDArray) -> float:
     """Share of the sum of squares that the first and last samples along each axis have."""
-    square = (np.abs(field.values) ** 2).reshape(*field.shape, -1).sum(axis=-1)
+    square = values**2
     rim = 0.0
-    for axis, n in enumerate(field.shape):
+    for axis, n in enumerate(values.shape):
         if n > 1:
             rim += float(square.take([0, -1], axis=axis).sum())
     return rim / float(square.sum())
