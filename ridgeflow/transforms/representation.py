@@ -52,9 +52,9 @@ _CHECK_POINTS = 1024
 # one point in a thousand has most of the error. Without it 4 % of 1000 drawn cases had a budget
 # below the error, most by less than a tenth.
 _DOUBT = 1.15
-# Of gridded fields: what samples leave out, relative to what every other one does; at most so much
-# of what their energy lets expect.
-_LEFT_OUT, _MOST_LEFT_OUT = 0.5, 1.5
+# What lies between the samples of a gridded field is at least as large as what each of them is off
+# the polynomial of its neighbours, but for so much of what the energy of all of them lets expect.
+_MOST_LEFT_OUT = 1.5
 
 
 class IntegralRepresentation:
@@ -445,7 +445,7 @@ class IntegralRepresentation:
             hidden = most * np.sqrt(bend_share(source, self._center, self._radius))
             if self._unit > 0:
                 left_out = left_out_error(source, self._center, self._radius) / self._unit
-                hidden = max(hidden, min(_LEFT_OUT * left_out, _MOST_LEFT_OUT * most))
+                hidden = max(hidden, min(left_out, _MOST_LEFT_OUT * most))
         gap = np.abs(self._profiles(points) - truth)
         unit = self._unit if self._unit > 0 else 1.0
         # Divided before squaring: the square of a tiny unit would be 0.
