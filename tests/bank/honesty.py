@@ -6,6 +6,8 @@ another seed than the one that is reported:
 
     python tests/bank/honesty.py spectra 500 --seed 20
     python tests/bank/honesty.py representations 500 --seed 20 --part 0/4
+
+``--table FILE`` adds the figures to a file, as docs/honesty_table.txt was made.
 """
 
 from __future__ import annotations
@@ -641,6 +643,11 @@ def table(outcomes):
     return "\n".join(lines)
 
 
+def titled(bank, seed, outcomes):
+    """The table under a line that says what it is of."""
+    return f"{len(outcomes)} {bank}, seed {seed}\n\n{table(outcomes)}\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bank", choices=list(BANKS))
@@ -648,6 +655,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--out")
+    parser.add_argument("--table")
     given = parser.parse_args()
     index, parts = (int(one) for one in given.part.split("/"))
     # One thread: parts are run side by side.
@@ -662,6 +670,9 @@ def main():
             f"tol {one.tol:.0e} truth {one.truth:.1e} budget {one.budget:.1e} parts "
             f"{' '.join(f'{p:.0e}' for p in one.parts)} {'' if one.told else 'silent '}{one.detail}"
         )
+    if given.table:
+        with open(given.table, "a") as file:
+            file.write(titled(given.bank, given.seed, outcomes) + "\n")
     if given.out:
         with open(given.out, "w") as file:
             json.dump([vars(one) for one in outcomes], file)

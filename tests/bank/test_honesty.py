@@ -1,6 +1,7 @@
 """Budgets against true errors over drawn cases: honest, not idle, and no miss without a word.
 
-Constants were tuned on seed 1; what is asserted here was drawn with others.
+Constants were tuned on seeds 1 and 2 of both banks, and on seed 11 of representations; what is
+asserted here was drawn with others.
 """
 
 import pytest
@@ -11,6 +12,9 @@ from . import honesty
 
 # Shares of cases: with a budget below the truth, and above ten times it.
 FEW = 0.02
+# Seeds that no constant was tuned on. Measured, least, below 1, above 10: .986, .8 %, .4 % of
+# spectra and 1.078, 0, .6 % of representations (docs/honesty_table.txt).
+FRESH = {"spectra": 11, "representations": 12}
 
 
 def judged(bank, count, seed):
@@ -31,15 +35,10 @@ def test_a_few_dozen_budgets(bank):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="1 % of the misses of a tolerance of spectra give no warning; representations are not "
-    "measured to the end",
-    strict=False,
-)
 @pytest.mark.parametrize("bank", honesty.BANKS)
 def test_five_hundred_budgets(bank):
     with rf.config(threads=1):
-        figures = judged(bank, 500, seed=2)
+        figures = judged(bank, 500, seed=FRESH[bank])
     assert figures["below 1"] <= FEW
     assert figures["above 10"] <= FEW
 
