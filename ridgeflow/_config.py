@@ -66,6 +66,7 @@ class Config:
             raise ValueError(
                 f"`fft_effort` must be one of {', '.join(_EFFORTS)}, got {self.fft_effort!r}"
             )
+        object.__setattr__(self, "fft_effort", str(self.fft_effort))
 
 
 def _thread_count(value: Any) -> int:

@@ -246,7 +246,7 @@ def one_of(value: Any, name: str, options: Iterable[str]) -> str:
         near = difflib.get_close_matches(value, valid, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"`{name}` must be one of {', '.join(valid)}, got {_short(value)}{hint}")
-    return value
+    return str(value)  # of NumPy's own kind of text too
 
 
 def same_length(**arrays: NDArray) -> int:
@@ -360,6 +360,8 @@ def representable(function: _Function) -> _Function:
         try:
             with np.errstate(all="ignore"):
                 result = function(*given, **named)
+        except OverflowError:  # what arithmetic of Python's own numbers raises in place of infinity
+            result = math.inf
         finally:
             _within.reset(token)
         if not _all_finite(result):

@@ -199,7 +199,7 @@ def double_limit_study(
     """
     instance_of(continuum, "continuum", DoubleContinuum)
     rows, columns = _sizes(depths, "depths"), _sizes(widths, "widths")
-    one_of(layers, "layers", SCHEMES)
+    layers = one_of(layers, "layers", SCHEMES)
     if isinstance(ways, str):
         raise TypeError(f"`ways` must be a list or a tuple, got {ways!r} (write [{ways!r}])")
     ways = [one_of(way, "ways", WAYS) for way in items_of(ways, "ways")]

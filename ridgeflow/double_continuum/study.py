@@ -149,7 +149,7 @@ def main_line(
             f"`points` must have at most 3 columns, got {x.shape[1]} (choose some of them)"
         )
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
-    one_of(layers, "layers", SCHEMES)
+    layers = one_of(layers, "layers", SCHEMES)
     # Unknown names are refused before any work is done.
     eta = named_activation(activation)
     clock = _Clock(progress)

@@ -14,6 +14,7 @@ from ridgeflow._validate import (
     as_real_array,
     common_float,
     flag,
+    items_of,
     one_of,
     positive,
     positive_int,
@@ -427,6 +428,10 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
         if first:
+            if classes is not None:
+                named = items_of(as_array(classes, "classes"), "classes")
+                if not named or any(label is None for label in np.ravel(np.array(named, object))):
+                    raise ValueError(f"`classes` must hold labels, got {classes!r:.80}")
             self.classes_ = unique_labels(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
@@ -485,7 +490,7 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         -------
         float
         """
-        _refuse_masks(sample_weight, "sample_weight")
+        _refuse_what_is_no_number(sample_weight=sample_weight)
         _refuse_masks(y, "y")
         if any(label is None for label in np.ravel(np.asarray(y, object))):
             raise TypeError("`y` must hold labels, got None")

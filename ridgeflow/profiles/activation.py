@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from ridgeflow._validate import as_real_array, finite_number, one_of, positive_int
+from ridgeflow._validate import as_real_array, finite_number, one_of, positive_int, representable
 from ridgeflow.profiles.cylinder import gaussian_derivative
 
 __all__ = ["Activation", "activation", "activation_names"]
 
 _Array = NDArray[np.float64]
 _UNITS = np.array([1, 1j, -1, -1j])  # i^n, exact
+# Polynomials in tanh lose 7e-13 of the largest value at this order, and all digits at 50.
+_MAX_ORDER = 16
 
 
 # Values: f(z, n) is the n-th derivative at z; rows with a successor are asked for n = 0 only.
@@ -173,14 +175,14 @@ class Activation:
     base : str
         A name of the list (:func:`activation_names`).
     order : int
-        Number of derivatives taken; a derivative that is in the list becomes its own base.
+        Number of derivatives taken, up to 16; one that is in the list becomes its own base.
     scale : float
         Factor.
 
     Raises
     ------
     ValueError
-        If `base` is unknown, `order` is negative or `scale` is not finite.
+        If `base` is unknown, `order` is not in 0..16 or `scale` is not finite.
     TypeError
         If an argument has the wrong type.
 
@@ -191,7 +193,8 @@ class Activation:
     Notes
     -----
     **Accuracy.** Values and Fourier transforms to a few units in the last place of float64,
-    relative in the exponential tails; float32 input is computed in float64 and rounded.
+    relative in the exponential tails; float32 input is computed in float64 and rounded. From the
+    tenth derivative on, 1e-12 of the largest value.
     **Cost.** O(size) elementary functions.
 
     References
@@ -214,7 +217,7 @@ class Activation:
 
     def __post_init__(self) -> None:
         base = one_of(self.base, "base", _ROWS)
-        order = positive_int(self.order, "order", minimum=0)
+        order = positive_int(self.order, "order", minimum=0, maximum=_MAX_ORDER)
         scale = finite_number(self.scale, "scale")
         while order:
             successor = _ROWS[base].successor
@@ -393,6 +396,7 @@ class Activation:
         w = as_real_array(omega, "omega", allow_empty=True).astype(np.float64)
         return (self.scale * g(w))[()]
 
+    @representable
     def fourier(self, omega: ArrayLike) -> NDArray[Any]:
         """Fourier transform η̂(ω) = ∫ η(z) e^(−iωz) dz off the origin.
 
@@ -413,7 +417,7 @@ class Activation:
         ------
         ValueError
             If η is "cos", "sin" (point masses at ±1) or "linear" (nothing off the origin), or if
-            `omega` holds 0 where η̂ is singular there.
+            `omega` holds 0 where η̂ is singular there, or numbers so small that η̂ overflows.
 
         Notes
         -----

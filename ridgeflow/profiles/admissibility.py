@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from ridgeflow._validate import as_real_array, non_negative, positive, positive_int
+from ridgeflow._validate import as_real_array, non_negative, positive, positive_int, representable
 from ridgeflow.errors import AdmissibilityError, ConvergenceError
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
+from ridgeflow.profiles.ridgelet import _MAX_EXPONENT, Ridgelet, as_ridgelet
 
 __all__ = [
     "admissibility",
@@ -168,6 +168,7 @@ def _mass(eta: Activation, psi: Ridgelet) -> float:
     return sign * (2 * math.pi) ** psi.dim * eta.scale * psi.amplitude * math.exp(-0.5)
 
 
+@representable
 def admissibility(activation: str | Activation, ridgelet: Ridgelet) -> float:
     """The constant K of reconstruction ``S[R[f;ψ];η] = K f``, computed or refused.
 
@@ -230,6 +231,7 @@ def _factor(eta: Activation, psi: Ridgelet) -> float:
     return 2 * (2 * math.pi) ** (psi.dim - 1) * _sign(eta, psi) * psi.amplitude
 
 
+@representable
 def radial_kernel(
     activation: str | Activation, ridgelet: Ridgelet, omega: ArrayLike
 ) -> NDArray[Any]:
@@ -283,6 +285,7 @@ def radial_kernel(
     return value.astype(given.dtype)[()]
 
 
+@representable
 def transfer_function(
     activation: str | Activation,
     ridgelet: Ridgelet,
@@ -417,6 +420,10 @@ def admissible_ridgelet(activation: str | Activation, dim: int) -> Ridgelet:
     eta, dim = _activation(activation), positive_int(dim, "dim")
     if eta.parity is None:
         _require_admissible(eta, Ridgelet(dim, 1, family="power"))
+    if dim > _MAX_EXPONENT:
+        raise ValueError(
+            f"`dim` must leave an exponent of |omega| of at most {_MAX_EXPONENT:g}, got {dim}"
+        )
     odd = int(eta.parity == "odd")
     least = _DEFAULT_FLATNESS + eta.origin_order
     if dim % 2 == 0:
@@ -426,6 +433,7 @@ def admissible_ridgelet(activation: str | Activation, dim: int) -> Ridgelet:
     return Ridgelet(dim, exponent + (exponent + odd) % 2, family="power", parity=eta.parity)
 
 
+@representable
 def ridgelet_norm_constant(ridgelet: Ridgelet) -> float:
     """The Plancherel constant K(ψ,ψ,m): ``∫∫ |R[f;ψ]|² da db = K(ψ,ψ,m) ‖f‖²``.
 

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from ridgeflow._validate import as_real_array, finite_number, one_of, positive, positive_int
+from ridgeflow._validate import (
+    as_real_array,
+    finite_number,
+    instance_of,
+    one_of,
+    positive,
+    positive_int,
+)
 from ridgeflow.profiles.cells import ProfileCells, profile_cells
 from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
 
@@ -437,6 +444,8 @@ class Ridgelet:
         ------
         ValueError
             If a key is missing or unknown, or a value is out of range.
+        TypeError
+            If `data` is no mapping, or a value has the wrong type.
 
         Examples
         --------
@@ -444,6 +453,7 @@ class Ridgelet:
         ...                     "amplitude": 1.0}).amplitude
         1.0
         """
+        instance_of(data, "data", Mapping)
         keys = {"dim", "order", "family", "parity", "amplitude"}
         if set(data) != keys:
             raise ValueError(

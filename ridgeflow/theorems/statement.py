@@ -20,10 +20,17 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_real_array, finite_number, instance_of, one_of
+from ridgeflow._validate import (
+    as_real_array,
+    finite_number,
+    instance_of,
+    non_negative,
+    one_of,
+)
 from ridgeflow.bibliography import reference
 from ridgeflow.errors import MissingDependencyError
 from ridgeflow.theorems.constants import RESOLUTION, Constant, numbers, replaced
+from ridgeflow.theorems.panels import Plot, Series, keep_words
 
 __all__ = [
     "EFFORTS",
@@ -46,70 +53,6 @@ __all__ = [
 
 EFFORTS = ("quick", "full")
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Series:
-    """Points of a figure: y against x.
-
-    Parameters
-    ----------
-    label : str
-        What the legend says; empty for none.
-    x, y : (n,) tuple of float
-        Coordinates.
-    style : {"line", "dashed", "points"}
-        Predictions are dashed, measurements points or lines.
-
-    Examples
-    --------
-    >>> Series.of("error", [1, 2], [0.5, 0.25]).style
-    'line'
-    """
-
-    label: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    style: Literal["line", "dashed", "points"] = "line"
-
-    @classmethod
-    def of(
-        cls,
-        label: str,
-        x: ArrayLike,
-        y: ArrayLike,
-        style: Literal["line", "dashed", "points"] = "line",
-    ) -> Series:
-        """Make a series from arrays."""
-        x, y = np.ravel(x).astype(float), np.ravel(y).astype(float)
-        if x.shape != y.shape:
-            raise ValueError(f"`y` must have the length of `x`, got {len(y)} and {len(x)}")
-        return cls(label, tuple(x.tolist()), tuple(y.tolist()), style)
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One panel of a statement's figure.
-
-    Parameters
-    ----------
-    title, x_label, y_label : str
-    series : tuple of Series
-    x_log, y_log : bool
-        Logarithmic axes.
-
-    Examples
-    --------
-    >>> Plot("error", "width", "rms", (Series.of("", [1, 2], [3, 4]),)).y_log
-    False
-    """
-
-    title: str
-    x_label: str
-    y_label: str
-    series: tuple[Series, ...]
-    x_log: bool = False
-    y_log: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +80,14 @@ class Comparison:
     measured: float
     tolerance: float
     relation: Literal["equal", "at most", "at least"] = "equal"
+
+    def __post_init__(self) -> None:
+        keep_words(self, "label")
+        object.__setattr__(self, "predicted", finite_number(self.predicted, "predicted"))
+        # What was measured may be NaN, and has then failed.
+        object.__setattr__(self, "tolerance", non_negative(self.tolerance, "tolerance"))
+        one_of(self.relation, "relation", ("equal", "at most", "at least"))
+        object.__setattr__(self, "relation", str(self.relation))
 
     @property
     def violation(self) -> float:

@@ -17,7 +17,7 @@ from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
-from ridgeflow._validate import as_real_array, positive
+from ridgeflow._validate import as_real_array, instance_of, items_of, positive
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.transforms.checks import scaled_check
 from ridgeflow.transforms.geometry import ParameterGrid
@@ -113,7 +113,7 @@ def gradient_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
     ...     grid.size, 2)
     True
     """
-    if spectrum.component_shape:
+    if instance_of(spectrum, "spectrum", Spectrum).component_shape:
         raise ValueError(
             "the gradient needs a scalar spectrum, got values of shape "
             f"{spectrum.values.shape} (take one component at a time)"
@@ -236,7 +236,7 @@ def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
     >>> dual_potential(gradient_spectrum(s)).residual < 1e-12
     True
     """
-    dim, values = spectrum.dim, spectrum.values
+    dim, values = instance_of(spectrum, "spectrum", Spectrum).dim, spectrum.values
     if spectrum.component_shape != (dim,):
         raise ValueError(
             f"`spectrum` must be that of a field with {dim} components, as many as dimensions, got "
@@ -289,6 +289,9 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
     True
     """
     factor = as_real_array(coefficients, "coefficients", ndim=1, allow_complex=True)
+    spectra = items_of(spectra, "spectra")
+    for i, given in enumerate(spectra):
+        instance_of(given, f"spectra[{i}]", Spectrum)
     if len(spectra) != len(factor):
         raise ValueError(
             f"`coefficients` must hold one number for each spectrum, got {len(factor)} for "
@@ -366,6 +369,8 @@ def inner_product(first: Spectrum, second: Spectrum) -> float | complex:
     >>> bool(abs(inner_product(s, s) - s.norm() ** 2) < 1e-12)
     True
     """
+    for name, given in (("first", first), ("second", second)):
+        instance_of(given, name, Spectrum)
     _require_alike(first, second, "second")
     weights = first.grid.weights
     if weights is None:
@@ -433,7 +438,7 @@ def _along_offsets(
 ) -> NDArray:
     """Multiply the Fourier transform in b by a symbol, on every line of offsets: (P, C)."""
     tol = positive(tol, "tol")
-    grid = spectrum.grid
+    grid = instance_of(spectrum, "spectrum", Spectrum).grid
     columns = spectrum.values.reshape(grid.size, -1)
     if grid.kind == "nodes":
         raise ValueError(

@@ -120,9 +120,10 @@ class ParameterGrid:
 
     def __post_init__(self) -> None:
         # Kernels trust these numbers: whatever builds a grid has to hold to them, files too.
-        one_of(self.kind, "kind", ("polar", "cartesian", "nodes"))
         if self.tol is not None:
             positive(self.tol, "tol")
+        kind = one_of(self.kind, "kind", ("polar", "cartesian", "nodes"))
+        object.__setattr__(self, "kind", kind)
         dim = positive_int(self.dim, "dim")
         if self.kind == "polar":
             self._check_polar(dim)
@@ -137,7 +138,7 @@ class ParameterGrid:
             object.__setattr__(self, "axes", tuple(_kept(axis) for axis in self.axes))
             size = float(np.prod([float(len(axis)) for axis in self.axes]))
         else:
-            if self.plain is None or len(self.plain) != 2:
+            if self.plain is None or len(items_of(self.plain, "plain")) != 2:
                 raise ValueError("`plain` must hold a and b of the nodes, got none")
             inner = as_points(self.plain[0], "a", dim)
             size = same_length(a=inner, b=as_real_array(self.plain[1], "b", ndim=1))
@@ -232,7 +233,7 @@ class ParameterGrid:
         middle = np.zeros(dim) if center is None else as_real_array(center, "center", ndim=1)
         if middle.shape != (dim,):
             raise ValueError(f"`center` must have shape ({dim},), got {middle.shape}")
-        unit, area = directions(dim, n_directions)
+        unit, area = directions(dim, positive_int(n_directions, "n_directions"))
         if scale_weights is None:
             log_step = np.diff(np.log(rho))
             d_rho = np.zeros_like(rho)

@@ -9,7 +9,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_points, finite_number, one_of, positive
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    finite_number,
+    instance_of,
+    items_of,
+    one_of,
+    positive,
+    positive_int,
+)
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -162,7 +171,11 @@ class IntegralRepresentation:
         n_axis: int | None = None,
         like: FieldRecord | None = None,
     ) -> None:
-        self._like = like
+        self._like = None if like is None else instance_of(like, "like", FieldRecord)
+        if region is not None:
+            instance_of(region, "region", Region)
+        if n_axis is not None:
+            n_axis = positive_int(n_axis, "n_axis", minimum=2)
         activation = _activation(activation)
         ridgelet = None if ridgelet is None else as_ridgelet(ridgelet)
         one_of(dual, "dual", ("plain", "corrected"))
@@ -275,6 +288,18 @@ class IntegralRepresentation:
         ValueError
             If nodes, region or activation differ.
         """
+        representations = items_of(representations, "representations")
+        if not representations:
+            raise ValueError("`representations` must not be empty, got none")
+        for i, part in enumerate(representations):
+            instance_of(part, f"representations[{i}]", IntegralRepresentation)
+        factors = as_real_array(items_of(weights, "weights"), "weights", ndim=1).astype(np.float64)
+        if len(factors) != len(representations):
+            raise ValueError(
+                "`weights` must hold one number for each of the representations, got "
+                f"{len(factors)} for {len(representations)}"
+            )
+        weights = factors.tolist()
         first = representations[0]
         for other in representations[1:]:
             if (

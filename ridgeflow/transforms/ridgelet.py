@@ -154,7 +154,7 @@ def ridgelet_transform(
             raise ValueError(
                 f"`{name}` must have the dimension {field.dim} of the field, got {dim}"
             )
-    positive(tol, "tol")
+    tol = positive(tol, "tol")
     one_of(method, "method", ("auto", "exact", "slice", "direct"))
     source = with_energy(field, bandwidth)
     closed = isinstance(source, (GaussianMixture, SmoothedSamples))
@@ -416,6 +416,7 @@ def reconstruct(
     eta = _activation(activation)
     grid, psi = instance_of(spectrum, "spectrum", Spectrum).grid, spectrum.ridgelet
     values = _columns(spectrum.values)
+    one_of(method, "method", ("auto", "fast", "direct"))
     plain = isinstance(dual, str) and dual == "plain"
     if plain and method in ("auto", "fast") and has_lattice(grid):
         x = as_points(points, "points", spectrum.dim)
@@ -457,6 +458,8 @@ def prepared(
         )
     if isinstance(dual, str):
         one_of(dual, "dual", ("plain", "corrected"))
+    else:
+        instance_of(dual, "dual", str, CorrectedDual)
     fast = polar and method != "direct"
     if not (fast or (isinstance(dual, str) and dual == "plain")):
         raise ValueError(

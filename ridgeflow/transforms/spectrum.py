@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._fork import cached_property
-from ridgeflow._validate import as_real_array, instance_of
+from ridgeflow._validate import as_real_array, finite_number, instance_of
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.ridgelet import Ridgelet
@@ -285,7 +285,9 @@ class Spectrum:
         return self._combined(-1.0)
 
     def __mul__(self, factor: complex) -> Spectrum:
-        return self._combined(factor) if _is_number(factor) else NotImplemented
+        if not _is_number(factor):
+            return NotImplemented
+        return self._combined(_as_factor(factor, "factor"))
 
     __rmul__ = __mul__
 
@@ -294,6 +296,11 @@ class Spectrum:
             return NotImplemented
         if divisor == 0:
             raise ZeroDivisionError("a spectrum must be divided by a number other than 0, got 0")
+        divisor = _as_factor(divisor, "divisor")
+        with np.errstate(all="ignore"):
+            inverse = 1 / np.complex128(divisor)
+        if not np.isfinite(inverse) or inverse == 0:
+            raise ValueError(f"`divisor` must have an inverse in float64, got {divisor:g}")
         return self._combined(1 / divisor)
 
     def _combined(
@@ -443,7 +450,18 @@ class Spectrum:
 
 
 def _is_number(value: object) -> bool:
-    return np.ndim(value) == 0 and isinstance(value, (int, float, complex, np.number))  # type: ignore[arg-type]
+    kinds = (int, float, complex, np.number)
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _as_factor(value: complex, name: str) -> complex:
+    """A finite number, real where it is."""
+    if isinstance(value, (complex, np.complexfloating)):
+        number = complex(value)
+        if not np.isfinite(number):
+            raise ValueError(f"`{name}` must be finite, got {number}")
+        return number
+    return finite_number(value, name)
 
 
 def _grid_words(grid: ParameterGrid) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -38,7 +39,7 @@ def stream(cases: list[Any], skip: int) -> None:
 
 def main() -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from .run import ROOMS, draw, report, room, run_apart, run_here
+    from .run import ROOMS, draw, report, room, run_apart, run_here, table
 
     parser = argparse.ArgumentParser(prog="python -m tests.bank", description=__doc__)
     parser.add_argument("--room", action="append", choices=ROOMS, help="default: all")
@@ -48,11 +49,13 @@ def main() -> int:
     parser.add_argument("--case", help="only cases whose title holds this")
     parser.add_argument("--apart", action="store_true", help="each room in its own process")
     parser.add_argument("--slowest", type=int, default=0, help="show the slowest cases")
+    parser.add_argument("--table", type=Path, help="write the counts of the rooms to this file")
     parser.add_argument("--stream", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--skip", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
 
     status = 0
+    rooms: dict[str, list[str]] = {}
     for name in options.room or ROOMS:
         start = time.perf_counter()
         if options.apart:
@@ -70,6 +73,7 @@ def main() -> int:
                 (case.title, outcome.kind, outcome.detail, seconds)
                 for case, outcome, seconds in run_here(cases)
             ]
+        rooms[name] = [kind for _, kind, _, _ in found]
         counts, failures = report(found)
         print(f"{name}: {counts}; {time.perf_counter() - start:.1f} s")
         for line in failures:
@@ -77,6 +81,8 @@ def main() -> int:
         for title, kind, _, seconds in sorted(found, key=lambda f: -f[3])[: options.slowest]:
             print(f"  {seconds:.2f} s  {title}: {kind}")
         status |= bool(failures)
+    if options.table:
+        options.table.write_text(table(rooms))
     return status
 
 

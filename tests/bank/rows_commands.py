@@ -172,6 +172,8 @@ add(
 add(
     "validate",
     lambda: {"names": "finite_field", "effort": "quick", "no-figures": True},
+    # A word that begins with a dash is read as an option.
+    aliases={"names": ("option",)},
     fixed=("no-figures",),
 )
 add("validate", lambda: {"list": True}, fixed=("list",), variant="list")

@@ -262,6 +262,8 @@ def scales() -> np.ndarray:
 room.add(
     "rf.ParameterGrid",
     lambda: {"kind": "nodes", "dim": 2, "size": 3, "plain": (points(3), points(3)[:, 0])},
+    # The two arrays go by the names that they have everywhere else.
+    aliases={"plain": ("a", "b"), "dim": ("a",)},
 )
 room.add(
     "ParameterGrid.polar",
@@ -343,6 +345,7 @@ for variant, field in {**FIELDS, "weighted": weighted_samples}.items():
                 "bandwidth": 0.5 if variant == "samples" else None,
             },
             variant=f"{variant}, {where}",
+            aliases={"grid": ("a", "b")} if where == "nodes" else {},
             rtol=1e-7,
             equal=(
                 Equal("nodes in another order", permuted_transform),

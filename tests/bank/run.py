@@ -18,7 +18,17 @@ from .mutations import Mutation, NotApplicable, copied, mutations
 from .outcomes import BAD, GOOD, Case, Outcome, judge
 from .rows import Room
 
-__all__ = ["ROOMS", "cases_of", "changed", "draw", "report", "room", "run_apart", "run_here"]
+__all__ = [
+    "ROOMS",
+    "cases_of",
+    "changed",
+    "draw",
+    "report",
+    "room",
+    "run_apart",
+    "run_here",
+    "table",
+]
 
 ROOMS = tuple(
     sorted(path.stem.removeprefix("rows_") for path in Path(__file__).parent.glob("rows_*.py"))
@@ -144,3 +154,23 @@ def report(found: Iterable[tuple[str, str, str, float]]) -> tuple[str, list[str]
     shown = ", ".join(f"{counts[kind]} {kind}" for kind in (*GOOD, *BAD) if counts[kind])
     lines = [f"{kind}: {line}" for kind in BAD for line in failures.get(kind, ())]
     return f"{total} cases: {shown}", lines
+
+
+def table(rooms: dict[str, list[str]]) -> str:
+    """The kinds of outcomes of every room, counted, as plain text with the sums in the last row."""
+    columns = ("callables", "rows", "cases", "right", "our error", "accepted", "failures")
+    lines, sums = [], [0] * len(columns)
+    for name, kinds in rooms.items():
+        rows = room(name)
+        counts = Counter(kinds)
+        numbers = [len({row.name for row in rows}), len(rows), len(kinds)]
+        numbers += [counts[kind] for kind in ("right", "our error", "accepted")]
+        numbers.append(sum(counts[kind] for kind in BAD))
+        sums = [a + b for a, b in zip(sums, numbers)]
+        lines.append((name, numbers))
+    head = f"{'room':18s}" + "".join(f"{column:>11s}" for column in columns)
+    body = [
+        f"{name:18s}" + "".join(f"{number:11d}" for number in numbers)
+        for name, numbers in [*lines, ("all", sums)]
+    ]
+    return "\n".join([head, "-" * len(head), *body[:-1], "-" * len(head), body[-1]]) + "\n"
