@@ -154,13 +154,18 @@ class DoubleContinuum(Interpolated):
         )
         if times is None and len(ends) != 2:
             raise ValueError(f"`span` must hold two depths, got {len(ends)}")
+        close = float(np.diff(ends).min() / (ends[-1] - ends[0]))
+        if close < 1e-12:
+            raise ValueError(
+                f"`times` must be 1e-12 of their span apart, got two {close:.1g} of it apart"
+            )
         activation = as_activation(activation)
         self.activation = activation
         if ridgelet is not None:
             instance_of(ridgelet, "ridgelet", Ridgelet, hint="admissible_ridgelet chooses one")
         tol = finite_number(tol, "tol")
-        if not 0 < tol < 1:
-            raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+        if not 1e-14 <= tol < 1:
+            raise ValueError(f"`tol` must lie in [1e-14, 1), as rounding does, got {tol:g}")
         self.tol = tol
         self._source = source_of(law_or_field, region, ends if times is not None else None)
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None

@@ -26,6 +26,7 @@ from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.transport.flow_result import FlowResult
+from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import integrate
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class MovingRegion:
         array([2.])
         """
         instance_of(field, "field", CallableField)
-        x = as_points(points, "points", field.dim).astype(np.float64)
+        x = within_squares(as_points(points, "points", field.dim).astype(np.float64), "points")
         depths = increasing(times, "times", minimum_size=2)
         room = positive(room, "room")
         if room < 1:
@@ -352,6 +353,7 @@ class MovingContinuum:
         ValueError
             If t lies outside the depths.
         """
+        t = finite_number(t, "t")
         y = self.region.enter(points, t)
         _, scale, drift, rate = self.region._motion(t)
         return scale * self.inner.velocity(y, t) + drift + rate * (y - self.region.rest.center)
@@ -390,7 +392,7 @@ class MovingContinuum:
         ConvergenceError
             If the integration fails.
         """
-        start = float(self.region.times[0])
+        start, t = float(self.region.times[0]), finite_number(t, "t")
         found = self.inner.flow(
             self.region.enter(points, start),
             t,

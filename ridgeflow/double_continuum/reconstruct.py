@@ -26,6 +26,7 @@ from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.transport.functionals import within_squares
 
 __all__ = ["FieldFit", "fit_field", "reconstruct_network"]
 
@@ -187,6 +188,13 @@ def fit_field(
         raise ValueError(
             f"`velocities` must have shape {x.shape} like `points`, got {v.shape} (a field maps "
             "R^m to R^m)"
+        )
+    for array, name in ((x, "points"), (v, "velocities")):
+        within_squares(array, name)
+    if 0 < float(np.ptp(x, axis=0).max()) < 1e-150:
+        raise ValueError(
+            "`points` must have a spread with a representable square, got "
+            f"{np.ptp(x, axis=0).max():g} (take another unit of length)"
         )
     eta = activation_with_values(activation)
     width = positive_int(width, "width")
@@ -365,8 +373,11 @@ def reconstruct_network(
     """
     depth = positive_int(depth, "depth")
     total = _finite(time, "time")
-    if total == 0:
-        raise ValueError("`time` must not be zero, got 0 (the flow would be the identity)")
+    if total / depth == 0:
+        raise ValueError(
+            f"`time` must not be zero, nor vanish over {depth} layers, got {total:g} (the flow "
+            "would be the identity)"
+        )
     one_of(layers, "layers", tuple(_STAGES))
     dim = as_points(points, "points").shape[1]
     fits_in_memory(

@@ -154,10 +154,13 @@ def _refuse_masks(value: Any, name: str) -> None:
 
 
 def _refuse_what_is_no_number(**arrays: Any) -> None:
-    """What scikit-learn would read as numbers: dates, and what lies under a mask."""
+    """What scikit-learn would read as numbers: dates, text, and what lies under a mask."""
     for name, value in arrays.items():
         _refuse_masks(value, name)
-        if getattr(getattr(value, "dtype", None), "kind", None) in ("m", "M"):
+        kind = getattr(getattr(value, "dtype", None), "kind", None)
+        if kind in ("S", "U", "V"):
+            raise TypeError(f"`{name}` must be numeric, got dtype {value.dtype}")
+        if kind in ("m", "M"):
             raise TypeError(
                 f"`{name}` must be numeric, got dtype {value.dtype} (subtract a date and divide by "
                 "a unit of time)"
@@ -425,6 +428,8 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     ) -> RidgeletClassifier:
         _refuse_what_is_no_number(X=x)
         _refuse_masks(y, "y")
+        if getattr(getattr(y, "dtype", None), "kind", None) == "V":
+            raise TypeError(f"`y` must hold labels, got dtype {y.dtype}")
         x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
         if first:
@@ -490,8 +495,9 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         -------
         float
         """
-        _refuse_what_is_no_number(sample_weight=sample_weight)
         _refuse_masks(y, "y")
+        if sample_weight is not None:
+            as_real_array(sample_weight, "sample_weight", ndim=1)
         if any(label is None for label in np.ravel(np.asarray(y, object))):
             raise TypeError("`y` must hold labels, got None")
         return float(super().score(X, y, sample_weight))

@@ -316,6 +316,11 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
         return Spectrum(values, first.grid, first.ridgelet, provenance=history)
     # All else in a record is relative to the field.
     size = float(abs(factor[0]))
+    if size and not 1e-150 < size < 1e150:
+        raise ValueError(
+            f"`coefficients` must lie between 1e-150 and 1e150 in size, got {size:g} (take another "
+            "unit: squares of the spectrum are no numbers)"
+        )
     scaled = replace(
         record,
         energy=size**2 * record.energy,

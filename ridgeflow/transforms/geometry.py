@@ -141,7 +141,9 @@ class ParameterGrid:
             if self.plain is None or len(items_of(self.plain, "plain")) != 2:
                 raise ValueError("`plain` must hold a and b of the nodes, got none")
             inner = as_points(self.plain[0], "a", dim)
-            size = same_length(a=inner, b=as_real_array(self.plain[1], "b", ndim=1))
+            outer = as_real_array(self.plain[1], "b", ndim=1)
+            size = same_length(a=inner, b=outer)
+            object.__setattr__(self, "plain", (_kept(inner), _kept(outer)))
         if positive_int(self.size, "size") != size:
             raise ValueError(f"`size` must be the number of nodes, {size:.0f}, got {self.size}")
 
@@ -246,6 +248,10 @@ class ParameterGrid:
             if d_rho.min() < 0:
                 raise ValueError(f"`scale_weights` must not be negative, got {d_rho.min():g}")
         half_counts = count_offsets(rho, radius, margin, step)
+        if len(unit) * float((2.0 * half_counts + 1).sum()) > _MOST_OFFSETS:
+            raise ValueError(
+                f"`scales` must leave at most 2^48 nodes, got {rho[-1]:g} with the step {step:g}"
+            )
         with np.errstate(over="ignore"):
             volume = rho ** (dim - 1.0) * d_rho
         if not np.isfinite(volume).all():

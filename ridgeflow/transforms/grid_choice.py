@@ -43,6 +43,7 @@ PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
 # Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
 _NOTICEABLE, _SUGGESTED = 0.01, 0.01
+_LEAST = 1e-16
 # What rounding to single precision leaves of a reconstruction; measured 2.8e-7 to 3.4e-6.
 _SINGLE = 4e-6
 # Samples along one axis that nobody is advised to take.
@@ -72,8 +73,8 @@ def polar_grid_for(
     """See :meth:`ParameterGrid.for_field`; ``quiet``: without a word about the samples."""
     activation, ridgelet = _activation(activation), as_ridgelet(ridgelet)
     tol = finite_number(tol, "tol")
-    if not 0 < tol < 1:
-        raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+    if not _LEAST <= tol < 1:
+        raise ValueError(f"`tol` must lie in [{_LEAST:g}, 1), as rounding does, got {tol:g}")
     if not isinstance(field, (GridField, SampleField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField, a SampleField or a GaussianMixture, got "
@@ -359,7 +360,7 @@ def warn_of_lost_energy(
     }
     lost = sum(parts.values()) ** 2
     if lost <= _NOTICEABLE:
-        if grid.tol is not None and sum(parts.values()) > grid.tol:
+        if grid.tol is not None and sum(parts.values()) + budget.sampling > grid.tol:
             _warn_of_a_miss(spectrum, activation, dual, grid.tol)
         return
     share = f"{100 * lost:.2g} %" if lost < 1 else "all"
@@ -398,7 +399,9 @@ def _warn_of_a_miss(
     What was predicted may overstate, so that the error is measured first.
     """
     budget = spectrum_budget(spectrum, activation, dual, kink=False)
-    error = budget.total - budget.sampling
+    # Of larger errors of the samples the choice of the grid has told.
+    told = budget.sampling if budget.sampling > _FLOOR * tol else 0.0
+    error = budget.total - told
     if error > tol:
         warnings.warn(
             f"the reconstruction has a relative L2 error of up to {error:.1e}, more than tol = "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -67,7 +68,7 @@ def node_error(
     near = np.clip(place, low, None)
     errors = size * np.interp(np.log(near), np.log(tried), wrong) * (place > 0) / largest
     worst = int(np.argmax(errors))
-    return float(errors[worst]), float(np.linalg.norm(a[worst]))
+    return float(errors[worst]), math.hypot(*a[worst])
 
 
 def _energy_by_wave(field: GridField) -> tuple[tuple[NDArray, NDArray], float]:

@@ -298,6 +298,7 @@ def irie_funahashi_spectrum(
         raise AdmissibilityError(
             f"`activation` must not vanish at the frequency 1, got {eta.name!r} with transform 0"
         )
+    tol = finite_number(tol, "tol")
     band = band_of(field, tol, n_directions)
     scales, d_scale = single_frequency_scales(band.top, band.radius)
     grid = ParameterGrid.polar(

@@ -155,6 +155,8 @@ def ridgelet_transform(
                 f"`{name}` must have the dimension {field.dim} of the field, got {dim}"
             )
     tol = positive(tol, "tol")
+    if tol >= 1:
+        raise ValueError(f"`tol` must be less than 1, got {tol:g}")
     one_of(method, "method", ("auto", "exact", "slice", "direct"))
     source = with_energy(field, bandwidth)
     closed = isinstance(source, (GaussianMixture, SmoothedSamples))
@@ -255,9 +257,13 @@ def _from_slices(
     step = grid.step / finer
     for s, rho in enumerate(grid.scales):
         outer = int(grid.half_counts[s]) * finer
-        n = fast_length(
-            max(2 * outer + 1, outer + int(np.ceil((rho * slices.radius + reach) / step)) + 1)
+        length = max(2.0 * outer + 1, outer + np.ceil((rho * slices.radius + reach) / step) + 1)
+        fits_in_memory(
+            24.0 * len(grid.directions) * components * length,
+            f"the spectrum of a field of radius {slices.radius:.3g} on offsets {grid.step:g} apart",
+            "take a smaller bandwidth or field, or a larger step",
         )
+        n = fast_length(int(length))
         omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
         used = int(np.searchsorted(rho * omega, slices.band, side="right"))
         plan = RowFFT(len(grid.directions) * components, n)

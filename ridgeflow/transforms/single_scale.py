@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._products import product
-from ridgeflow._validate import as_points, fits_in_memory, one_of, positive
+from ridgeflow._validate import as_points, finite_number, fits_in_memory, one_of, positive
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
@@ -385,6 +385,7 @@ def _single_scale(
 ) -> SingleScaleSpectrum:
     order = 1 if name == "step" else 2
     chosen = reach is None and step is None and n_directions is None
+    tol = finite_number(tol, "tol")
     band = band_of(source, tol, n_directions)
     dim, radius = source.dim, band.radius
     # The scales of this grid are not used: it carries directions and their weights.
@@ -421,6 +422,10 @@ def _single_scale(
     radial = radius * rng.random((_TEST_POINTS, 1)) ** (1 / dim)
     points = radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
     exact = exact_profiles(slices, grid, 1.0001 * radius)(points + grid.center)
+    if step > 2 * reach:
+        raise ValueError(
+            f"`step` must be less than the offsets' range of {2 * reach:.4g}, got {step:g}"
+        )
     for _ in range(6):
         _require_work(slices, reach, step, tol)
         half = max(1, int(np.ceil(reach / step)))

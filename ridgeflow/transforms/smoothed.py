@@ -102,4 +102,10 @@ def with_energy(
         return field
     if not isinstance(field, SampleField):
         raise ValueError("`bandwidth` is for scattered samples, got one for a gridded field or law")
-    return SmoothedSamples(field, positive(bandwidth, "bandwidth"))
+    bandwidth = positive(bandwidth, "bandwidth")
+    if not 1e-150 < bandwidth < 1e150:
+        raise ValueError(
+            f"`bandwidth` must have a representable square, between 1e-150 and 1e150, got "
+            f"{bandwidth:g} (take another unit of length)"
+        )
+    return SmoothedSamples(field, bandwidth)

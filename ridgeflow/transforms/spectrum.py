@@ -196,8 +196,10 @@ class Spectrum:
                 "the norm needs quadrature weights, got a spectrum on plain nodes (use a polar or "
                 "cartesian ParameterGrid)"
             )
-        power = np.abs(self.values.reshape(len(weights), -1)) ** 2
-        return float(np.sqrt((weights * power.sum(axis=1)).sum()))
+        # Squares of values near the ends of the range are no numbers.
+        unit = float(np.abs(self.values).max()) or 1.0
+        power = np.abs(self.values.reshape(len(weights), -1) / unit) ** 2
+        return unit * float(np.sqrt((weights * power.sum(axis=1)).sum()))
 
     def error_budget(
         self, activation: str | Activation, *, dual: str | CorrectedDual = "plain"
@@ -287,7 +289,9 @@ class Spectrum:
     def __mul__(self, factor: complex) -> Spectrum:
         if not _is_number(factor):
             return NotImplemented
-        return self._combined(_as_factor(factor, "factor"))
+        factor = _as_factor(factor, "factor")
+        _refuse_extreme(factor, factor, "factor")
+        return self._combined(factor)
 
     __rmul__ = __mul__
 
@@ -301,6 +305,7 @@ class Spectrum:
             inverse = 1 / np.complex128(divisor)
         if not np.isfinite(inverse) or inverse == 0:
             raise ValueError(f"`divisor` must have an inverse in float64, got {divisor:g}")
+        _refuse_extreme(inverse, divisor, "divisor")
         return self._combined(1 / divisor)
 
     def _combined(
@@ -462,6 +467,14 @@ def _as_factor(value: complex, name: str) -> complex:
             raise ValueError(f"`{name}` must be finite, got {number}")
         return number
     return finite_number(value, name)
+
+
+def _refuse_extreme(factor: complex, given: complex, name: str) -> None:
+    if factor and not 1e-150 < abs(factor) < 1e150:
+        raise ValueError(
+            f"`{name}` must lie between 1e-150 and 1e150 in size, got {given:g} (take another "
+            "unit: squares of the spectrum are no numbers)"
+        )
 
 
 def _grid_words(grid: ParameterGrid) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +107,10 @@ def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.D
 def from_dataset(dataset: xarray.Dataset) -> Spectrum:
     """See :meth:`Spectrum.from_xarray`."""
     attributes = getattr(dataset, "attrs", None)
-    if attributes is None or attributes.get("format") != _FORMAT:
-        got = type(dataset).__name__ if attributes is None else f"attributes {sorted(attributes)}"
+    if not isinstance(attributes, Mapping) or attributes.get("format") != _FORMAT:
+        got = type(dataset).__name__
+        if isinstance(attributes, Mapping):
+            got = f"attributes {sorted(attributes)}"
         raise ValueError(
             f"`dataset` must be one that Spectrum.to_xarray made, with its attributes, got {got} "
             "(arithmetic keeps attributes under xarray.set_options(keep_attrs=True))"

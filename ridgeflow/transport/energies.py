@@ -389,7 +389,8 @@ def wasserstein_velocity(
     if functional == "negative_entropy":
         velocity = -velocity
     elif exponent is not None:
-        logs = (exponent - 1) * law.logpdf(wide)
+        with np.errstate(over="ignore"):
+            logs = (exponent - 1) * law.logpdf(wide)
         if logs.max() > _LARGEST_LOG:
             raise ValueError(
                 "`x` must lie where μ^(α − 1) is representable, got "

@@ -103,6 +103,11 @@ class PositionNoiseDAE:
             raise ValueError(f"`law` must have at most three dimensions, got {law.dim}")
         self.dim = law.dim
         self.t = positive(t, "t", hint="it is the variance of the noise")
+        if not 1e-300 < self.t < 1e300:
+            raise ValueError(
+                f"`t` must lie between 1e-300 and 1e300, got {self.t:g} (take another unit of "
+                "length)"
+            )
         if not callable(covariance):
             raise TypeError(
                 f"`covariance` must be a function of points (n, m), got {type(covariance).__name__}"

@@ -159,7 +159,9 @@ room.add(
     call=lambda **given: cs.TruncationClassifier().fit(**given),
     out=lambda made: made.decision_function(points()),
     kinds={"y": "labels"},
-    **SKLEARN,
+    foreign=SKLEARN["foreign"],
+    # Labels in a column are taken with scikit-learn's own warning, as its conventions ask.
+    exempt={**SKLEARN["exempt"], "y": ("an axis behind",)},
 )
 for name in ("predict", "decision_function"):
     room.add(
@@ -222,6 +224,9 @@ room.add(
         "name": "ring",
     },
     out=lambda made: made(np.zeros((1, 1))),
+    kinds={"name": "words"},
+    # Another number of widths is another dimension of what the chart is asked at.
+    aliases={"half_widths": ("z",)},
 )
 latent = {"z": lambda: np.linspace(-1.0, 1.0, 5)[:, None]}
 for name in ("__call__", "inward", "jacobian"):

@@ -416,6 +416,8 @@ room.add(
             1e-9,
         ),
     ),
+    # Where particles coincide the energy before the step is infinite.
+    infinite=True,
     rtol=1e-6,
 )
 room.add(

@@ -118,23 +118,23 @@ def run_apart(name: str, count: int | None, seed: int) -> Iterator[tuple[str, st
         command = [sys.executable, "-m", "tests.bank", "--room", name, "--seed", str(seed)]
         command += ["--stream", "--skip", str(skip)]
         command += [] if count is None else ["--count", str(count)]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=Path(__file__).parents[2],
             env={**os.environ, "MPLBACKEND": "Agg"},
-        )
-        assert process.stdout is not None
-        begun = ""
-        for line in process.stdout:
-            record = json.loads(line)
-            if "begin" in record:
-                begun, skip = record["begin"], record["place"] + 1
-            else:
-                begun = ""
-                yield record["title"], record["kind"], record["detail"], record["seconds"]
+        ) as process:
+            assert process.stdout is not None
+            begun = ""
+            for line in process.stdout:
+                record = json.loads(line)
+                if "begin" in record:
+                    begun, skip = record["begin"], record["place"] + 1
+                else:
+                    begun = ""
+                    yield record["title"], record["kind"], record["detail"], record["seconds"]
         if not process.wait() and not begun:
             return
         if not begun:
