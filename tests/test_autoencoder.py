@@ -7,6 +7,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.constructions import BottleneckAutoencoder, Chart
+from ridgeflow.constructions.charts import torus_chart
 from ridgeflow.constructions.ridge_maps import (
     KernelMap,
     broken_line,
@@ -386,3 +387,15 @@ def test_figures_of_curves_and_of_the_flow(tmp_path):
     four = BottleneckAutoencoder.from_charts([chart], 0.8, n_directions=64, n_knots=33)
     with pytest.raises(ValueError, match="must hold curves in two or three dimensions, got dimen"):
         rf.plotting.bottleneck_curves(four)
+
+
+def test_torus_charts_run_along_both_circles():
+    rng = np.random.default_rng(0)
+    centre, cut = np.array([0.3, -0.2, 0.5]), np.array([0.4, 1.1])
+    z = rng.uniform(-np.pi, np.pi, size=(50, 2)) * [2.0, 0.7]
+    x = torus_chart(2.0, 0.7, centre, cut)(z) - centre
+    angle = z / [2.0, 0.7] + cut + np.pi
+    # The distance to the axis and the turn about it, as one complex number.
+    about = np.exp(1j * angle[:, 0]) * (2 + 0.7 * np.cos(angle[:, 1]))
+    assert np.abs(x[:, 0] + 1j * x[:, 1] - about).max() < 1e-14
+    assert np.abs(x[:, 2] - 0.7 * np.sin(angle[:, 1])).max() < 1e-14

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from reference import mixture_logpdf, mixture_posterior_mean, mixture_score
 from scipy.integrate import solve_ivp
-from scipy.linalg import sqrtm
+from scipy.linalg import eigh, sqrtm
 
 from ridgeflow import closed_forms as cf
 from ridgeflow import config
@@ -458,3 +458,22 @@ def test_refusals(call, message):
 def test_depth_must_be_an_integer():
     with pytest.raises(TypeError, match=r"`depth` must be an integer, got 2\.5"):
         cf.deep_normal_slope(1.0, 0.1, 2.5)
+
+
+def test_singular_times_under_noise_that_does_not_commute_with_the_law():
+    rng = np.random.default_rng(3)
+    factors = rng.normal(size=(4, 3, 3))
+    *laws, noise = factors @ np.swapaxes(factors, 1, 2) + 0.1 * np.eye(3)
+    # Σ - 2 t Noise is singular first at half the reciprocal of the largest generalised eigenvalue.
+    oracle = min(0.5 / eigh(noise, law, eigvals_only=True)[-1] for law in laws)
+    found = cf.mixture_singular_time(np.array(laws), noise_covariance=noise)
+    assert abs(found / oracle - 1) < 1e-12
+
+
+def test_mixtures_of_one_covariance_are_those_that_name_it_for_each():
+    rng = np.random.default_rng(4)
+    root, means, x = rng.normal(size=(2, 2)), rng.normal(size=(5, 2)), rng.normal(size=(30, 2))
+    shared, weights = root @ root.T + 0.2 * np.eye(2), np.full(5, 0.2)
+    found = cf.gaussian_mixture_density(x, weights, means, shared)
+    oracle = np.exp(mixture_logpdf(x, weights, means, np.array([shared] * 5)))
+    assert_allclose(found, oracle, rtol=1e-12)

@@ -393,7 +393,10 @@ class Outcome:
 
     @property
     def ratio(self):
-        return self.budget / self.truth if self.truth > 0 else np.inf
+        if self.truth == 0:
+            # A field of nothing but zeros: its budget is what rounding may leave.
+            return 1.0 if self.budget < 1e-12 else np.inf
+        return self.budget / self.truth
 
     @property
     def silent_miss(self):

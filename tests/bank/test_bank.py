@@ -17,35 +17,30 @@ from .surface import callables
 _EACH = 26
 
 
-def shown(capsys: pytest.CaptureFixture[str], name: str, counts: str) -> None:
-    with capsys.disabled():
-        print(f"\nbank, {name}: {counts}")
-
-
 def test_every_callable_has_a_row():
     rows = {row.name for name in ROOMS for row in room(name)}
     assert not callables() - rows, "give these a row"
 
 
-def test_one_change_of_each_row(capsys):
+def test_one_change_of_each_row(record_property):
     cases = [case for name in ROOMS for case in changed(room(name), 1, 0)]
     found = [
         (case.title, outcome.kind, outcome.detail, seconds)
         for case, outcome, seconds in run_here(cases)
     ]
     counts, failures = report(found)
-    shown(capsys, "one change of each row", counts)
+    record_property("bank, one change of each row", counts)
     assert not failures, "\n".join(failures)
 
 
 @pytest.mark.slow
-def test_ten_thousand_cases(capsys):
+def test_ten_thousand_cases(record_property):
     def of(name: str) -> list[tuple[str, str, str, float]]:
         return list(run_apart(name, _EACH * len(room(name)), 1))
 
     with ThreadPoolExecutor(2) as pool:
         found = [case for cases in pool.map(of, ROOMS) for case in cases]
     counts, failures = report(found)
-    shown(capsys, "all rooms", counts)
+    record_property("bank, all rooms", counts)
     assert len(found) >= 10_000
     assert not failures, "\n".join(failures)

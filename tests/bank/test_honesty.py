@@ -17,10 +17,12 @@ FEW = 0.02
 FRESH = {"spectra": 11, "representations": 12}
 
 
-def judged(bank, count, seed):
+def judged(bank, count, seed, record_property):
     outcomes, refused = honesty.cases(bank, count, seed)
     figures = honesty.summary(outcomes)
     print(f"\n{honesty.table(outcomes)}\nrefused: {refused}")
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    record_property(f"budgets, {bank}", shown)
     worst = min(outcomes, key=lambda one: one.ratio)
     assert figures["least"] >= 0.8, worst
     silent = [one for one in outcomes if one.silent_miss]
@@ -29,16 +31,16 @@ def judged(bank, count, seed):
 
 
 @pytest.mark.parametrize("bank", honesty.BANKS)
-def test_a_few_dozen_budgets(bank):
-    figures = judged(bank, 18, seed=5)
+def test_a_few_dozen_budgets(bank, record_property):
+    figures = judged(bank, 18, 5, record_property)
     assert figures["below 1"] * 18 <= 1 and figures["above 10"] * 18 <= 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bank", honesty.BANKS)
-def test_five_hundred_budgets(bank):
+def test_five_hundred_budgets(bank, record_property):
     with rf.config(threads=1):
-        figures = judged(bank, 500, seed=FRESH[bank])
+        figures = judged(bank, 500, FRESH[bank], record_property)
     assert figures["below 1"] <= FEW
     assert figures["above 10"] <= FEW
 
