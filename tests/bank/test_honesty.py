@@ -13,7 +13,7 @@ from . import honesty
 # Shares of cases: with a budget below the truth, and above ten times it.
 FEW = 0.02
 # Seeds that no constant was tuned on. Measured, least, below 1, above 10: .986, .8 %, .4 % of
-# spectra and 1.078, 0, .6 % of representations (docs/honesty_table.txt).
+# spectra and 1.00, 0, .4 % of representations (docs/honesty_table.txt).
 FRESH = {"spectra": 11, "representations": 12}
 
 
