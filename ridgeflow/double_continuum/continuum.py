@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import (
     as_generator,
     as_points,
+    as_real_array,
     finite_number,
     fits_in_memory,
     flag,
@@ -38,6 +39,7 @@ from ridgeflow.profiles.activation import activation as as_activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transport.flow_result import FlowResult, times_between
+from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]
@@ -154,7 +156,7 @@ class DoubleContinuum(Interpolated):
         )
         if times is None and len(ends) != 2:
             raise ValueError(f"`span` must hold two depths, got {len(ends)}")
-        close = float(np.diff(ends).min() / (ends[-1] - ends[0]))
+        close = np.diff(ends).min(initial=np.inf) / (ends[-1] - ends[0] or 1.0)
         if close < 1e-12:
             raise ValueError(
                 f"`times` must be 1e-12 of their span apart, got two {close:.1g} of it apart"
@@ -164,8 +166,10 @@ class DoubleContinuum(Interpolated):
         if ridgelet is not None:
             instance_of(ridgelet, "ridgelet", Ridgelet, hint="admissible_ridgelet chooses one")
         tol = finite_number(tol, "tol")
-        if not 1e-14 <= tol < 1:
-            raise ValueError(f"`tol` must lie in [1e-14, 1), as rounding does, got {tol:g}")
+        if not 0 < tol < 1:
+            raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+        if tol < 1e-14:
+            raise ValueError(f"`tol` must be at least 1e-14, as rounding is, got {tol:g}")
         self.tol = tol
         self._source = source_of(law_or_field, region, ends if times is not None else None)
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None
@@ -251,7 +255,14 @@ class DoubleContinuum(Interpolated):
         """
         from ridgeflow.double_continuum.reconstruct import fit_field
 
-        x = as_points(points, "points").astype(np.float64)
+        x = within_squares(as_points(points, "points").astype(np.float64), "points")
+        if float(np.ptp(x, axis=0).max()) < 1e-150:
+            raise ValueError(
+                "`points` must have a spread with a representable square, got "
+                f"{np.ptp(x, axis=0).max():g} (take another unit of length)"
+            )
+        speeds = as_real_array(velocities, "velocities", ndim=2)
+        within_squares(speeds.astype(np.float64), "velocities")
         fit = fit_field(x, velocities, "tanh", width=width, times=times, rng=rng)
         if span is None:
             span = (0.0, 1.0) if times is None else fit.span

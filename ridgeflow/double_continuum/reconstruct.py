@@ -26,7 +26,6 @@ from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.transport.functionals import within_squares
 
 __all__ = ["FieldFit", "fit_field", "reconstruct_network"]
 
@@ -189,13 +188,6 @@ def fit_field(
             f"`velocities` must have shape {x.shape} like `points`, got {v.shape} (a field maps "
             "R^m to R^m)"
         )
-    for array, name in ((x, "points"), (v, "velocities")):
-        within_squares(array, name)
-    if 0 < float(np.ptp(x, axis=0).max()) < 1e-150:
-        raise ValueError(
-            "`points` must have a spread with a representable square, got "
-            f"{np.ptp(x, axis=0).max():g} (take another unit of length)"
-        )
     eta = activation_with_values(activation)
     width = positive_int(width, "width")
     degree = positive_int(time_degree, "time_degree", minimum=0)
@@ -255,8 +247,11 @@ def fit_field(
         found = sum(basis[out, d, None] * f(x[out]) for d, f in enumerate(fields))
         unit = power_of_two(v[out])
         size = np.sqrt(np.mean((v[out] / unit) ** 2))
-        gap = np.sqrt(np.mean(((found - v[out]) / unit) ** 2))
-        error = float(gap / size) if size > 0 else 0.0
+        gap = found - v[out]
+        wide = power_of_two(gap)
+        error = (
+            float(np.sqrt(np.mean((gap / wide) ** 2)) * (wide / unit) / size) if size > 0 else 0.0
+        )
     return FieldFit(tuple(fields), span, error, penalty)
 
 

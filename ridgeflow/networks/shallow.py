@@ -471,7 +471,7 @@ def _delivered(result: NDArray, out: NDArray | None) -> NDArray:
     """The result, in ``out`` where that is given; refused where it is not finite."""
     if not np.isfinite(result).all():
         raise ValueError(
-            "the values of the network must be finite, got an overflow (the points or the "
+            "the values of the network at `x` must be finite, got an overflow (the points or the "
             "parameters are too large)"
         )
     if out is None or result is out:

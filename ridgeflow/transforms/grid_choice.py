@@ -73,8 +73,10 @@ def polar_grid_for(
     """See :meth:`ParameterGrid.for_field`; ``quiet``: without a word about the samples."""
     activation, ridgelet = _activation(activation), as_ridgelet(ridgelet)
     tol = finite_number(tol, "tol")
-    if not _LEAST <= tol < 1:
-        raise ValueError(f"`tol` must lie in [{_LEAST:g}, 1), as rounding does, got {tol:g}")
+    if not 0 < tol < 1:
+        raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
+    if tol < _LEAST:
+        raise ValueError(f"`tol` must be at least {_LEAST:g}, as rounding is, got {tol:g}")
     if not isinstance(field, (GridField, SampleField, GaussianMixture)):
         raise TypeError(
             "`field` must be a GridField, a SampleField or a GaussianMixture, got "

@@ -86,6 +86,11 @@ class SmoothedSamples:
 
     def at_nodes(self, a: NDArray, b: NDArray, ridgelet: Ridgelet) -> NDArray[np.float64]:
         """Ridgelet transform (P, C) at plain nodes, in closed form."""
+        if self.bandwidth < 1e-150:
+            raise ValueError(
+                f"`bandwidth` must be at least 1e-150 at plain nodes, got {self.bandwidth:g} (take "
+                "another unit of length)"
+            )
         points = self.samples.points.astype(np.float64)
         parts = [
             ridgelet_gaussian_mixture(a, b, ridgelet, column, points, self.bandwidth**2)
@@ -103,9 +108,8 @@ def with_energy(
     if not isinstance(field, SampleField):
         raise ValueError("`bandwidth` is for scattered samples, got one for a gridded field or law")
     bandwidth = positive(bandwidth, "bandwidth")
-    if not 1e-150 < bandwidth < 1e150:
+    if bandwidth > 1e150:
         raise ValueError(
-            f"`bandwidth` must have a representable square, between 1e-150 and 1e150, got "
-            f"{bandwidth:g} (take another unit of length)"
+            f"`bandwidth` must be at most 1e150, got {bandwidth:g} (take another unit of length)"
         )
     return SmoothedSamples(field, bandwidth)

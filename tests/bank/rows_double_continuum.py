@@ -175,6 +175,8 @@ room.add(
     },
     kinds={"ridge": "number"},
     out=lambda net: net(line_points()),
+    # The network is asked at points of unit size, whatever it was fitted to.
+    aliases={"points": ("x",), "velocities": ("x",)},
     rtol=1e-5,
 )
 
