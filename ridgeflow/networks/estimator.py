@@ -153,11 +153,16 @@ def _refuse_masks(value: Any, name: str) -> None:
         as_array(value, name)
 
 
+def _kind(value: Any) -> str | None:
+    """The kind of an array's dtype; None for what is no array."""
+    return getattr(getattr(value, "dtype", None), "kind", None)
+
+
 def _refuse_what_is_no_number(**arrays: Any) -> None:
     """What scikit-learn would read as numbers: dates, text, and what lies under a mask."""
     for name, value in arrays.items():
         _refuse_masks(value, name)
-        kind = getattr(getattr(value, "dtype", None), "kind", None)
+        kind = _kind(value)
         if kind in ("S", "U", "V"):
             raise TypeError(f"`{name}` must be numeric, got dtype {value.dtype}")
         if kind in ("m", "M"):
@@ -428,7 +433,7 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     ) -> RidgeletClassifier:
         _refuse_what_is_no_number(X=x)
         _refuse_masks(y, "y")
-        if getattr(getattr(y, "dtype", None), "kind", None) == "V":
+        if _kind(y) == "V":
             raise TypeError(f"`y` must hold labels, got dtype {y.dtype}")
         x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
