@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import ridgeflow as rf
-from ridgeflow.transforms.null_space import dual_transform
+from ridgeflow.ridgelet.null_space import dual_transform
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--full", action="store_true", help="the published sizes")

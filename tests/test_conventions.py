@@ -15,9 +15,9 @@ from ridgeflow.closed_forms import (
     radon_gaussian,
     ridgelet_gaussian,
 )
+from ridgeflow.geometry import half_sphere_area
+from ridgeflow.ridgelet.null_space import dual_transform
 from ridgeflow.theorems import statements
-from ridgeflow.transforms.null_space import dual_transform
-from ridgeflow.transforms.sphere import half_sphere_area
 
 PAGE = Path(__file__).parents[1] / "docs" / "conventions.rst"
 LAW = rf.GaussianMixture([0.3, 0.7], [[-0.8, 0.2], [0.6, -0.3]], [0.2, 0.3])

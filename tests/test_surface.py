@@ -57,8 +57,8 @@ def test_public_names_resolve(name):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="module 'ridgeflow' has no attribute 'ridgelet'"):
-        rf.ridgelet  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'ridgeflow' has no attribute 'ridgelets'"):
+        rf.ridgelets  # noqa: B018
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -31,7 +31,7 @@ EIGHT = """
 import numpy as np
 import ridgeflow as rf
 from concurrent.futures import ThreadPoolExecutor
-from ridgeflow.transforms.lattice import FoldedAxis, TensorWaves
+from ridgeflow.ridgelet.sums.lattice_waves import FoldedAxis, TensorWaves
 from threadpoolctl import ThreadpoolController, threadpool_info
 
 rng = np.random.default_rng(3)

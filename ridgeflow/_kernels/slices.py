@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from ridgeflow._kernels._jit import kernel
-from ridgeflow._kernels.windows import (
+from ridgeflow._kernels.vector_spreading import (
     add_line,
     add_plane,
     add_row,

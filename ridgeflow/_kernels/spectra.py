@@ -1,6 +1,6 @@
 """Exact spectra of Gaussian mixtures: sums over components of one profile, read off a table.
 
-The table (see ``ridgeflow.profiles.cells``) holds a cell's eight coefficients in one cache line:
+A table (``ridgeflow.profiles.ridgelet_tables``) holds a cell's eight coefficients in a cache line:
 ``core`` (n + 1, 8) for ``z = 0 .. n / per_unit`` in equal cells, ``tail`` (t + 1, 8) for larger z
 in sixteen cells per octave of ``z per_unit / n``. The last row of each is zero, as is the profile
 beyond.

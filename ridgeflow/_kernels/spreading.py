@@ -340,7 +340,7 @@ def sum_samples(start, stop, points, columns, a, b, core, per_unit, tail, sign, 
     """A direct sum: out[j, c] = sum_i columns[c, i] psi(a_j . x_i - b_j) for nodes j of the range.
 
     points (m, N), columns (C, N), a (P, m), b (P,), out (P, C); psi as polynomials of cells, see
-    ``ridgeflow.profiles.cells``, and ``sign`` its parity.
+    ``ridgeflow.profiles.ridgelet_tables``, and ``sign`` its parity.
     """
     n, n_components = points.shape[1], len(columns)
     end = float(len(core) - 1)

@@ -18,7 +18,6 @@ from ridgeflow.cli.files import (
     read_columns,
     write_json,
 )
-from ridgeflow.cli.limits import reconstruct, study
 from ridgeflow.cli.options import (
     Share,
     activation_option,
@@ -39,6 +38,7 @@ from ridgeflow.cli.options import (
     seed_option,
     width_option,
 )
+from ridgeflow.cli.study_commands import reconstruct, study
 
 __all__ = ["root"]
 
@@ -239,7 +239,7 @@ def info(as_json: bool) -> None:
 
 
 def _main_line(data: Columns, folder: Path, **options: Any) -> Any:
-    from ridgeflow.double_continuum.study import main_line
+    from ridgeflow.double_continuum.main_line import main_line
 
     with progress_bar() as progress:
         line = main_line(data.points, progress=progress, **options)

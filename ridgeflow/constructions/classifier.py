@@ -15,7 +15,7 @@ from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.minimizer import TruncationNetwork, clustered_minimizer
 from ridgeflow.constructions.separation import separable_minimizer, solution_of
 from ridgeflow.errors import AccuracyWarning, ConvergenceError, MissingDependencyError
-from ridgeflow.transforms.operators import finite_result
+from ridgeflow.radon_transform.dot_test import finite_result
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

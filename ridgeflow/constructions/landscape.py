@@ -24,7 +24,7 @@ from ridgeflow.constructions.minimizer import (
     fits_in_depth,
     truncating_layers,
 )
-from ridgeflow.transforms.operators import finite_result
+from ridgeflow.radon_transform.dot_test import finite_result
 
 __all__ = ["Configuration", "configurations"]
 

@@ -30,7 +30,7 @@ from ridgeflow.constructions.truncation import (
     cumulative_parameters,
     layer_parameters,
 )
-from ridgeflow.transforms.operators import finite_result
+from ridgeflow.radon_transform.dot_test import finite_result
 
 __all__ = ["TruncationNetwork", "clustered_minimizer"]
 

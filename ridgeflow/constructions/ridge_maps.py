@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
+from ridgeflow.geometry import directions
 from ridgeflow.networks.shallow import ShallowNetwork
-from ridgeflow.transforms.sphere import directions
 
 __all__ = ["KernelMap", "broken_line", "fit_kernel_map", "gaussian_ridge", "relu_network"]
 

@@ -18,7 +18,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.constructions.layers import full_rank, layer_arguments, layer_parts, square
-from ridgeflow.transforms.operators import finite_result
+from ridgeflow.radon_transform.dot_test import finite_result
 
 if TYPE_CHECKING:
     from ridgeflow.networks.shallow import ShallowNetwork

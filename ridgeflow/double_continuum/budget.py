@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import instance_of
-from ridgeflow.double_continuum.depths import rms
-from ridgeflow.double_continuum.sources import Velocity
+from ridgeflow.double_continuum.chosen_depths import rms
+from ridgeflow.double_continuum.velocity import Velocity
 from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
-from ridgeflow.transforms.error_budget import ErrorBudget
+from ridgeflow.ridgelet.errors.budget import ErrorBudget
 
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum

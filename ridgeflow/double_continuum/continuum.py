@@ -20,14 +20,14 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
-from ridgeflow.double_continuum.depths import (
+from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
     interpolation_error,
     represent_all,
 )
-from ridgeflow.double_continuum.escape import escape_error
-from ridgeflow.double_continuum.interpolated import AT, Interpolated
-from ridgeflow.double_continuum.sources import region_points, source_of
+from ridgeflow.double_continuum.interpolated_velocity import AT, Interpolated
+from ridgeflow.double_continuum.outside_region import escape_error
+from ridgeflow.double_continuum.velocity import region_points, source_of
 from ridgeflow.errors import AccuracyWarning, RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -253,7 +253,7 @@ class DoubleContinuum(Interpolated):
         >>> bool(abs(limit.flow([[0.5]], 1.0).points[0, 0] - 0.5 * np.exp(-1)) < 1e-3)
         True
         """
-        from ridgeflow.double_continuum.reconstruct import fit_field
+        from ridgeflow.double_continuum.field_fit import fit_field
 
         x = within_squares(as_points(points, "points").astype(np.float64), "points")
         if float(np.ptp(x, axis=0).max()) < 1e-150:

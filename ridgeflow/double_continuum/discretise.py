@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
-from ridgeflow.double_continuum.choose_neurons import active_neurons
+from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.elimination import solve_columns
@@ -16,7 +16,7 @@ from ridgeflow.networks.outer_weights import fit_outer_weights, ridge_matrix
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.transforms.representation import IntegralRepresentation
+from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum

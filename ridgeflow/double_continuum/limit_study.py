@@ -19,16 +19,16 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.double_continuum.budget import stepped
-from ridgeflow.double_continuum.choose_neurons import active_neurons
+from ridgeflow.double_continuum.chosen_depths import rms
+from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.double_continuum.continuum import DoubleContinuum
-from ridgeflow.double_continuum.depths import rms
 from ridgeflow.double_continuum.discretise import check_size
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import SCHEMES
 from ridgeflow.networks.shallow import ShallowNetwork
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.representation import IntegralRepresentation
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.errors import RankWarning
-from ridgeflow.fields.balls import ball_of_mixture, ball_of_points
+from ridgeflow.fields.enclosing_balls import ball_of_mixture, ball_of_points
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 

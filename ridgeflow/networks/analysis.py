@@ -27,7 +27,7 @@ from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 
 if TYPE_CHECKING:
-    from ridgeflow.transforms.spectrum import Spectrum
+    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
     "NullSplit",
@@ -378,7 +378,7 @@ def sampling_report(
     >>> bool(0.001 < report.error < 0.1)
     True
     """
-    from ridgeflow.transforms.spectrum import Spectrum
+    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
     instance_of(spectrum, "spectrum", Spectrum)
     x = as_points(points, "points", spectrum.dim).astype(np.float64)

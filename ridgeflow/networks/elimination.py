@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ridgeflow._columns import power_of_two, rounding_of
 from ridgeflow._parallel import interruptible, one_blas_thread
+from ridgeflow._units import power_of_two, rounding_of
 from ridgeflow._validate import fits_in_memory
 
 __all__ = [

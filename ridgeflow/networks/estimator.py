@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._columns import Columns
+from ridgeflow._units import Columns
 from ridgeflow._validate import (
     as_array,
     as_real_array,

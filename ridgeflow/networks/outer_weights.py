@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._columns import Columns, power_of_two
 from ridgeflow._config import get_config
 from ridgeflow._kernels.ridge_sums import ridge_features
 from ridgeflow._parallel import interruptible
+from ridgeflow._units import Columns, power_of_two
 from ridgeflow._validate import (
     as_points,
     as_real_array,

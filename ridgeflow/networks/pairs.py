@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._columns import power_of_two, rounding_of
+from ridgeflow._units import power_of_two, rounding_of
 from ridgeflow._validate import (
     as_generator,
     as_points,

@@ -11,8 +11,8 @@ from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.ridgelet import ridgelet_transform
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.transform import ridgelet_transform
 
 __all__ = ["affine_rest", "sample_neurons"]
 

@@ -25,9 +25,9 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 
 if TYPE_CHECKING:
-    from ridgeflow.transforms.geometry import ParameterGrid
-    from ridgeflow.transforms.representation import IntegralRepresentation
-    from ridgeflow.transforms.spectrum import Spectrum
+    from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+    from ridgeflow.ridgelet.representation import IntegralRepresentation
+    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
     "ball_points",
@@ -133,7 +133,7 @@ def _checked(
     spectrum: Spectrum, width: int | None, sampling: str, weights: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (P, k) and quadrature weights (P,), once the options fit them."""
-    from ridgeflow.transforms.spectrum import Spectrum
+    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
     instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
     one_of(sampling, "sampling", _SAMPLINGS)
@@ -346,7 +346,7 @@ def network_from_spectrum(
     else:
         x = as_points(points, "points", spectrum.dim).astype(np.float64)
     if values is None:
-        from ridgeflow.transforms.ridgelet import reconstruct
+        from ridgeflow.ridgelet.transform import reconstruct
 
         y = reconstruct(spectrum, eta, x)
     else:

@@ -15,7 +15,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.networks.exchange import Exchange
-from ridgeflow.networks.sums import (
+from ridgeflow.networks.neuron_sums import (
     activation_with_values,
     kernel_form,
     weighted_correlation,
@@ -25,8 +25,8 @@ from ridgeflow.networks.sums import (
 from ridgeflow.profiles.activation import Activation
 
 if TYPE_CHECKING:
-    from ridgeflow.transforms.representation import IntegralRepresentation
-    from ridgeflow.transforms.spectrum import Spectrum
+    from ridgeflow.ridgelet.representation import IntegralRepresentation
+    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = ["ShallowNetwork", "activation_with_values", "kernel_form"]
 

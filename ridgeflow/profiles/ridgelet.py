@@ -23,8 +23,8 @@ from ridgeflow._validate import (
     positive,
     positive_int,
 )
-from ridgeflow.profiles.cells import ProfileCells, profile_cells
 from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
+from ridgeflow.profiles.ridgelet_tables import ProfileCells, profile_cells
 
 if TYPE_CHECKING:
     from ridgeflow.profiles.activation import Activation

@@ -11,6 +11,15 @@ from ridgeflow.closed_forms import ridgelet_gaussian_mixture_gradient
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.reconstruct_gradient import reconstruct_gradient
+from ridgeflow.ridgelet.spectra.calculus import (
+    dual_potential,
+    gradient_spectrum,
+    laplacian_spectrum,
+)
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
 from ridgeflow.theorems.laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
@@ -22,11 +31,6 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.calculus import dual_potential, gradient_spectrum, laplacian_spectrum
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.reconstruction_gradient import reconstruct_gradient
-from ridgeflow.transforms.ridgelet import reconstruct, ridgelet_transform
-from ridgeflow.transforms.spectrum import Spectrum
 
 Function = Callable[[NDArray], NDArray]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ridgeflow.ridgelet.finite_field import finite_ridgelet_transform
 from ridgeflow.theorems.statement import Outcome, Plot, Series, sized, small, statement
-from ridgeflow.transforms.finite_field import finite_ridgelet_transform
 
 
 @statement(

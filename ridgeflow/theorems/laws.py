@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.ridgelet import ridgelet_transform
-from ridgeflow.transforms.spectrum import Spectrum
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.transform import ridgelet_transform
 
 __all__ = ["laplacian", "mixture", "points", "spectrum"]
 

@@ -8,6 +8,9 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.null_space import dual_transform, ghost
+from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,
@@ -20,9 +23,6 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.null_space import dual_transform, ghost
-from ridgeflow.transforms.ridgelet import reconstruct, ridgelet_transform
 
 
 @statement(

@@ -6,6 +6,9 @@ import numpy as np
 
 from ridgeflow.closed_forms import fourier_gaussian_mixture, radon_gaussian_mixture
 from ridgeflow.fields.grid import GridField
+from ridgeflow.geometry import directions
+from ridgeflow.radon_transform.forward import radon
+from ridgeflow.radon_transform.inverse import dual_radon, filter_sinogram
 from ridgeflow.theorems.laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
@@ -18,9 +21,6 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.radon import radon
-from ridgeflow.transforms.radon_inverse import dual_radon, filter_sinogram
-from ridgeflow.transforms.sphere import directions
 
 
 @statement(

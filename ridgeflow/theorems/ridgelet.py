@@ -15,12 +15,18 @@ from ridgeflow.closed_forms import radon_gaussian_mixture
 from ridgeflow.errors import AccuracyWarning, AdmissibilityError
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.geometry import directions
 from ridgeflow.profiles.activation import Activation, activation, activation_names
 from ridgeflow.profiles.admissibility import (
     admissibility,
     admissible_ridgelet,
 )
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.null_space import dual_transform
+from ridgeflow.ridgelet.spectra.calculus import inner_product
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,
@@ -32,12 +38,6 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.calculus import inner_product
-from ridgeflow.transforms.geometry import ParameterGrid
-from ridgeflow.transforms.null_space import dual_transform
-from ridgeflow.transforms.ridgelet import reconstruct, ridgelet_transform
-from ridgeflow.transforms.spectrum import Spectrum
-from ridgeflow.transforms.sphere import directions
 
 _PAPER = ("sonoda2017unbounded", "candes1998ridgelets", "murata1996integral")
 

@@ -15,6 +15,7 @@ from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissibility
+from ridgeflow.ridgelet.transform import reconstruct
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.ridgelet import published_line
 from ridgeflow.theorems.statement import (
@@ -29,7 +30,6 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transforms.ridgelet import reconstruct
 
 # Neurons of the ridge regression are uniform on |a| <= A, |b| <= B, samples on |x| <= X.
 _A, _B, _X = 5.0, 19.0, 3.0

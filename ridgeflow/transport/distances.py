@@ -27,7 +27,7 @@ from ridgeflow.closed_forms import normal_wasserstein2
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transforms.sphere import directions
+from ridgeflow.geometry import directions
 from ridgeflow.transport.functionals import Estimate, array_like, student
 
 __all__ = ["bures_map", "sliced_wasserstein2", "wasserstein2"]

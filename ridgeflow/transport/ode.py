@@ -19,7 +19,7 @@ from ridgeflow._validate import (
     positive,
 )
 from ridgeflow.errors import ConvergenceError
-from ridgeflow.transport.tableaux import TABLEAUX, Tableau
+from ridgeflow.schemes import TABLEAUX, Tableau
 
 __all__ = ["IntegrationStats", "integrate"]
 

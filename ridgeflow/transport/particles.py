@@ -10,8 +10,8 @@ from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory, positive
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.schemes import TABLEAUX
 from ridgeflow.transport.ode import IntegrationStats
-from ridgeflow.transport.tableaux import TABLEAUX
 
 __all__ = ["carry_particles"]
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ridgeflow._fft import RowFFT
-from ridgeflow._kernels.line_sums import WIDTH, gather_lines, spread_lines
+from ridgeflow._kernels.line_spreading import WIDTH, gather_lines, spread_lines
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.transforms.interpolation import SemicircleKernel
-from ridgeflow.transforms.sphere import directions
+from ridgeflow.geometry import directions
+from ridgeflow.radon_transform.interpolation import SemicircleKernel
 
 __all__ = ["SlicedSums", "sliced_score", "sliced_sums"]
 

@@ -517,12 +517,12 @@ room.add(
     },
 )
 room.add(
-    "transforms.null_space.NullRidgelet.__call__",
+    "ridgelet.null_space.NullRidgelet.__call__",
     lambda: {"z": axis(5)},
     on=lambda: rf.null_ridgelet("tanh", 2),
 )
 room.add(
-    "transforms.null_space.NullRidgelet.fourier",
+    "ridgelet.null_space.NullRidgelet.fourier",
     lambda: {"omega": axis(5)},
     on=lambda: rf.null_ridgelet("tanh", 2),
 )
@@ -641,8 +641,8 @@ def single() -> Any:
     return rf.relu_spectrum(normal(), tol=1e-1, n_directions=8)
 
 
-room.add("transforms.relatives.IrieFunahashiSpectrum.nodes", on=irie)
-room.add("transforms.single_scale.SingleScaleSpectrum.nodes", on=single)
+room.add("ridgelet.irie_funahashi.IrieFunahashiSpectrum.nodes", on=irie)
+room.add("ridgelet.single_scale.SingleScaleSpectrum.nodes", on=single)
 for method in ("exact", "direct"):
     for owner, made in {
         "relatives.IrieFunahashiSpectrum": irie,

@@ -23,9 +23,9 @@ _MODULES = (
     "theorems",
 )
 _RESULTS = (
-    "transforms.null_space.NullRidgelet",
-    "transforms.relatives.IrieFunahashiSpectrum",
-    "transforms.single_scale.SingleScaleSpectrum",
+    "ridgelet.null_space.NullRidgelet",
+    "ridgelet.irie_funahashi.IrieFunahashiSpectrum",
+    "ridgelet.single_scale.SingleScaleSpectrum",
 )
 _OPERATORS = (
     "__add__",

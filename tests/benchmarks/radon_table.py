@@ -25,7 +25,7 @@ from scipy import fft as sp_fft
 
 import ridgeflow as rf
 from ridgeflow.closed_forms import gaussian_mixture_density, radon_gaussian_mixture
-from ridgeflow.transforms.slice_plan import low_corrections
+from ridgeflow.radon_transform.slice_plan import low_corrections
 
 THREADS = 2
 PEERS = {"finufft": "finufft", "skimage": "scikit-image", "astra": "astra-toolbox"}

@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 import ridgeflow as rf
-from ridgeflow.transforms.corrected_dual import corrected_dual
+from ridgeflow.ridgelet.spectra.corrected_dual import corrected_dual
 
 LAWS = {
     1: rf.GaussianMixture([0.4, 0.6], [[-0.8], [0.6]], [0.16, 0.36]),

@@ -26,9 +26,9 @@ from threadpoolctl import threadpool_limits
 
 import ridgeflow as rf
 from ridgeflow._kernels.ridge_sums import ridge_sum
-from ridgeflow.transforms.direct import network_sum
-from ridgeflow.transforms.scattered import spectrum_of_waves
-from ridgeflow.transforms.wave_grid import CellWaves, blocks, taps
+from ridgeflow.radon_transform.segment_waves import CellWaves, blocks, taps
+from ridgeflow.ridgelet.sums.direct_sums import network_sum
+from ridgeflow.ridgelet.sums.point_spectra import spectrum_of_waves
 
 OCTAVES = 8.0
 STEP, MARGIN = 0.35, 8.0

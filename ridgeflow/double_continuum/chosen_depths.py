@@ -1,0 +1,276 @@
+"""Depths at which fields are represented, their common nodes, and the interpolation between."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow._validate import finite_number, fits_in_memory, positive_int
+from ridgeflow.double_continuum.velocity import Source
+from ridgeflow.errors import AccuracyWarning
+from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.grid import GridField
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.ridgelet.errors.budget import ball_volume
+from ridgeflow.ridgelet.grids.choice import common_grid, polar_grid_for
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.localised import localised_grid, sample_localised
+from ridgeflow.ridgelet.representation import IntegralRepresentation
+
+__all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all", "rms"]
+
+# Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
+# the window's margin holds, the law does not see, and grids are chosen for the whole.
+_FIRST_SHARE = 100.0
+_SAMPLING = 10.0  # the same of the samples' own
+_TRIES = 5
+
+_DEGREE = 15  # largest, of the interpolation between depths
+_LEBESGUE = 4.0  # largest amplification of errors by it
+_MOST = 33  # depths that are chosen at most
+
+
+def chebyshev_times(start: float, end: float, n: int) -> NDArray[np.float64]:
+    """Chebyshev-Lobatto points: depths between which interpolation is well conditioned.
+
+    Parameters
+    ----------
+    start, end : float
+    n : int
+        At least 2.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> chebyshev_times(0.0, 1.0, 3)
+    array([0. , 0.5, 1. ])
+    """
+    n = positive_int(n, "n", minimum=2)
+    start, end = finite_number(start, "start"), finite_number(end, "end")
+    fits_in_memory(24.0 * n, f"{n} depths", "take fewer of them")
+    return start + (end - start) * np.sin(0.5 * np.pi * np.arange(n) / (n - 1)) ** 2
+
+
+def interpolation_weights(times: NDArray, t: float) -> tuple[list[int], NDArray[np.float64]]:
+    """Nearest depths and the Lagrange weights of interpolation at t, inside the range of times."""
+    position = int(np.searchsorted(times, t))
+    for count in range(min(_DEGREE + 1, len(times)), 0, -1):
+        start = int(np.clip(position - count // 2, 0, len(times) - count))
+        nodes = times[start : start + count]
+        gap = nodes[:, None] - nodes
+        np.fill_diagonal(gap, 1.0)
+        ratio = (t - nodes)[None, :] / gap
+        np.fill_diagonal(ratio, 1.0)
+        weights = ratio.prod(axis=1)
+        # High degrees suit Chebyshev points; near the ends of equal steps they amplify errors.
+        if np.abs(weights).sum() <= _LEBESGUE:
+            break
+    return list(range(start, start + count)), weights
+
+
+def interpolation_error(source: Source, times: NDArray) -> float:
+    """Largest relative error of interpolating the exact velocity, half-way between depths.
+
+    Of grids, of which nothing is known in between: of leaving out one depth at a time, which is
+    more.
+    """
+    if source.steady or len(times) == 1:
+        return 0.0
+    marks = np.asarray(source.clock(times))
+    if source.velocity is None:
+        return _leave_one_out(source, times)
+    worst = 0.0
+    for left, right in pairwise(marks):
+        s = 0.5 * (left + right)
+        t = float(source.time_of(np.array(s)))
+        x = source.points(t, 300)
+        truth = source.truth(x, t)
+        index, weights = interpolation_weights(marks, float(s))
+        guess = sum(
+            w * source.truth(x, float(times[i])) for i, w in zip(index, weights, strict=True)
+        )
+        worst = max(worst, _relative(guess - truth, truth))
+    return worst
+
+
+def _leave_one_out(source: Source, times: NDArray) -> float:
+    if len(times) < 3:
+        return 0.0
+    worst = 0.0
+    x = source.points(float(times[0]), 300)
+    values = [source.truth(x, float(t)) for t in times]
+    for i in range(1, len(times) - 1):
+        rest = np.delete(np.arange(len(times)), i)
+        index, weights = interpolation_weights(times[rest], float(times[i]))
+        guess = sum(w * values[rest[j]] for j, w in zip(index, weights, strict=True))
+        worst = max(worst, _relative(guess - values[i], values[i]))
+    return worst
+
+
+def choose_times(source: Source, start: float, end: float, tol: float) -> NDArray[np.float64]:
+    """Chebyshev points of the source's clock, as few as keep the interpolation below tol.
+
+    The exact velocity is interpolated at sample points; no spectra are needed. Warns with
+    AccuracyWarning where 33 depths do not do.
+    """
+    if source.steady:
+        return np.array([start, end])
+    first, last = (float(s) for s in np.asarray(source.clock(np.array([start, end]))))
+    error = np.inf
+    for n in range(2, _MOST + 1):
+        times = source.time_of(chebyshev_times(first, last, n))
+        times[0], times[-1] = start, end
+        error = interpolation_error(source, times)
+        if error <= tol:
+            return times
+    warnings.warn(
+        f"{_MOST} depths interpolate the field with a relative error of {error:.1e}, more than "
+        f"{tol:.1e} (it is rough in t: cut the span where it is, or raise `tol`)",
+        AccuracyWarning,
+        stacklevel=3,
+    )
+    return times
+
+
+def represent_all(
+    source: Source,
+    times: NDArray,
+    activation: Activation,
+    ridgelet: Ridgelet,
+    tol: float,
+    dual: str,
+) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
+    """Representations at the depths on one set of nodes, ready to be blended, and their errors.
+
+    Errors and ``tol`` are relative L2 errors of the velocity over the source's points.
+    """
+    depths = times[:1] if source.steady else times
+    fields = [source.field_at(float(t)) for t in depths]
+    checks = []
+    for t in depths:
+        x = source.points(float(t))
+        checks.append((x, source.truth(x, float(t))))
+    references = [max(rms(truth), 1e-300) for _, truth in checks]
+    # The law narrows with depth, and its score bends: the last depth asks for most.
+    hardest = len(fields) - 1
+    chosen = sorted({0, hardest}) if source.flow is not None else range(len(fields))
+    region = source.region
+
+    def built(
+        i: int,
+        grid: ParameterGrid,
+        n_axis: int,
+        band: float,
+        like: IntegralRepresentation | None = None,
+    ) -> tuple[IntegralRepresentation, float]:
+        with warnings.catch_warnings():
+            # Its own check is over the region; what counts here follows.
+            warnings.simplefilter("ignore", AccuracyWarning)
+            made = IntegralRepresentation(
+                fields[i],
+                activation,
+                ridgelet=ridgelet,
+                region=region,
+                tol=tol,
+                reference=references[i],
+                grid=grid,
+                band=band,
+                dual=dual,
+                n_axis=n_axis,
+                like=None if like is None else like.spectrum.record,
+            )
+        x, truth = checks[i]
+        return made, _relative(made(x).reshape(truth.shape) - truth, truth)
+
+    share = max(1.0, _FIRST_SHARE * (tol / 1e-3) ** 0.25)
+    made: list[IntegralRepresentation] = []
+    errors = np.zeros(0)
+    for tries_left in reversed(range(_TRIES)):
+        if not tries_left:
+            # The last one is kept whatever its error, which the caller measures.
+            share = 1.0
+        fine = min(share, _SAMPLING) * tol
+        sampled = [_sampled(fields[i], source, fine, references[i]) for i in chosen]
+        n_axis = max(len(grid.axes[0]) for grid in sampled)
+        band = max(float(np.pi / grid.spacing.max()) for grid in sampled)
+        if all(
+            _share_of_rest(grid, references[i], source) <= tol
+            for grid, i in zip(sampled, chosen, strict=True)
+        ):
+            # An affine field: of rounding there are no wave numbers to correct.
+            dual = "plain"
+        try:
+            grids = [
+                _grid_for(grid, references[i], share * tol, source, activation, ridgelet, dual)
+                for grid, i in zip(sampled, chosen, strict=True)
+            ]
+            shared = common_grid(grids)
+            last, error = built(hardest, shared, n_axis, band)
+        except ValueError:
+            # So loose a tolerance leaves wave numbers out that the corrected dual has to meet. What
+            # has another cause is raised again at the tolerance itself.
+            if share <= 1:
+                raise
+            share = max(1.0, share / 10)
+            continue
+        if error > tol and share > 1:
+            share = max(1.0, share * min(0.3, 0.5 * tol / error))
+            continue
+        parts = [
+            (last, error) if i == hardest else built(i, shared, n_axis, band, last)
+            for i in range(len(fields))
+        ]
+        made, errors = [part for part, _ in parts], np.array([error for _, error in parts])
+        if errors.max() <= tol or share <= 1:
+            break
+        share = max(1.0, share * min(0.3, 0.5 * tol / errors.max()))
+    if source.steady:
+        made, errors = made * len(times), np.repeat(errors, len(times))
+    return made, errors
+
+
+def _sampled(
+    field: CallableField | GridField, source: Source, tol: float, reference: float
+) -> GridField:
+    if isinstance(field, GridField):
+        return localised_grid(field, source.region)[0]
+    shape = field.component_shape
+    return sample_localised(field, source.region, shape, tol, reference)[0]
+
+
+def _share_of_rest(sampled: GridField, reference: float, source: Source) -> float:
+    """What is left beside the affine part, in L2, relative to the reference over the ball."""
+    size = float(np.sqrt((sampled.values**2).sum() * np.prod(sampled.spacing)))
+    return size / (reference * float(np.sqrt(ball_volume(source.dim, source.region.radius))))
+
+
+def _grid_for(
+    sampled: GridField,
+    reference: float,
+    tol: float,
+    source: Source,
+    activation: Activation,
+    ridgelet: Ridgelet,
+    dual: str,
+) -> ParameterGrid:
+    rest = _share_of_rest(sampled, reference, source)
+    inner = min(0.3, tol / rest) if rest > 0 else 0.3
+    # What the samples do not reach is measured with the rest.
+    return polar_grid_for(sampled, activation, ridgelet, inner, dual=dual, quiet=True)
+
+
+def rms(vectors: NDArray) -> float:
+    """Root mean square of the lengths of vectors (..., m)."""
+    return float(np.sqrt((np.asarray(vectors) ** 2).sum(axis=-1).mean()))
+
+
+def _relative(gap: NDArray, truth: NDArray) -> float:
+    size = rms(truth)
+    return rms(gap) / size if size > 0 else rms(gap)

@@ -1,0 +1,418 @@
+"""Deep networks from samples of a vector field: neurons from pairs, and one linear problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._units import Columns, power_of_two, rounding_of
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    as_real_array,
+    common_float,
+    fits_in_memory,
+    one_of,
+    positive,
+    positive_int,
+    same_length,
+)
+from ridgeflow._validate import finite_number as _finite
+from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.outer_weights import as_ridge, fingerprints, ridge_matrix
+from ridgeflow.networks.pairs import draw_pairs
+from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
+from ridgeflow.profiles.activation import Activation
+
+__all__ = ["FieldFit", "fit_field", "reconstruct_network"]
+
+# Depths of the stages of a layer, in units of its step.
+_STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
+
+
+# Velocities at one place may differ by noise; beyond this share of their size they conflict.
+_CONFLICT = 0.5
+
+
+@dataclass(frozen=True)
+class FieldFit:
+    """A vector field fitted to samples, and what it is worth.
+
+    Attributes
+    ----------
+    fields : tuple of ShallowNetwork
+        Coefficient fields: :math:`v(x, t) = \\sum_d T_d(s)\\,v_d(x)`, s the time scaled to [-1, 1];
+        one of them for a steady field.
+    span : tuple of two floats
+        First and last sample time, (0, 0) for a steady field.
+    held_out_error : float
+        Root mean square error on the samples held out, in units of the root mean square of their
+        velocities; NaN where none were held out.
+    ridge : float
+        The penalty used.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(200, 1))
+    >>> fit = fit_field(x, -x, "tanh", width=5, rng=0)
+    >>> bool(abs(fit.at(0.0)([[1.0]])[0, 0] + 1.0) < 1e-4)
+    True
+    """
+
+    fields: tuple[ShallowNetwork, ...]
+    span: tuple[float, float]
+    held_out_error: float
+    ridge: float
+
+    def at(self, t: float) -> ShallowNetwork:
+        """The field at a time, as one network.
+
+        Parameters
+        ----------
+        t : float
+
+        Returns
+        -------
+        ShallowNetwork
+
+        Raises
+        ------
+        ValueError
+            If t lies outside the span of a timed field.
+        """
+        t = _finite(t, "t")
+        if len(self.fields) == 1:
+            return self.fields[0]
+        low, high = self.span
+        if not low - 1e-12 * (high - low) <= t <= high + 1e-12 * (high - low):
+            raise ValueError(
+                f"`t` must lie between the sample times {low:g} and {high:g}, got {t:g}"
+            )
+        basis = _chebyshev(np.array([t]), self.span, len(self.fields))[0]
+        first = self.fields[0]
+        return ShallowNetwork(
+            first.a,
+            first.b,
+            sum(w * f.c for w, f in zip(basis, self.fields, strict=True)),
+            first.activation,
+            linear=sum(w * f.linear for w, f in zip(basis, self.fields, strict=True)),
+            bias=sum(w * f.bias for w, f in zip(basis, self.fields, strict=True)),
+        )
+
+
+def _chebyshev(t: NDArray, span: tuple[float, float], count: int) -> NDArray:
+    scaled = (2 * t - span[0] - span[1]) / (span[1] - span[0])
+    return np.polynomial.chebyshev.chebvander(scaled, count - 1)
+
+
+def fit_field(
+    points: ArrayLike,
+    velocities: ArrayLike,
+    activation: str | Activation,
+    *,
+    width: int,
+    times: ArrayLike | None = None,
+    time_degree: int = 3,
+    slope: float = 1.0,
+    ridge: float | str = "gcv",
+    holdout: float = 0.1,
+    rng: int | np.random.Generator | None = None,
+) -> FieldFit:
+    r"""Fit a vector field to samples by shallow networks with the same neurons.
+
+    .. math:: v(x, t) = \sum_{d=0}^{D} T_d(s(t)) \Big(\sum_j c_{jd}\,\eta(a_j\cdot x - b_j)
+              + A_d^{\mathsf T}x + e_d\Big)
+
+    Neurons from pairs of samples, outer weights and affine parts from one least-squares problem.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, m)
+    velocities : array_like, shape (n, m)
+    activation : str or Activation
+    width : int
+        Number of neurons.
+    times : array_like, shape (n,), optional
+        Time of each sample; without them the field is steady.
+    time_degree : int
+        Degree D in time of a timed field.
+    slope : float
+        Steepness :math:`\kappa` of neurons, see :func:`ridgeflow.networks.pairs.pair_neurons`.
+    ridge : float or "gcv"
+    holdout : float
+        Share of the samples on which the error is measured, in [0, 1).
+    rng : int or Generator, optional
+
+    Returns
+    -------
+    FieldFit
+
+    Raises
+    ------
+    ValueError
+        If shapes clash, times all agree, an option is out of range, or samples at one place have
+        velocities that differ by more than their size.
+    MemoryBudgetError
+        If the features exceed the memory budget.
+
+    Notes
+    -----
+    **Accuracy.** See ``held_out_error``. Samples that are held out are not used.
+
+    **Cost.** O(n (P D)²).
+
+    See Also
+    --------
+    reconstruct_network
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Double continuum limit of deep neural networks*, 2017.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(400, 2))
+    >>> fit = fit_field(x, -x * np.abs(x), "tanh", width=80, rng=0)
+    >>> bool(fit.held_out_error < 0.1)
+    True
+    """
+    x = as_points(points, "points")
+    real, x = x.dtype, x.astype(np.float64)
+    v = as_real_array(velocities, "velocities", ndim=2).astype(np.float64)
+    same_length(points=x, velocities=v)
+    if v.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"`velocities` must have shape {x.shape} like `points`, got {v.shape} (a field maps "
+            "R^m to R^m)"
+        )
+    eta = activation_with_values(activation)
+    width = positive_int(width, "width")
+    degree = positive_int(time_degree, "time_degree", minimum=0)
+    fits_in_memory(
+        8.0 * len(x) * width * (1 if times is None else degree + 1),
+        f"fitting {width} neurons to {len(x)} samples",
+        "use fewer neurons or samples, or raise memory_budget",
+    )
+    slope, penalty = positive(slope, "slope"), as_ridge(ridge)
+    holdout = _finite(holdout, "holdout")
+    if not 0 <= holdout < 1:
+        raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
+    generator = as_generator(rng)
+    basis, span, places = np.ones((len(x), 1)), (0.0, 0.0), x
+    if times is not None:
+        t = as_real_array(times, "times", ndim=1)
+        same_length(points=x, times=t)
+        span = (float(t.min()), float(t.max()))
+        if not span[1] - span[0] > rounding_of(t[:, None])[0]:
+            raise ValueError(
+                f"`times` must differ, got {span[0]:g} for all samples (leave them out for a "
+                "steady field)"
+            )
+        t = t.astype(np.float64)
+        basis = _chebyshev(t, span, degree + 1)
+        places = np.column_stack([x, t])
+    _require_lipschitz(places, v, real)
+    out = generator.permutation(len(x)) < round(holdout * len(x))
+    inside = ~out
+    if inside.sum() < 2:
+        raise ValueError(f"`points` must hold at least two samples to fit, got {inside.sum()}")
+    # Columns in one unit, so that distances mean something; neurons come back in that of x.
+    units = Columns.of(x[inside], real=real)
+    z, rounding = units(x[inside]), units.rounding / units.scale
+    often = np.ones(len(z))
+    a, b = draw_pairs(z, v[inside], width, slope, "gradient", often, rounding, generator)
+    columns = basis.shape[1]
+    features = ridge_matrix(z, a, b, eta)
+    plain = np.column_stack([np.ones(len(z)), z])
+    part, outer, penalty = solve_columns(
+        _tensor(basis[inside], plain),
+        _tensor(basis[inside], features),
+        v[inside],
+        penalty,
+        # No function of time is larger than 1.
+        rounding=np.tile(np.append(0.0, rounding), columns),
+        observations=float(len(fingerprints(places[inside], v[inside]))),
+    )
+    fields = []
+    for d in range(columns):
+        affine = part[d * plain.shape[1] : (d + 1) * plain.shape[1]]
+        inner, offset, linear, bias = units.of_data(a, b, affine[1:], affine[0])
+        weights = outer[d * width : (d + 1) * width]
+        fields.append(ShallowNetwork(inner, offset, weights, eta, linear=linear, bias=bias))
+    error = np.nan
+    if out.any():
+        found = sum(basis[out, d, None] * f(x[out]) for d, f in enumerate(fields))
+        unit = power_of_two(v[out])
+        size = np.sqrt(np.mean((v[out] / unit) ** 2))
+        gap = found - v[out]
+        wide = power_of_two(gap)
+        error = (
+            float(np.sqrt(np.mean((gap / wide) ** 2)) * (wide / unit) / size) if size > 0 else 0.0
+        )
+    return FieldFit(tuple(fields), span, error, penalty)
+
+
+def _require_lipschitz(places: NDArray, v: NDArray, real: np.dtype) -> None:
+    """Refuse samples at one place whose velocities differ: no field has them."""
+    _, index, counts = np.unique(
+        np.round(Columns.of(places, real=real)(places), 9),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    if not (counts > 1).any():
+        return
+    index = index.ravel()
+    v = v / power_of_two(v)
+    size = float(np.sqrt((v**2).sum(axis=1).mean()))
+    mean = np.stack([np.bincount(index, v[:, k]) for k in range(v.shape[1])], axis=1)
+    gap = np.linalg.norm(v - (mean / counts[:, None])[index], axis=1)
+    if gap.max() > _CONFLICT * size:
+        first = int(np.argmax(gap))
+        others = np.flatnonzero(index == index[first])
+        raise ValueError(
+            f"`velocities` must be a function of `points`, got {len(others)} different ones at the "
+            f"place of sample {first} (samples {others[:5].tolist()}, apart by "
+            f"{2 * gap.max() / size:.2g} RMS velocities: such a field is not Lipschitz; pass the "
+            "`times` of the samples, or average them)"
+        )
+
+
+def _tensor(basis: NDArray, columns: NDArray) -> NDArray:
+    """Products of every time function with every column, (n, D p)."""
+    return np.einsum("nd,np->ndp", basis, columns).reshape(len(columns), -1)
+
+
+def reconstruct_network(
+    points: ArrayLike,
+    velocities: ArrayLike,
+    activation: str | Activation,
+    *,
+    depth: int,
+    width: int,
+    time: float = 1.0,
+    times: ArrayLike | None = None,
+    layers: str = "euler",
+    time_degree: int = 3,
+    slope: float = 1.0,
+    ridge: float | str = "gcv",
+    holdout: float = 0.1,
+    rng: int | np.random.Generator | None = None,
+) -> ResidualNetwork:
+    r"""A deep residual network from samples of a vector field, without training.
+
+    .. math:: x_{l+1} = x_l + \tau\,v(x_l, t_l),\qquad \tau = T / L
+
+    ("euler"; "midpoint" and "rk4" likewise), v fitted to the samples: the network is an Euler line
+    of the flow of the field.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, m)
+        Places of the samples, where the flow will pass.
+    velocities : array_like, shape (n, m)
+        The field there.
+    activation : str or Activation
+    depth : int
+        Number of layers L.
+    width : int
+        Neurons of each stage field.
+    time : float
+        Length T of the flow, may be negative for a steady field; a timed field starts at its first
+        sample time.
+    times : array_like, shape (n,), optional
+        Time of each sample; without them the field is steady.
+    layers : {"euler", "midpoint", "rk4"}
+        Scheme of the layers, of order 1, 2, 4.
+    time_degree, slope, ridge, holdout
+        See :func:`fit_field`.
+    rng : int or Generator, optional
+
+    Returns
+    -------
+    ResidualNetwork
+        Its ``held_out_error`` is the root mean square error of the field on samples that were held
+        out, in units of the root mean square velocity. Where all velocities are zero, so are the
+        outer weights.
+
+    Raises
+    ------
+    ValueError
+        If shapes clash, an option is out of range, or the flow leaves the sample times.
+
+    Notes
+    -----
+    **Accuracy.** That of the field on the samples, times the growth of the flow; O(1/L) more for
+    "euler", O(1/L²) for "midpoint", O(1/L⁴) for "rk4".
+
+    **Cost.** One least-squares problem, O(n P²), whatever the depth.
+
+    See Also
+    --------
+    fit_field : the field alone.
+    ridgeflow.DoubleContinuum : from a law or a function, with a known error.
+
+    References
+    ----------
+    S. Sonoda and N. Murata, *Double continuum limit of deep neural networks*, 2017.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (500, 1))
+    >>> net = reconstruct_network(x, -x, "tanh", depth=16, width=20, layers="rk4", rng=0)
+    >>> bool(abs(net([[1.0]])[0, 0] - np.exp(-1)) < 1e-4), net.held_out_error < 1e-6
+    (True, True)
+    """
+    depth = positive_int(depth, "depth")
+    total = _finite(time, "time")
+    if total / depth == 0:
+        raise ValueError(
+            f"`time` must not be zero, nor vanish over {depth} layers, got {total:g} (the flow "
+            "would be the identity)"
+        )
+    one_of(layers, "layers", tuple(_STAGES))
+    dim = as_points(points, "points").shape[1]
+    fits_in_memory(
+        8.0 * depth * len(_STAGES[layers]) * positive_int(width, "width") * (2 * dim + 1),
+        f"a network of {depth} {layers} layers of {width} neurons",
+        "take fewer layers or neurons, or raise memory_budget",
+    )
+    fit = fit_field(
+        points,
+        velocities,
+        activation,
+        width=width,
+        times=times,
+        time_degree=time_degree,
+        slope=slope,
+        ridge=ridge,
+        holdout=holdout,
+        rng=rng,
+    )
+    begin = fit.span[0]
+    if times is not None and not 0 < total <= (fit.span[1] - begin) * (1 + 1e-12):
+        raise ValueError(
+            f"`time` must lie in (0, {fit.span[1] - begin:g}], the span of the sample times, got "
+            f"{total:g}"
+        )
+    step = total / depth
+    # Points decide the precision, as everywhere.
+    real = common_float(np.asarray(points), np.asarray(velocities))
+    made = [
+        tuple(_cast(fit.at(begin + (layer + s) * step), real) for s in _STAGES[layers])
+        for layer in range(depth)
+    ]
+    net = ResidualNetwork(made, np.full(depth, step), scheme=layers)
+    net.held_out_error = fit.held_out_error
+    return net
+
+
+def _cast(net: ShallowNetwork, real: np.dtype) -> ShallowNetwork:
+    if real == np.float64:
+        return net
+    parts = (np.asarray(part, real) for part in (net.a, net.b, net.c, net.linear, net.bias))
+    a, b, c, linear, bias = parts
+    return ShallowNetwork(a, b, c, net.activation, linear=linear, bias=bias)

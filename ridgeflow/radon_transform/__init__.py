@@ -1,0 +1,1 @@
+"""Radon transforms: projections of fields, functions of one profile each direction, and back."""

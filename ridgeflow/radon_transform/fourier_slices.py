@@ -1,0 +1,282 @@
+"""Fourier slices of a field along directions: f^(k u), and what follows from them.
+
+The slices of a field are kept as its band-limited Radon projections on a uniform offset grid, from
+which the transform at any wave number is one matrix product; the ridgelet engine asks for a
+different set of wave numbers at every scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as sp_fft
+
+from ridgeflow._config import get_config
+from ridgeflow._products import product
+from ridgeflow._validate import fits_in_memory
+from ridgeflow.closed_forms import fourier_gaussian_mixture
+from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.radon_transform.band_end import edge_window, unresolved_error
+from ridgeflow.radon_transform.slice_plan import SlicePlan
+from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
+
+__all__ = [
+    "FourierSlices",
+    "ball_about",
+    "fourier_slices",
+    "scattered_reference",
+    "soften",
+]
+
+# Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
+# below has fallen to 1e-18.
+_LOW_OCTAVES = 60
+# The window at the end of the band of samples has sidelobes of 1e-6 beyond this many samples. A
+# field that it changes by less than the second number needs none.
+_FRINGE, _NO_BLUR = 20, 1e-12
+# Share of the memory budget that phases may take at once, as its reciprocal.
+_SHARE = 16
+# Shares of a tolerance must not vanish.
+_LEAST_TOL = 1e-300
+
+
+@dataclass(frozen=True)
+class FourierSlices:
+    r"""Slices :math:`\hat f(k u)\,e^{i k u\cdot c}` of a field about the center c.
+
+    Attributes
+    ----------
+    projections : ndarray, shape (U, n, C)
+        Band-limited Radon projections at ``offsets``, one column per real component.
+    offsets : ndarray, shape (n,)
+        Uniform offsets p relative to ``u . c``, over a full period.
+    band : float
+        Highest wave number that the projections carry.
+    radius : float
+        Radius of the ball about c that holds the field.
+    unresolved : float
+        Relative L2 error of the samples as such: what they do not resolve, and what the window that
+        takes the band to its end costs.
+    blur : float
+        That of the window alone.
+    """
+
+    projections: NDArray
+    offsets: NDArray
+    band: float
+    radius: float
+    unresolved: float = 0.0
+    blur: float = 0.0
+
+    @property
+    def spacing(self) -> float:
+        return float(self.offsets[1] - self.offsets[0])
+
+    def at(self, k: NDArray) -> NDArray:
+        """Transform at wave numbers k (n_k,), shared by all directions: (U, n_k, C) complex."""
+        values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))  # (U, C, n)
+        flat = values.reshape(-1, len(self.offsets))
+        result = np.empty((len(flat), len(k)), complex)
+        # The phases of all wave numbers at once would be the square of the samples of a line.
+        most = max(1, get_config().memory_budget // (_SHARE * 16 * len(self.offsets)))
+        for start in range(0, len(k), most):
+            some = slice(start, start + most)
+            phase = np.exp(-1j * np.outer(self.offsets, k[some]))
+            phase *= self.spacing
+            result[:, some] = product(flat, phase.real) + 1j * product(flat, phase.imag)
+        result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
+        return np.moveaxis(result.reshape(*values.shape[:2], len(k)), 1, 2)
+
+    def radial_energy(self, weights: NDArray, dim: int) -> tuple[NDArray, NDArray]:
+        r"""Wave numbers, and the energy :math:`k^{m-1}\int_{S_+} |\hat f(ku)|^2 du\,dk` of each.
+
+        Equal steps, preceded by a geometric sequence towards zero: scales are logarithmic, and what
+        they cut at the low end would be invisible at equal steps.
+        """
+        n = len(self.offsets)
+        spectrum = sp_fft.rfft(self.projections, axis=1)[:, 1:] * self.spacing
+        step = 2 * np.pi / (n * self.spacing)
+        low = step * 2.0 ** (np.arange(-4 * (_LOW_OCTAVES // dim), 0) / 4)
+        k = np.concatenate([low, step * np.arange(1, spectrum.shape[1] + 1)])
+        spectrum = np.concatenate([self.at(low), spectrum], axis=1)
+        power = (np.abs(spectrum) ** 2).sum(axis=2)
+        edges = np.concatenate([[0.0], 0.5 * (k[1:] + k[:-1]), k[-1:]])
+        return k, k ** (dim - 1) * np.diff(edges) * np.einsum("u,uk->k", weights, power)
+
+
+def ball_about(
+    field: GridField | GaussianMixture | SmoothedSamples, center: NDArray, tol: float
+) -> float:
+    """Radius of a ball about ``center`` outside of which the field is zero or below ``tol``."""
+    tol = max(tol, _LEAST_TOL)
+    if isinstance(field, SmoothedSamples):
+        return field.radius(center, tol)
+    if isinstance(field, GridField):
+        size = np.abs(field.values).reshape(*field.shape, -1).max(axis=-1)
+        square = np.zeros(field.shape)
+        for axis, (x, c) in enumerate(zip(field.axes, center, strict=True)):
+            shape = [1] * field.dim
+            shape[axis] = -1
+            square = square + ((x - c) ** 2).reshape(shape)
+        inside = size > tol * float(size.max())
+        farthest = float(square[inside].max()) if inside.any() else float(square.max())
+        return float(np.sqrt(farthest) + field.spacing.max())
+    reach = np.sqrt(2 * np.log(10 / tol) * np.linalg.eigvalsh(field.covariances)[:, -1])
+    return float((np.linalg.norm(field.means - center, axis=1) + reach).max())
+
+
+def _from_wave_numbers(slices: NDArray, step: float, radius: float) -> FourierSlices:
+    """Projections from f^(k_j u), k_j = j step, j = 0..n: (U, n + 1, C) complex."""
+    n = slices.shape[1] - 1
+    length, period = 2 * n, 2 * np.pi / step
+    # Offsets run over [-period/2, period/2): alternate signs move the origin to the middle.
+    shifted = slices * np.where(np.arange(n + 1) % 2, -1.0, 1.0)[None, :, None]
+    projections = sp_fft.irfft(shifted, n=length, axis=1) * (length / period)
+    offsets = period * (np.arange(length) / length - 0.5)
+    return FourierSlices(projections, offsets, n * step, radius)
+
+
+@singledispatch
+def fourier_slices(
+    field: object, directions: NDArray, center: NDArray, tol: float
+) -> FourierSlices:
+    """Slices along ``directions`` (U, m) about ``center``; ``tol`` bounds what is cut."""
+    raise TypeError(
+        f"`field` must be a GridField or a GaussianMixture, got {type(field).__name__} "
+        "(sample a callable on a grid with GridField.from_function, or smooth scattered samples "
+        "with kernel_density)"
+    )
+
+
+@fourier_slices.register
+def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    field, unresolved, blur = soften(field)
+    radius = ball_about(field, center, 1e-3 * tol)
+    # Highest wave number of any direction: samples closer than this cannot alias.
+    cell = np.abs(directions) * field.spacing
+    band = float((np.pi / cell.max(axis=1)).max())
+    n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
+    offsets = (np.arange(2 * n) - n) * (np.pi / band)
+    axes = tuple(axis - c for axis, c in zip(field.axes, center, strict=True))
+    plan = SlicePlan(axes, directions, offsets, max(0.1 * tol, 1e-13), np.dtype(np.float64))
+    values = _real_components(field.values, field.dim)
+    projections = np.stack(
+        [plan.forward(np.ascontiguousarray(values[..., c])) for c in range(values.shape[-1])],
+        axis=2,
+    )
+    return FourierSlices(projections, offsets, band, radius, unresolved, blur)
+
+
+def soften(field: GridField) -> tuple[GridField, float, float]:
+    """The field with a smooth end to its band, and the relative L2 errors of sampling as such and
+    of this window.
+
+    Samples that carry energy up to the end of their band, as those of a jump do, would ring all
+    over space; a reconstruction would carry the cut of the offsets through the ringing back into
+    the ball. A field that does not is returned as it is.
+    """
+    axes = tuple(range(field.dim))
+    values = _real_components(field.values, field.dim)
+    shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
+    spectrum = sp_fft.fftn(values, shape, axes)
+    place, window = np.zeros(1), np.ones(1)
+    for axis, n in enumerate(shape):
+        share = np.abs(2 * np.fft.fftfreq(n)).reshape([-1 if i == axis else 1 for i in axes])
+        place = np.maximum(place, share)
+        window = window * edge_window(share)
+    # Component by component: a smooth one hides how slowly the energy of a rough one falls.
+    total, blur, error = 0.0, 0.0, 0.0
+    for c in range(values.shape[-1]):
+        power = np.abs(spectrum[..., c]) ** 2
+        size = float(power.sum())
+        if size == 0:
+            continue
+        blurred = float((power * (1 - window) ** 2).sum())
+        rim = _rim_share(values[..., c])
+        found = unresolved_error(power, place, float(np.sqrt(blurred / size)), rim, field.dim)
+        total, blur, error = total + size, blur + blurred, error + size * found**2
+    if total == 0:
+        return field, 0.0, 0.0
+    blur, error = float(np.sqrt(blur / total)), float(np.sqrt(error / total))
+    if blur < _NO_BLUR:
+        return field, error, blur
+    spectrum *= window[..., None]
+    soft = sp_fft.ifftn(spectrum, axes=axes).real
+    if np.iscomplexobj(field.values):
+        half = soft.shape[-1] // 2
+        soft = soft[..., :half] + 1j * soft[..., half:]
+    soft = soft.reshape(*shape, *field.component_shape)
+    for axis, n in enumerate(shape):
+        if n > 1:
+            soft = np.roll(soft, _FRINGE, axis)
+    wider = [
+        x if len(x) == 1 else x[0] + h * (np.arange(n) - _FRINGE)
+        for x, h, n in zip(field.axes, field.spacing, shape, strict=True)
+    ]
+    return GridField(soft, wider), error, blur
+
+
+def _rim_share(values: NDArray) -> float:
+    """Share of the sum of squares that the first and last samples along each axis have."""
+    square = values**2
+    rim = 0.0
+    for axis, n in enumerate(values.shape):
+        if n > 1:
+            rim += float(square.take([0, -1], axis=axis).sum())
+    return rim / float(square.sum())
+
+
+@fourier_slices.register
+def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    tol = max(tol, _LEAST_TOL)
+    radius = ball_about(field, center, 1e-3 * tol)
+    least = float(np.linalg.eigvalsh(field.covariances)[:, 0].min())
+    band = np.sqrt(2 * np.log(1e3 / tol) / least)
+    n = _wave_count(band, radius, len(directions) * (field.dim + 6))
+    step = band / n
+    wave = directions[:, None, :] * (step * np.arange(n + 1))[None, :, None]
+    slices = fourier_gaussian_mixture(
+        wave.reshape(-1, field.dim), field.weights, field.means - center, field.covariances
+    )
+    return _from_wave_numbers(slices.reshape(len(directions), n + 1, 1), step, radius)
+
+
+@fourier_slices.register
+def _(field: SmoothedSamples, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    tol = max(tol, _LEAST_TOL)
+    radius = ball_about(field, center, 1e-3 * tol)
+    band = float(np.sqrt(2 * np.log(1e3 / tol))) / field.bandwidth
+    columns = max(1, int(np.prod(field.component_shape)))
+    # The tables of waves, and the slices and projections of all directions.
+    n = _wave_count(band, radius, 256 + 8 * len(directions) * columns)
+    slices = field.slices(directions, center, band / n, n, max(0.1 * tol, 1e-14))
+    return _from_wave_numbers(slices, band / n, radius)
+
+
+def _wave_count(band: float, radius: float, each: float) -> int:
+    """Wave numbers up to the band of a field within a radius, of so many numbers each."""
+    count = np.ceil(band * 1.05 * radius / np.pi) + 2
+    fits_in_memory(
+        8.0 * each * count,
+        f"{count:.3g} wave numbers of a field of radius {radius:.3g} and band {band:.3g}",
+        "smooth the field, such as by a larger bandwidth, or raise memory_budget",
+    )
+    return int(count)
+
+
+def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:
+    """Values (n1..nm, C) with real columns; a complex component becomes two."""
+    columns = values if values.ndim > dim else values[..., None]
+    if np.iscomplexobj(columns):
+        columns = np.concatenate([columns.real, columns.imag], axis=-1)
+    return np.ascontiguousarray(columns, dtype=np.float64)
+
+
+def scattered_reference(field: GridField) -> tuple[NDArray, NDArray]:
+    """The points of a grid and their values times the cell volume, for direct sums."""
+    values = _real_components(field.values, field.dim)
+    return field.points(), values.reshape(-1, values.shape[-1]) * float(np.prod(field.spacing))

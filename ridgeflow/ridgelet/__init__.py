@@ -1,0 +1,1 @@
+"""The ridgelet transform and its relatives: wavelet transforms of Radon projections, and back."""

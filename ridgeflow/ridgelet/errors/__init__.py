@@ -1,0 +1,1 @@
+"""What is known of the errors of reconstructions: measured, predicted, warned of."""

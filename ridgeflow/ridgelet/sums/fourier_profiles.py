@@ -1,0 +1,152 @@
+"""From spectra on polar grids to profiles: scales and offsets summed on the Fourier side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow._config import get_config
+from ridgeflow._fft import fast_length
+from ridgeflow._validate import fits_in_memory
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.admissibility import admissibility
+from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.radon_transform.backprojection import Backprojection, WaveSum
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
+
+__all__ = ["point_mass_amplitudes", "response_radius", "spectrum_profiles"]
+
+# Waves below this share of the largest are rounding noise.
+_NOISE = 1e-14
+# Bytes of profiles made at a time: they stay in the last-level cache, in memory that is used again.
+_PORTION = 1 << 24
+
+
+@lru_cache(maxsize=64)
+def response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
+    """Radius beyond which the correlation of ridgelet and activation is below 1e-12 of its maximum.
+
+    At most 200: the slowly decaying correlations of non-smooth pairs are cut there.
+    """
+    step, n = 0.2, 4096
+    omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * step)
+    response = np.zeros(n // 2 + 1, complex)
+    response[1:] = np.conj(ridgelet.fourier(omega)) * activation.fourier(omega)
+    profile = np.abs(np.fft.irfft(response, n=n)[: n // 2])
+    large = np.flatnonzero(profile > 1e-12 * profile.max())
+    return min(200.0, step * float(large[-1] + 1))
+
+
+def spectrum_profiles(
+    spectrum: Spectrum,
+    activation: Activation,
+    radius: float,
+    *,
+    band: float | None = None,
+    corrected: CorrectedDual | None = None,
+    whole: bool = False,
+    scales: slice = slice(None),
+    constant: float | None = None,
+) -> Iterator[Backprojection]:
+    """Profiles of the reconstruction for some directions at a time; ``whole``: for all at once.
+
+    The waves of all directions take at most an eighth of the memory budget, or are made in slabs.
+    ``scales``: only these, of those of the grid. ``constant``: divide by it instead of K.
+    """
+    grid = spectrum.grid
+    if constant is None:
+        constant = admissibility(activation, spectrum.ridgelet)
+    values = spectrum.values.reshape(grid.size, -1)
+    n_components = values.shape[1]
+    components = np.arange(n_components)
+    if np.iscomplexobj(values):
+        values = values.view(values.real.dtype)
+        components = np.arange(2 * n_components).reshape(-1, 2).T.ravel()
+    # Beyond the band of the field, and below what its values are accurate to, there is only noise.
+    record = spectrum.record
+    noise = _NOISE if record is None else max(_NOISE, 1e-3 * record.tol)
+    edge = np.inf if record is None else 1.001 * float(record.wave_numbers[-1])
+    limit = min(np.pi / grid.step, spectrum.ridgelet.bandlimit(1e-17))
+    if activation.point_masses:
+        limit = 1.0
+    chosen = range(len(grid.scales))[scales]
+    highest = min(edge, float(grid.scales[chosen[-1]]) * limit)
+    # Waves, and the cells of their lines; none of them fewer than a few.
+    wave_bytes = 16.0 * len(components) * (2 * radius * highest + 64)
+    slab = max(1, int(get_config().memory_budget / (8 * wave_bytes)))
+    slab = len(grid.directions) if whole else min(slab, len(grid.directions))
+    fits_in_memory(
+        8 * wave_bytes + wave_bytes * (slab - 1),
+        f"profiles of the length {2 * radius:.3g} along {slab} directions",
+        "take points closer to the grid's ball, or raise memory_budget",
+    )
+    for start in range(0, len(grid.directions), slab):
+        u = grid.directions[start : start + slab]
+        total = WaveSum(len(u) * len(components), radius, highest)
+        for s in chosen:
+            rho = grid.scales[s]
+            part = values[grid.starts[s] : grid.starts[s + 1]]
+            part = part.reshape(len(grid.directions), -1, part.shape[1])[start : start + slab]
+            weight = 2 * grid.scale_weights[s] / constant
+            if activation.point_masses:
+                some = slice(start, start + len(u))
+                waves = point_mass_amplitudes(spectrum, activation, s, corrected, some)
+                total.add(np.full(1, rho), waves.reshape(-1, 1))
+                continue
+            reach = rho * max(radius, grid.radius) + response_radius(activation, spectrum.ridgelet)
+            reach += 0.0 if corrected is None else corrected.reach
+            n = fast_length(part.shape[1] + int(np.ceil(reach / grid.step)))
+            omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * grid.step)
+            omega = omega[omega <= min(limit, highest / rho)]
+            # (1/2 pi) * step * d omega, and twice the real part for the two signs of omega.
+            factor = np.zeros(len(omega), complex)
+            factor[1:] = activation.fourier(omega[1:]) * (2 * weight / n)
+            if corrected is not None:
+                factor[1:] *= corrected(rho * omega[1:])
+            total.add_series(part, components, n, rho * omega, factor)
+        own = total.band_above(noise) or 1.0 / radius
+        cells = total.cells(own if band is None else band, own)
+        bytes_of_one = 8 * cells.cells * cells.terms * len(components)
+        if whole:
+            fits_in_memory(
+                bytes_of_one * len(u),
+                f"profiles along {len(u)} directions",
+                "take fewer directions, reconstruct at points, or raise memory_budget",
+            )
+        most = min(_PORTION, get_config().memory_budget // 8)
+        portion = len(u) if whole else max(1, most // bytes_of_one)
+        for first in range(0, len(u), portion):
+            some = slice(start + first, min(start + first + portion, start + len(u)))
+            profiles = total.profiles(cells, len(components), grid.direction_weights[some], first)
+            yield Backprojection(grid.directions[some], grid.center, radius, profiles)
+
+
+def point_mass_amplitudes(
+    spectrum: Spectrum,
+    activation: Activation,
+    scale: int,
+    corrected: CorrectedDual | None,
+    some: slice,
+) -> NDArray[np.complex128]:
+    """Amplitudes (u, C) of the waves that cos and sin see of one scale, along some directions.
+
+    They see one frequency: Re, resp. Im, of gamma^(1) e^{iz}.
+    """
+    grid = spectrum.grid
+    gamma = spectrum.at_scale(scale)[some]
+    gamma = gamma.reshape(*gamma.shape[:2], -1)
+    if np.iscomplexobj(gamma):
+        gamma = np.concatenate([gamma.real, gamma.imag], axis=2)
+    found = np.einsum("b,ubc->uc", np.exp(-1j * grid.offsets(scale)), gamma)
+    constant = admissibility(activation, spectrum.ridgelet)
+    weight = 2 * float(grid.scale_weights[scale]) * grid.step / constant
+    if corrected is not None:
+        weight *= float(corrected(grid.scales[scale : scale + 1])[0])
+    return weight * (-1j * found if activation.parity == "odd" else found)

@@ -1,1 +1,0 @@
-"""Radon and ridgelet transforms, spectra, and integral representations."""
