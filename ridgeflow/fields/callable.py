@@ -1,4 +1,4 @@
-"""Fields given by a Python function of position, or of position and time."""
+"""Fields given by a Python function of position, or of position and time; laws known by a score."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_array, as_points, finite_number, flag, positive_int
+from ridgeflow._validate import (
+    as_array,
+    as_points,
+    finite_number,
+    flag,
+    instance_of,
+    non_negative,
+    positive_int,
+)
 
-__all__ = ["CallableField"]
+__all__ = ["CallableField", "NoisyScore"]
 
 
 def _required_arguments(fn: Callable[..., Any]) -> int | None:
@@ -148,4 +156,51 @@ class CallableField:
         return (
             f"CallableField(dim={self.dim}, component_shape={self.component_shape}, "
             f"timed={self.timed}, is_score={self.is_score})"
+        )
+
+
+class NoisyScore:
+    """The law ``μ * N(0, tI)`` known by its score alone, ``s(x, t)``.
+
+    It has the part of the face of a :class:`GaussianMixture` that a score can answer.
+
+    Parameters
+    ----------
+    field : CallableField
+        A timed score.
+    t : float
+        Noise variance.
+
+    Examples
+    --------
+    >>> noisy = NoisyScore(CallableField(lambda x, t: -x / (1 + t), 1, score=True), 1.0)
+    >>> noisy.score([[3.0]]), noisy.score_jacobian([[3.0]]).round(9)
+    (array([[-1.5]]), array([[[-0.5]]]))
+    """
+
+    def __init__(self, field: CallableField, t: float) -> None:
+        self.field: CallableField = instance_of(field, "field", CallableField)
+        self.t = non_negative(t, "t")
+        self.dim = field.dim
+
+    def score(self, x: ArrayLike, *, method: str = "auto", tol: float = 1e-10) -> NDArray:
+        """Values of the field; the options are those of mixtures and change nothing."""
+        return self.field(x, self.t)
+
+    def score_jacobian(self, x: ArrayLike) -> NDArray:
+        """Central differences, symmetrised: an error of some 1e-9 of the score's scale."""
+        points = as_points(x, "x", self.dim).astype(np.float64)
+        step = np.cbrt(np.finfo(np.float64).eps) * (1 + np.abs(points).max(axis=1, keepdims=True))
+        jacobian = np.empty((*points.shape, self.dim))
+        for j in range(self.dim):
+            move = step * np.eye(self.dim)[j]
+            rise = self.score(points + move) - self.score(points - move)
+            jacobian[:, :, j] = rise / (2 * step)
+        return 0.5 * (jacobian + jacobian.transpose(0, 2, 1))
+
+    def logpdf(self, x: ArrayLike, **options: Any) -> NDArray:
+        """Raise: a score does not tell the density."""
+        raise TypeError(
+            "`law` must have a density for this, got a CallableField that is known by its score "
+            "alone (use a GaussianMixture or kernel_density(points))"
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_points, positive
 from ridgeflow.fields.mixture import GaussianMixture
 
-__all__ = ["kernel_density"]
+__all__ = ["kernel_density", "smoothed"]
 
 
 def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> GaussianMixture:
@@ -77,3 +77,30 @@ def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> Gaussia
             "point masses: use a SampleField)"
         )
     return GaussianMixture(np.full(n, 1.0 / n), data, h * h)
+
+
+def smoothed(points: NDArray, weights: NDArray, covariance: float | NDArray) -> GaussianMixture:
+    """Weighted points with normal noise: one component for each point of positive weight.
+
+    Parameters
+    ----------
+    points : array, shape (n, m)
+    weights : array, shape (n,)
+        Not negative and not all zero.
+    covariance : number or array, shape (m, m)
+        Of the noise, positive definite.
+
+    Returns
+    -------
+    GaussianMixture
+
+    Examples
+    --------
+    >>> smoothed(np.array([[0.0], [2.0]]), np.array([1.0, 0.0]), 0.5).means
+    array([[0.]])
+    """
+    weights, points = weights.astype(np.float64), points.astype(np.float64)
+    kept = weights > 0
+    if not kept.all():
+        points, weights = points[kept], weights[kept]
+    return GaussianMixture(weights / weights.sum(), points, covariance)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,17 +17,18 @@ from scipy.optimize import brentq
 
 from ridgeflow._validate import (
     as_real_array,
+    below_one,
     finite_number,
     instance_of,
     one_of,
     positive,
     positive_int,
 )
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
+from ridgeflow.profiles.reconstruction_constant import reconstruction_constant
 from ridgeflow.profiles.ridgelet_tables import ProfileCells, profile_cells
-
-if TYPE_CHECKING:
-    from ridgeflow.profiles.activation import Activation
 
 __all__ = ["Ridgelet", "as_ridgelet"]
 
@@ -266,9 +267,7 @@ class Ridgelet:
         --------
         ridgeflow.admissibility : which says all about it.
         """
-        from ridgeflow.profiles.admissibility import admissibility
-
-        return admissibility(activation, self)
+        return reconstruction_constant(_activation(activation), self)
 
     def derivative(self) -> Ridgelet:
         """The derivative ψ', whose transform is iω ψ̂(ω).
@@ -326,7 +325,7 @@ class Ridgelet:
         >>> 7.0 < Ridgelet(2, 0).decay_radius(1e-10) < 7.5
         True
         """
-        tol = _fraction(tol, "tol")
+        tol = below_one(positive(tol, "tol"), "tol")
         s = self.exponent
         z, size, peak = profile_samples(s, self.parity)
         if self.algebraic_tail and size[-1] > tol * peak:
@@ -372,7 +371,7 @@ class Ridgelet:
         >>> round(float(ratio.real) * 1e6, 6)
         1.0
         """
-        tol = _fraction(tol, "tol")
+        tol = below_one(positive(tol, "tol"), "tol")
         s = self.exponent
 
         def excess(square: float) -> float:
@@ -467,13 +466,6 @@ class Ridgelet:
             parity=data["parity"],
             amplitude=data["amplitude"],
         )
-
-
-def _fraction(value: float, name: str) -> float:
-    number = positive(value, name)
-    if number >= 1:
-        raise ValueError(f"`{name}` must be below 1, got {number:g}")
-    return number
 
 
 def as_ridgelet(value: Any, name: str = "ridgelet") -> Ridgelet:

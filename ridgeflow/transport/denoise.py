@@ -19,12 +19,11 @@ from ridgeflow._validate import (
 )
 from ridgeflow.closed_forms import normal_denoise_covariance
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
-from ridgeflow.fields.callable import CallableField
+from ridgeflow.fields.callable import CallableField, NoisyScore
 from ridgeflow.fields.fast_sums import checked_tolerance
 from ridgeflow.fields.grid import GridField
-from ridgeflow.fields.laws import NoisyScore, grid_law, smoothed
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.fields.samples import SampleField
+from ridgeflow.fields.samples import SampleField, grid_law
 from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.slicing import sliced_score
 
@@ -206,10 +205,8 @@ class GaussianDAE:
         self.smoothed: Any
         if isinstance(self.law, CallableField):
             self.smoothed = NoisyScore(self.law, self.t)
-        elif isinstance(self.law, GaussianMixture):
-            self.smoothed = self.law.smooth(noise)
         else:
-            self.smoothed = smoothed(self.law, noise)
+            self.smoothed = self.law.smooth(noise)
 
     def __repr__(self) -> str:
         return f"GaussianDAE({type(self.law).__name__}, t={self.t:g}, dim={self.dim})"

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_covariance, as_points, finite_number, flag, one_of
 from ridgeflow.closed_forms import mixture_singular_time, normal_flow
 from ridgeflow.errors import SingularTimeError
-from ridgeflow.fields.callable import CallableField
-from ridgeflow.fields.laws import NoisyScore
+from ridgeflow.fields.callable import CallableField, NoisyScore
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.flow_result import FlowResult, times_between
