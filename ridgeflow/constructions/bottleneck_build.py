@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from ridgeflow._validate import (
     as_generator,
@@ -26,6 +29,7 @@ __all__ = ["FIT", "REPORT", "build_maps", "checked_gap", "nodes"]
 FIT = {"shallow": {1: (400, 60), 2: (71, 12)}, "flow": {1: (400, 60), 2: (41, 8)}}
 REPORT = {"shallow": {1: (1200, 600), 2: (61, 16)}, "flow": {1: (1200, 600), 2: (25, 24)}}
 _SPARSE = (13, 4)
+_Value = TypeVar("_Value")
 
 
 def build_maps(
@@ -45,45 +49,20 @@ def build_maps(
 ) -> ShallowMaps | FlowMaps:
     """Check charts and options, and build encoder and decoder."""
     one_of(kind, "kind", ("shallow", "flow"))
-    for i, chart in enumerate(charts):
-        if not isinstance(chart, Chart):
-            raise TypeError(f"`charts[{i}]` must be a Chart, got {type(chart).__name__}")
-    if not charts:
-        raise ValueError("`charts` must hold at least one chart, got none")
-    k = charts[0].dim if latent_dim is None else positive_int(latent_dim, "latent_dim")
-    for i, chart in enumerate(charts):
-        if chart.dim != k:
-            more = "more" if chart.dim > k else "fewer"
-            raise ValueError(
-                f"`charts[{i}]` must have the dimension of the bottleneck, {k}, got {chart.dim}"
-                f" ({more} dimensions than pass through it)"
-            )
+    k = _bottleneck_dim(charts, latent_dim)
     samples = [chart.samples(gap, *nodes(k, FIT[kind])) for chart in charts]
-    dims = {grid.points.shape[1] for grid in samples}
-    if len(dims) > 1:
-        raise ValueError(f"`charts` must lead to one space, got dimensions {sorted(dims)}")
-    dim = dims.pop()
-    _check_apart([grid.points for grid in samples])
-    if k >= dim:
-        raise ValueError(
-            f"the bottleneck must be narrower than the space, got {k} dimensions for {dim} "
-            "(a closed component of full dimension does not exist)"
-        )
-    wide = None if width is None else positive_int(width, "width")
-    layers = None
-    if depth is not None:
-        layers = tuple(positive_int(n, "depth") for n in items_of(depth, "depth"))
-        if len(layers) != 2:
-            raise ValueError(f"`depth` must hold two numbers of layers, got {len(layers)}")
-    turns = None if n_directions is None else positive_int(n_directions, "n_directions")
-    knots = None if n_knots is None else positive_int(n_knots, "n_knots", minimum=5)
+    _check_components([grid.points for grid in samples], k)
+    wide = _if_given(positive_int, width, "width")
+    layers = _if_given(_two_depths, depth, "depth")
+    turns = _if_given(positive_int, n_directions, "n_directions")
+    knots = _if_given(positive_int, n_knots, "n_knots", minimum=5)
     generator = as_generator(rng)
-    last = None if end is None else finite_number(end, "end")
+    last = _if_given(finite_number, end, "end")
     if last is not None and not 0 < last < math.pi - gap:
         raise ValueError(
             f"`end` must lie in (0, pi - gap), here (0, {math.pi - gap:.4g}), got {last:g}"
         )
-    length = None if scale is None else positive(scale, "scale")
+    length = _if_given(positive, scale, "scale")
     if kind == "flow":
         if latent_ranges is not None:
             raise ValueError("`latent_ranges` must be left out for kind='flow', got some")
@@ -92,7 +71,7 @@ def build_maps(
             samples,
             gap,
             width=wide,
-            depth=None if layers is None else (layers[0], layers[1]),
+            depth=layers,
             end=last,
             scale=length,
             rng=generator,
@@ -108,10 +87,52 @@ def build_maps(
     )
 
 
+def _if_given(check: Callable[..., _Value], value: Any, name: str, **limits: int) -> _Value | None:
+    """An option that has a default of its own: None, or what the check returns."""
+    return None if value is None else check(value, name, **limits)
+
+
+def _two_depths(value: Any, name: str) -> tuple[int, int]:
+    layers = [positive_int(n, name) for n in items_of(value, name)]
+    if len(layers) != 2:
+        raise ValueError(f"`{name}` must hold two numbers of layers, got {len(layers)}")
+    return layers[0], layers[1]
+
+
+def _bottleneck_dim(charts: tuple[Chart, ...], latent_dim: int | None) -> int:
+    """The dimension that all charts share, which is that of the bottleneck."""
+    for i, chart in enumerate(charts):
+        if not isinstance(chart, Chart):
+            raise TypeError(f"`charts[{i}]` must be a Chart, got {type(chart).__name__}")
+    if not charts:
+        raise ValueError("`charts` must hold at least one chart, got none")
+    k = charts[0].dim if latent_dim is None else positive_int(latent_dim, "latent_dim")
+    for i, chart in enumerate(charts):
+        if chart.dim != k:
+            more = "more" if chart.dim > k else "fewer"
+            raise ValueError(
+                f"`charts[{i}]` must have the dimension of the bottleneck, {k}, got {chart.dim}"
+                f" ({more} dimensions than pass through it)"
+            )
+    return k
+
+
+def _check_components(components: list[NDArray], k: int) -> None:
+    """Refuse components of several spaces or of full dimension, and those that touch each other."""
+    dims = {points.shape[1] for points in components}
+    if len(dims) > 1:
+        raise ValueError(f"`charts` must lead to one space, got dimensions {sorted(dims)}")
+    _check_apart(components)
+    dim = dims.pop()
+    if k >= dim:
+        raise ValueError(
+            f"the bottleneck must be narrower than the space, got {k} dimensions for {dim} "
+            "(a closed component of full dimension does not exist)"
+        )
+
+
 def _check_apart(components: list[NDArray]) -> None:
     """Refuse components of unusable size, and those that touch each other."""
-    from scipy.spatial import cKDTree
-
     with np.errstate(over="ignore"):
         size = checked_size(float(np.ptp(np.concatenate(components), axis=0).max()), "charts")
     for i, points in enumerate(components):

@@ -30,42 +30,55 @@ def begins_with_names(file: str, line: int, rows: Sequence[list[str]], quoted: b
     numbers = [j for j, cell in enumerate(first) if is_number(cell)]
     words = [j for j, cell in enumerate(first) if j not in numbers and not is_missing(cell)]
     if not numbers:
-        if rest and not any(not looks_like_number(first[j]) for j in words):
+        if rest and all(looks_like_number(first[j]) for j in words):
             raise _doubt(file, line, first)
         return True
-    if not rest:
-        return False
-    if quoted:
-        return True
-    labels = [whole(first[j]) for j in numbers]
-    plain = None not in labels and len(set(labels)) == len(labels)
+    if not rest or quoted:
+        return bool(rest)
+    return _names_among_numbers(file, line, first, rest, numbers, words)
+
+
+def _names_among_numbers(
+    file: str,
+    line: int,
+    first: list[str],
+    rest: Sequence[list[str]],
+    numbers: list[int],
+    words: list[int],
+) -> bool:
+    """Whether a first row with numbers holds names: decided by what stands below its words."""
+    plain = _whole_and_different([first[j] for j in numbers])
     if first[0] == "" and plain and any(row[0] for row in rest):
         return True  # the corner above an index
     above = [j for j in words if _numeric(rest, j)]
     if above:
-        if plain and len(labels) > 1 and _run(first, numbers):
+        if len(numbers) > 1 and _run(first, numbers):
             return True
         cell, j = first[above[0]], above[0]
         raise FileFormatError(
             f"{file}, line {line}: mixes numbers with {cell!r} in column {j} (mend the cell, or, "
             f"if the line is a header, {_WAY})"
         )
-    if not plain:
-        return False
-    if any(first[j] in {row[j] for row in rest} for j in words):
+    if not plain or any(_comes_again(first, rest, j) for j in words):
         return False  # a category that comes again
     below = [j for j in numbers if any(is_number(row[j]) for row in rest)]
-    if not below:
-        return True  # numbers above nothing but words
-    run, far = _run(first, below), len(rest) >= _FEW and all(_far(first, rest, j) for j in below)
-    runs = sum(_run(row, below) for row in rest) if run else 0
-    if run and far and len(below) > 1 and not runs:
+    # Numbers above nothing but words are names.
+    return not below or _names_above_numbers(file, line, first, rest, below)
+
+
+def _names_above_numbers(
+    file: str, line: int, first: list[str], rest: Sequence[list[str]], below: list[int]
+) -> bool:
+    """Whether different whole numbers above columns of numbers are names of these."""
+    run, far = _run(first, below), _far(first, rest, below)
+    alone = run and not any(_run(row, below) for row in rest)
+    if alone and far and len(below) > 1:
         return True
-    # What pandas writes for columns without names, and what begins many a small table.
-    count = run and runs < len(rest) and whole(first[below[0]]) in (0, 1)
     if len(below) == 2 and any(_keeps_time(first, rest, j) for j in below):
         return False
-    if far or count or (run and not runs) or _written_otherwise(first, rest, below):
+    # What pandas writes for columns without names, and what begins many a small table.
+    count = run and whole(first[below[0]]) in (0, 1) and not all(_run(row, below) for row in rest)
+    if far or count or alone or _written_otherwise(first, rest, below):
         raise _doubt(file, line, first)
     return False
 
@@ -77,6 +90,15 @@ def _doubt(file: str, line: int, first: list[str]) -> FileFormatError:
     shown = ", ".join(first)
     shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
     return FileFormatError(f"{file}, line {line}: may be a header or data, got {shown!r} ({_WAY})")
+
+
+def _whole_and_different(cells: Sequence[str]) -> bool:
+    labels = [whole(cell) for cell in cells]
+    return None not in labels and len(set(labels)) == len(labels)
+
+
+def _comes_again(first: list[str], rest: Sequence[list[str]], j: int) -> bool:
+    return any(row[j] == first[j] for row in rest)
 
 
 def _numeric(rest: Sequence[list[str]], j: int) -> bool:
@@ -96,10 +118,16 @@ def _run(row: list[str], columns: Sequence[int]) -> bool:
     return len(steps) == 1 and (steps == {1} or (len(values) > 2 and min(steps) > 0))
 
 
-def _far(first: list[str], rest: Sequence[list[str]], j: int) -> bool:
-    """Whether the first number lies farther from the others below it than these spread."""
-    others = [value for row in rest if (value := number(row[j])) is not None]
-    value, low, high = number(first[j]), min(others), max(others)
+def _far(first: list[str], rest: Sequence[list[str]], columns: Sequence[int]) -> bool:
+    """Whether all first numbers lie farther from the others below them than these spread."""
+    return len(rest) >= _FEW and all(
+        _far_above(first[j], [row[j] for row in rest]) for j in columns
+    )
+
+
+def _far_above(first: str, rest: Sequence[str]) -> bool:
+    others = [value for cell in rest if (value := number(cell)) is not None]
+    value, low, high = number(first), min(others), max(others)
     assert value is not None
     return high > low and not (low - (high - low) <= value <= high + (high - low))
 

@@ -81,38 +81,39 @@ class ArrayFile:
 
     def columns(self, array: str | None) -> tuple[list[str], NDArray]:
         """Names and values (n, m) of the only array, of the named one, or of 1-D arrays."""
-        shapes = self._shapes
-        if array is not None and not self.named:
-            raise ValueError(f"`array` must be None for a file that is no NPZ, got {array!r}")
-        if not shapes:
-            raise FileFormatError(f"{self.name} holds no array")
-        listing = ", ".join(
-            f"{key!r} {'(objects)' if dtype.hasobject else shape}"
-            for key, (shape, dtype) in shapes.items()
-        )
-        if array is not None:
-            if array not in shapes:
-                raise ValueError(
-                    f"`array` must name an array of {self.name} ({listing}), got {array!r}"
-                )
-            chosen = [array]
-        else:
-            chosen = list(shapes)
-        if len(chosen) > 1:
-            if {len(shape) for shape, _ in shapes.values()} != {1} or len(
-                {shape for shape, _ in shapes.values()}
-            ) > 1:
-                raise FileFormatError(
-                    f"{self.name} must hold one array, or 1-D arrays of one length, got {listing} "
-                    "(name one with `array`)"
-                )
-            return chosen, np.column_stack([self._read(key) for key in chosen])
-        values = self._read(chosen[0])
+        keys = self._chosen(array)
+        if len(keys) > 1:
+            return keys, np.column_stack([self._read(key) for key in keys])
+        values = self._read(keys[0])
         if values.ndim == 1:
             values = values[:, None]
         if values.ndim != 2:
             raise FileFormatError(f"{self.name} must hold a 2-D array, got shape {values.shape}")
         return [str(j) for j in range(values.shape[1])], values
+
+    def _chosen(self, array: str | None) -> list[str]:
+        """The named array, the only one, or all where they are 1-D and of one length."""
+        if array is not None and not self.named:
+            raise ValueError(f"`array` must be None for a file that is no NPZ, got {array!r}")
+        if not self._shapes:
+            raise FileFormatError(f"{self.name} holds no array")
+        listing = ", ".join(
+            f"{key!r} {'(objects)' if dtype.hasobject else shape}"
+            for key, (shape, dtype) in self._shapes.items()
+        )
+        if array is not None:
+            if array not in self._shapes:
+                raise ValueError(
+                    f"`array` must name an array of {self.name} ({listing}), got {array!r}"
+                )
+            return [array]
+        shapes = {shape for shape, _ in self._shapes.values()}
+        if len(self._shapes) > 1 and (len(shapes) > 1 or len(min(shapes)) != 1):
+            raise FileFormatError(
+                f"{self.name} must hold one array, or 1-D arrays of one length, got {listing} "
+                "(name one with `array`)"
+            )
+        return list(self._shapes)
 
     def _read(self, key: str) -> NDArray:
         shape, dtype = self._shapes[key]

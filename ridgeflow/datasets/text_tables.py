@@ -146,14 +146,7 @@ def _records(file: str, text: str) -> tuple[list[int], list[list[str]], list[str
     lines, raw = [n for n, _ in kept], [line for _, line in kept]
     try:
         delimiter = _sniff(raw[:20])
-        if delimiter is None:
-            rows = [_words(line) for line in raw]
-            # A name of several words above one column.
-            if len(rows[0]) > 1 and len(rows) > 1 and all(len(row) == 1 for row in rows[1:]):
-                rows[0] = [" ".join(rows[0])]
-        else:
-            reader = csv.reader(raw, delimiter=delimiter, skipinitialspace=True, strict=True)
-            rows = [[cell.strip() for cell in row] for row in reader]
+        rows = _cells_between_spaces(raw) if delimiter is None else _cells(raw, delimiter)
     except csv.Error as error:
         if "field limit" in str(error):
             raise FileFormatError(f"{file} has a cell of more than 131072 characters") from None
@@ -161,6 +154,19 @@ def _records(file: str, text: str) -> tuple[list[int], list[list[str]], list[str
     if len(rows) != len(lines):
         raise FileFormatError(f"{file} has a quoted cell that spans several lines")
     return lines, rows, raw, delimiter
+
+
+def _cells(raw: list[str], delimiter: str) -> list[list[str]]:
+    reader = csv.reader(raw, delimiter=delimiter, skipinitialspace=True, strict=True)
+    return [[cell.strip() for cell in row] for row in reader]
+
+
+def _cells_between_spaces(raw: list[str]) -> list[list[str]]:
+    rows = [_words(line) for line in raw]
+    # A name of several words above one column.
+    if len(rows[0]) > 1 and len(rows) > 1 and all(len(row) == 1 for row in rows[1:]):
+        rows[0] = [" ".join(rows[0])]
+    return rows
 
 
 def _words(line: str) -> list[str]:

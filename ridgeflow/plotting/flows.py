@@ -33,6 +33,8 @@ __all__ = ["errors_by_size", "functionals", "trajectories"]
 _FRAME = 0.4
 # Letters that fit along an axis.
 _NAME, _UNIT = 34, 20
+# Label, positions (T, n, m), style of line and colour.
+_Path = tuple[str, NDArray, str, str]
 
 
 def trajectories(
@@ -84,7 +86,28 @@ def trajectories(
     >>> len(trajectories(path).axes)
     2
     """
-    paths = []
+    paths, depths = _paths(exact, network, times, layer_times)
+    dim = paths[0][1].shape[2]
+    names = [f"$x_{{{j + 1}}}$" for j in range(dim)]
+    if labels is not None:
+        names = [as_text(label, "labels", _NAME) for label in items_of(labels, "labels")]
+    if len(names) != dim:
+        raise ValueError(f"`labels` must have {dim} entries, got {len(names)}")
+    unit = as_text(unit, "unit", _UNIT)
+    names = [f"{name} ({unit})" for name in names]
+    if dim == 1:
+        return _against_depth(paths, depths, times is not None, names[0])
+    return _in_the_plane(paths, names)
+
+
+def _paths(
+    exact: ArrayLike | None,
+    network: ArrayLike | None,
+    times: ArrayLike | None,
+    layers: ArrayLike | None,
+) -> tuple[list[_Path], list[NDArray]]:
+    """What is drawn, and where its slices stand on an axis of depth."""
+    paths: list[_Path] = []
     if exact is not None:
         exact = drawable(as_real_array(exact, "exact", ndim=3), "exact")
         paths.append(("exact flow", exact, "-", BLUE))
@@ -99,30 +122,24 @@ def trajectories(
         paths.append((f"network, {len(network) - 1} layers", network, style, ORANGE))
     if not paths:
         raise ValueError("`exact` or `network` must be given, got neither")
-    dim = paths[0][1].shape[2]
-    names = [f"$x_{{{j + 1}}}$" for j in range(dim)]
-    if labels is not None:
-        names = [as_text(label, "labels", _NAME) for label in items_of(labels, "labels")]
-    if len(names) != dim:
-        raise ValueError(f"`labels` must have {dim} entries, got {len(names)}")
-    unit = as_text(unit, "unit", _UNIT)
-    depths = _depths(exact, network, times, layer_times)
-    if dim == 1:
-        return _trajectories_1d(paths, depths, times is not None, f"{names[0]} ({unit})")
+    return paths, _depths(exact, network, times, layers)
 
+
+def _in_the_plane(paths: list[_Path], names: list[str]) -> Figure:
+    """The first two coordinates: all paths, and a part of them magnified."""
     figure = new_figure(10.4, 5.2)
     whole, near = figure.subplots(1, 2)
+    _, n, dim = paths[0][1].shape
     for axes, scale in ((whole, 1.0), (near, 2.0)):
-        data = paths[0][1][0, :, :2]
-        axes.plot(*data.T, "o", ms=3.2 * scale, color=GREY, mew=0, label="data")
+        axes.plot(*paths[0][1][0, :, :2].T, "o", ms=3.2 * scale, color=GREY, mew=0, label="data")
         for label, path, style, color in paths:
             _draw_paths(axes, path[:, :, :2], style, color, scale)
-            end = {"marker": "x", "mew": 0.6 * scale} if path is network else {}
+            end = {"marker": "x", "mew": 0.6 * scale} if color == ORANGE else {}
             axes.plot([], [], style, lw=2, color=color, label=label, **end)
-        axes.set_xlabel(f"{names[0]} ({unit})")
-        axes.set_ylabel(f"{names[1]} ({unit})")
+        axes.set_xlabel(names[0])
+        axes.set_ylabel(names[1])
         legible(axes)
-    count = f"{data.shape[0]} point{'s' if len(data) > 1 else ''}"
+    count = f"{n} point{'s' if n > 1 else ''}"
     whole.set_title(count if dim == 2 else f"{count}, the first two of {dim} coordinates")
     whole.set_aspect("equal", adjustable="datalim")
     center, half = _frame(paths)
@@ -179,7 +196,7 @@ def _draw_paths(axes: Axes, path: NDArray, style: str, color: str, scale: float)
     axes.autoscale_view()
 
 
-def _frame(paths: list[tuple[str, NDArray, str, str]]) -> tuple[NDArray, float]:
+def _frame(paths: list[_Path]) -> tuple[NDArray, float]:
     """Middle and half side of a square that holds part of the path that leads farthest.
 
     It lies within what is drawn and a margin, as far as that is wide enough.
@@ -202,9 +219,7 @@ def _frame(paths: list[tuple[str, NDArray, str, str]]) -> tuple[NDArray, float]:
     return np.where(low <= high, np.clip(center, low, np.maximum(low, high)), center), half
 
 
-def _trajectories_1d(
-    paths: list[tuple[str, NDArray, str, str]], depths: list[NDArray], timed: bool, name: str
-) -> Figure:
+def _against_depth(paths: list[_Path], depths: list[NDArray], timed: bool, name: str) -> Figure:
     figure = new_figure(7.0, 5.0)
     axes = figure.subplots()
     for (label, path, style, color), depth in zip(paths, depths, strict=True):

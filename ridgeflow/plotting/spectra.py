@@ -99,20 +99,7 @@ def spectrum_map(
         component = positive_int(component, "component", minimum=0)
         if component >= components:
             raise ValueError(f"`component` must lie in 0 to {components - 1}, got {component}")
-    if directions is not None:
-        if grid.kind != "polar" or grid.dim != 2:
-            raise ValueError(
-                "`directions` must be left out unless the spectrum lies on a polar grid in two "
-                f"dimensions, got dimension {grid.dim} on {grid.kind} nodes"
-            )
-        asked = items_of(directions, "directions")
-        chosen = [positive_int(u, "directions", minimum=0) for u in asked]
-        if not 1 <= len(set(chosen)) <= 4 or max(chosen) >= len(grid.directions):
-            raise ValueError(
-                f"`directions` must be one to four numbers from 0 to {len(grid.directions) - 1}, "
-                f"got {asked}"
-            )
-        chosen = list(dict.fromkeys(chosen))
+    chosen = None if directions is None else _chosen_directions(grid, directions)
     if grid.kind == "nodes":
         figure = scatter(spectrum, component)
     elif grid.kind == "cartesian":
@@ -120,7 +107,7 @@ def spectrum_map(
     elif grid.dim == 1:
         figure = _polar_line(spectrum, component)
     elif grid.dim == 2:
-        figure = _polar_plane(spectrum, component, None if directions is None else chosen)
+        figure = _polar_plane(spectrum, component, chosen)
     else:
         figure = marginals(spectrum, component)
     if title is not None:
@@ -130,6 +117,23 @@ def spectrum_map(
     figure.suptitle(f"{field}{chr(10) if narrow else ',  '}{psi}", fontsize=12)
     figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]
     return figure
+
+
+def _chosen_directions(grid: Any, directions: Sequence[int]) -> list[int]:
+    """Numbers of directions of a polar grid in the plane, each once."""
+    if grid.kind != "polar" or grid.dim != 2:
+        raise ValueError(
+            "`directions` must be left out unless the spectrum lies on a polar grid in two "
+            f"dimensions, got dimension {grid.dim} on {grid.kind} nodes"
+        )
+    asked = items_of(directions, "directions")
+    chosen = [positive_int(u, "directions", minimum=0) for u in asked]
+    if not 1 <= len(set(chosen)) <= 4 or max(chosen) >= len(grid.directions):
+        raise ValueError(
+            f"`directions` must be one to four numbers from 0 to {len(grid.directions) - 1}, "
+            f"got {asked}"
+        )
+    return list(dict.fromkeys(chosen))
 
 
 def _headline(spectrum: Any, component: int | None, title: str | None) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from ridgeflow.plotting._canvas import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["as_svg", "statement_figure"]
@@ -64,19 +65,7 @@ def statement_figure(plots: Sequence[Any]) -> Figure:
     figure = new_figure(4.9 * len(plots), 3.6)
     panels = figure.subplots(1, len(plots), squeeze=False)[0]
     for panel, plot in zip(panels, plots, strict=True):
-        measured = 0
-        for series in plot.series:
-            style: dict[str, Any] = {"label": as_headline(series.label, "plots") or None}
-            if series.style == "dashed":
-                style |= {"ls": "--", "color": GREY, "lw": 1.5, "zorder": 3 - measured}
-            else:
-                style |= {"color": _COLOURS[measured % len(_COLOURS)]}
-                few = len(series.x) <= 40
-                if series.style == "points" or few:
-                    style |= {"marker": _MARKERS[measured % len(_MARKERS)], "ms": 4 if few else 2}
-                style |= {"ls": "none"} if series.style == "points" else {"lw": 1.6}
-                measured += 1
-            panel.plot(series.x, series.y, **style)
+        _draw_series(panel, plot.series)
         if plot.x_log:
             panel.set_xscale("log")
             places = sorted({x for series in plot.series for x in series.x})
@@ -93,6 +82,23 @@ def statement_figure(plots: Sequence[Any]) -> Figure:
         if any(series.label for series in plot.series):
             panel.legend(frameon=False, fontsize=9)
     return figure
+
+
+def _draw_series(panel: Axes, drawn: Sequence[Any]) -> None:
+    """Measurements in colours with markers of their own; predictions dashed and grey."""
+    measured = 0
+    for series in drawn:
+        style: dict[str, Any] = {"label": as_headline(series.label, "plots") or None}
+        if series.style == "dashed":
+            style |= {"ls": "--", "color": GREY, "lw": 1.5, "zorder": 3 - measured}
+        else:
+            style |= {"color": _COLOURS[measured % len(_COLOURS)]}
+            few = len(series.x) <= 40
+            if series.style == "points" or few:
+                style |= {"marker": _MARKERS[measured % len(_MARKERS)], "ms": 4 if few else 2}
+            style |= {"ls": "none"} if series.style == "points" else {"lw": 1.6}
+            measured += 1
+        panel.plot(series.x, series.y, **style)
 
 
 def as_svg(figure: Figure) -> bytes:

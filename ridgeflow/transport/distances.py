@@ -317,57 +317,84 @@ def sliced_wasserstein2(
     generator, n = as_generator(rng), positive_int(n, "n")
     if isinstance(p, GaussianMixture) and isinstance(q, GaussianMixture) and p.dim != q.dim:
         raise ValueError(f"`q` must have dimension {p.dim} like `p`, got {q.dim}")
-    both_normal = _normal(p) and _normal(q)
-    laws = []
-    for law, name in ((p, "p"), (q, "q")):
-        if isinstance(law, GaussianMixture) and not both_normal:
-            points = law.sample(n, generator)
-            laws.append((points, np.full(len(points), 1 / len(points))))
-        elif not both_normal:
-            laws.append(_atoms(law, name))
-    dim = p.dim if both_normal else laws[0][0].shape[1]
-    if not both_normal and laws[1][0].shape[1] != dim:
-        raise ValueError(f"`q` must have dimension {dim} like `p`, got {laws[1][0].shape[1]}")
+    clouds = None if _normal(p) and _normal(q) else _clouds(p, q, n, generator)
+    dim = p.dim if clouds is None else clouds[0][0].shape[1]
     count = n_directions if n_directions is not None else {1: 1, 2: 64}.get(dim, 256)
     count = positive_int(count, "n_directions", minimum=1 if dim == 1 else 2)
-    atoms = 0 if both_normal else len(laws[0][0]) + len(laws[1][0])
+    atoms = 0 if clouds is None else len(clouds[0][0]) + len(clouds[1][0])
     fits_in_memory(
         8.0 * count * (dim + 4) + 64.0 * atoms, "the slices along `n_directions`", "take fewer"
     )
     sets = _direction_sets(dim, count)
     u = np.concatenate(sets)
-    if both_normal:
-        spread = [np.sqrt(np.einsum("ui,ij,uj->u", u, c.covariances[0], u)) for c in (p, q)]
-        (a, b, d, e), shift = _in_common_unit(p.means[0], q.means[0], *spread)
-        costs = (u @ (a - b)) ** 2 + (d - e) ** 2
-    else:
-        (x, v), (y, w) = laws
-        (x, y), shift = _in_common_unit(x, y)
-        costs = np.array([_quantile_cost(x @ each, v, y @ each, w) for each in u])
-    cuts = np.cumsum([len(each) for each in sets])[:-1]
-    # Rules in space have weights of their own; they are those of the first set, all alike.
-    means = [
-        float(each @ directions(dim, len(each))[1] / directions(dim, len(each))[1].sum())
-        for each in np.split(costs, cuts)
-    ]
+    costs, shift = _costs_along(u, p, q, clouds)
+    means = _means_of_sets(costs, sets)
     square = float(np.average(means, weights=[len(each) for each in sets]))
     value = _in_own_unit(square, shift)
     if dim == 1 or square == 0:
         return Estimate(value, 0.0)
     # Relative to the square, whose own square may overflow in the common unit.
-    if dim == 2:
-        halves = [float((costs[i::2] / square).mean()) for i in (0, 1)]
-        error = 0.5 * abs(halves[0] - halves[1])
-        if count >= 8:
-            # Two halves may agree by chance; quarters are coarser rules, which hardly all do.
-            quarters = [float((costs[i::4] / square).mean()) for i in range(4)]
-            error = max(error, 0.5 * student(4) * float(np.std(quarters, ddof=1)))
-    else:
-        spread_of_sets = float(np.std(np.array(means) / square, ddof=1))
-        error = student(len(sets)) * spread_of_sets / math.sqrt(len(sets))
+    error = _error_of_angles(costs / square) if dim == 2 else _error_of_sets(means / square)
     # From above: the slope of a root is steep near zero.
     error = 0.5 * error if error < 1 else math.sqrt(1 + error) - 1
     return Estimate(value, value * error)
+
+
+def _clouds(
+    p: Any, q: Any, n: int, generator: np.random.Generator
+) -> list[tuple[NDArray, NDArray]]:
+    """Points and weights of two laws, of which mixtures are sampled."""
+    clouds = []
+    for law, name in ((p, "p"), (q, "q")):
+        if isinstance(law, GaussianMixture):
+            points = law.sample(n, generator)
+            clouds.append((points, np.full(len(points), 1 / len(points))))
+        else:
+            clouds.append(_atoms(law, name))
+    dims = [points.shape[1] for points, _ in clouds]
+    if dims[0] != dims[1]:
+        raise ValueError(f"`q` must have dimension {dims[0]} like `p`, got {dims[1]}")
+    return clouds
+
+
+def _costs_along(
+    u: NDArray, p: Any, q: Any, clouds: list[tuple[NDArray, NDArray]] | None
+) -> tuple[NDArray, int]:
+    """Squared distances of the projections on u, in the common unit, and its shift."""
+    if clouds is None:
+        spread = [np.sqrt(np.einsum("ui,ij,uj->u", u, c.covariances[0], u)) for c in (p, q)]
+        (a, b, d, e), shift = _in_common_unit(p.means[0], q.means[0], *spread)
+        return (u @ (a - b)) ** 2 + (d - e) ** 2, shift
+    (x, v), (y, w) = clouds
+    (x, y), shift = _in_common_unit(x, y)
+    return np.array([_quantile_cost(x @ each, v, y @ each, w) for each in u]), shift
+
+
+def _means_of_sets(costs: NDArray, sets: list[NDArray]) -> NDArray:
+    """The mean over each set of directions; rules in space have weights of their own."""
+    means, start = [], 0
+    for each in sets:
+        # They are those of the rule before it was turned.
+        weight = directions(each.shape[1], len(each))[1]
+        means.append(float(costs[start : start + len(each)] @ weight / weight.sum()))
+        start += len(each)
+    return np.array(means)
+
+
+def _error_of_angles(costs: NDArray) -> float:
+    """Standard error of the mean over evenly spread angles, from the halves and quarters."""
+    halves = [float(costs[i::2].mean()) for i in (0, 1)]
+    error = 0.5 * abs(halves[0] - halves[1])
+    if len(costs) >= 8:
+        # Two halves may agree by chance; quarters are coarser rules, which hardly all do.
+        quarters = [float(costs[i::4].mean()) for i in range(4)]
+        error = max(error, 0.5 * student(4) * float(np.std(quarters, ddof=1)))
+    return error
+
+
+def _error_of_sets(means: NDArray) -> float:
+    """Standard error of a mean of independent rules."""
+    return student(len(means)) * float(np.std(means, ddof=1)) / math.sqrt(len(means))
 
 
 def _direction_sets(dim: int, count: int) -> list[NDArray]:
