@@ -1,6 +1,8 @@
-"""Directions: unit vectors and quadrature of the half sphere."""
+"""Directions, their quadrature on the half sphere, and the measures of spheres and balls."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +11,7 @@ from scipy.stats import qmc
 
 from ridgeflow._validate import as_points, fits_in_memory, positive_int
 
-__all__ = ["as_directions", "directions", "half_sphere_area"]
+__all__ = ["as_directions", "ball_volume", "directions", "half_sphere_area"]
 
 _QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
 _LARGEST_DIM = 429
@@ -18,6 +20,11 @@ _LARGEST_DIM = 429
 def half_sphere_area(dim: int) -> float:
     """Half the area of S^{m-1}: 1, pi, 2 pi, pi^2, ... for m = 1, 2, 3, 4."""
     return float(np.exp(0.5 * dim * np.log(np.pi) - gammaln(0.5 * dim)))
+
+
+def ball_volume(dim: int, radius: float = 1.0) -> float:
+    """Volume of a ball of R^dim: π^{m/2} r^m / Γ(m/2 + 1), which is 1 for dim 0."""
+    return math.pi ** (dim / 2) / math.gamma(dim / 2 + 1) * radius**dim
 
 
 def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

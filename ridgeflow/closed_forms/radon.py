@@ -21,6 +21,7 @@ from ridgeflow.closed_forms._parameters import (
     as_sinogram_axes,
     in_blocks,
 )
+from ridgeflow.geometry import ball_volume
 
 __all__ = [
     "radon_ball",
@@ -29,11 +30,6 @@ __all__ = [
     "radon_gaussian",
     "radon_gaussian_mixture",
 ]
-
-
-def unit_ball_volume(dim: int) -> float:
-    """Volume of the unit ball of R^dim: π^{m/2}/Γ(m/2 + 1), which is 1 for dim 0."""
-    return math.pi ** (dim / 2) / math.gamma(dim / 2 + 1)
 
 
 def as_ellipsoid(
@@ -260,7 +256,7 @@ def radon_ellipsoid(
     z = (p[None, :] - (u @ c)[:, None]) / tau
     # (1 − z)(1 + z) keeps the digits near the rim that 1 − z² would lose.
     inside = np.maximum((1 - z) * (1 + z), 0.0)
-    height = unit_ball_volume(c.size - 1) * np.prod(s) / tau
+    height = ball_volume(c.size - 1) * np.prod(s) / tau
     shape = np.where(np.abs(z) <= 1, 1.0, 0.0) if c.size == 1 else inside ** ((c.size - 1) / 2)
     return (height * shape).astype(dtype)
 

@@ -13,10 +13,10 @@ from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
+from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.errors.budget import ball_volume
-from ridgeflow.ridgelet.grids.choice import common_grid, polar_grid_for
+from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import localised_grid, sample_localised
 from ridgeflow.ridgelet.representation import IntegralRepresentation
@@ -263,7 +263,7 @@ def _grid_for(
     rest = _share_of_rest(sampled, reference, source)
     inner = min(0.3, tol / rest) if rest > 0 else 0.3
     # What the samples do not reach is measured with the rest.
-    return polar_grid_for(sampled, activation, ridgelet, inner, dual=dual, quiet=True)
+    return grid_to_represent(sampled, activation, ridgelet, inner, dual)
 
 
 def rms(vectors: NDArray) -> float:

@@ -27,13 +27,13 @@ from ridgeflow.geometry import directions
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, ball_about, fourier_slices
-from ridgeflow.ridgelet.errors.diagnostics import exact_profiles
 from ridgeflow.ridgelet.grids.choice import (
     PILOT_DIRECTIONS,
     direction_count,
     single_frequency_scales,
 )
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
 
 __all__ = [
     "Band",

@@ -10,7 +10,7 @@ from ridgeflow._validate import fits_in_memory
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.region import AffinePart, Region, fit_affine
-from ridgeflow.ridgelet.errors.budget import ball_volume
+from ridgeflow.geometry import ball_volume
 
 __all__ = ["localise", "localised_grid", "sample_localised"]
 

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import instance_of
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.ridgelet.grids.choice import warn_of_lost_energy
-from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual, as_dual
+from ridgeflow.ridgelet.errors.lost_energy import warn_of_lost_energy
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.far_points import evaluate
 from ridgeflow.ridgelet.transform import prepared, shaped

@@ -9,8 +9,8 @@ import numpy as np
 from ridgeflow.fields.grid import GridField
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.fourier_slices import fourier_slices
-from ridgeflow.ridgelet.errors.budget import FieldRecord
 from ridgeflow.ridgelet.errors.diagnostics import field_check
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.provenance import transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum

@@ -24,17 +24,13 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import AffinePart, Region
+from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.radon_transform.backprojection import Backprojection
-from ridgeflow.ridgelet.errors.budget import (
-    ErrorBudget,
-    FieldRecord,
-    ball_volume,
-    spectrum_budget,
-)
+from ridgeflow.ridgelet.errors.budget import ErrorBudget, spectrum_budget
 from ridgeflow.ridgelet.errors.check_points import (
     bend_share,
     cell_rule,
@@ -43,11 +39,12 @@ from ridgeflow.ridgelet.errors.check_points import (
     left_out_error,
     rms_bound,
 )
-from ridgeflow.ridgelet.grids.choice import polar_grid_for
+from ridgeflow.ridgelet.grids.comparison import grid_to_represent
+from ridgeflow.ridgelet.grids.corrected_dual import as_dual
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import localised_grid, sample_localised
 from ridgeflow.ridgelet.repeated import transform_like
-from ridgeflow.ridgelet.spectra.corrected_dual import as_dual
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.transform import backproject, ridgelet_transform
 
@@ -230,7 +227,7 @@ class IntegralRepresentation:
         inner = min(0.5, tol / max(self._per_unit, 1e-300))
         for share in (1.0,) if grid is not None else _SHARES:
             wanted = min(0.5, share * inner)
-            nodes = grid or polar_grid_for(source, activation, psi, wanted, dual=dual, quiet=True)
+            nodes = grid or grid_to_represent(source, activation, psi, wanted, dual)
             self._build(source, psi, nodes, min(1e-3, 1e-2 * wanted), band)
             self.measured_error, self._bound = self._measure(field, source)
             if self._bound <= 0.5 * tol:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._products import product
 from ridgeflow._validate import as_points, finite_number, fits_in_memory, one_of, positive
 from ridgeflow.errors import AccuracyWarning
+from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
-from ridgeflow.ridgelet.errors.budget import ball_volume
-from ridgeflow.ridgelet.errors.diagnostics import backprojection_error, exact_profiles, field_check
+from ridgeflow.ridgelet.errors.diagnostics import backprojection_error, field_check
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.irie_funahashi import (
     TransformableField,
@@ -27,15 +25,14 @@ from ridgeflow.ridgelet.irie_funahashi import (
     within_reach,
 )
 from ridgeflow.ridgelet.sums.far_points import exact_sums
+from ridgeflow.ridgelet.sums.filtered_projections import (
+    FilteredProjections,
+    affine_size,
+    single_scale_constant,
+    trapezoid_weights,
+)
 
 __all__ = ["SingleScaleError", "SingleScaleSpectrum", "relu_spectrum", "step_spectrum"]
-
-# Blocks of about this many phases stay in cache.
-_BLOCK = 1 << 20
-# Multiplications of one pass: minutes, or less.
-_MOST_WORK = 1e12
-_TEST_POINTS = 400
-_TEST_SEED = 11  # points at which the error of a rule is measured are the same in every run
 
 
 @dataclass(frozen=True)
@@ -138,8 +135,8 @@ class SingleScaleSpectrum:
         )
         a = np.repeat(self.directions, n_offsets, axis=0)
         b = ((self.directions @ self.center)[:, None] + self.offsets).ravel()
-        rule = _trapezoid(self.offsets)
-        weight = _constant(len(self.center)) * np.outer(self.direction_weights, rule)
+        rule = trapezoid_weights(self.offsets)
+        weight = single_scale_constant(len(self.center)) * np.outer(self.direction_weights, rule)
         c = self.values * weight.reshape(*weight.shape, *[1] * (self.values.ndim - 2))
         c = c.reshape(-1, *self.values.shape[2:])
         # F(-u, -p) = F(u, p): its first derivative is odd, its second even.
@@ -188,16 +185,6 @@ class SingleScaleSpectrum:
         columns = ridge_network(self.activation, a, b, as_columns(c, 1), x)
         result = as_components(columns, self._source)
         return result + x @ self.tail_linear + self.tail_bias if tail else result
-
-
-def _constant(dim: int) -> float:
-    return 1 / (2 * (2 * math.pi) ** (dim - 1))
-
-
-def _trapezoid(offsets: NDArray) -> NDArray:
-    rule = np.full(len(offsets), offsets[1] - offsets[0])
-    rule[[0, -1]] *= 0.5
-    return rule
 
 
 def step_spectrum(
@@ -339,42 +326,6 @@ def relu_spectrum(
     return _single_scale(field, "relu", tol, reach, step, n_directions)
 
 
-class _Profiles:
-    """F = Lambda^(m-1) R f and its derivatives in p along the directions of a grid."""
-
-    def __init__(self, slices: FourierSlices, dim: int) -> None:
-        self.slices, self.dim = slices, dim
-
-    def __call__(self, offsets: NDArray, order: int) -> NDArray[np.float64]:
-        r"""(1/pi) Re int_0^band k^(m-1) (ik)^order f^(ku) e^{ikp} dk: (U, B, C).
-
-        Offsets are symmetric about 0.
-        """
-        slices = self.slices
-        # Gauss-Legendre panels: the filter has a kink at 0 for even m, the half line none.
-        panels = int(np.ceil(slices.band * (offsets[-1] + slices.radius) / 12.0)) + 1
-        node, weight = np.polynomial.legendre.leggauss(16)
-        half = 0.5 * slices.band / panels
-        middle = half * (2 * np.arange(panels) + 1)
-        n_directions, _, components = slices.projections.shape
-        upper = offsets[len(offsets) // 2 :]
-        even = np.zeros((n_directions * components, len(upper)))
-        odd = np.zeros_like(even)
-        block = max(1, _BLOCK // (16 * max(len(upper), len(slices.offsets))))
-        for start in range(0, panels, block):
-            k = (middle[start : start + block, None] + half * node).ravel()
-            dk = np.tile(half * weight, len(k) // 16)
-            factor = dk * k ** (self.dim - 1 + order) * 1j**order / np.pi
-            side = np.moveaxis(slices.at(k) * factor[:, None], 2, 1).reshape(-1, len(k))
-            phase = np.outer(k, upper)
-            even += product(side.real, np.cos(phase))
-            odd += product(side.imag, np.sin(phase))
-        out = np.empty((n_directions * components, len(offsets)))
-        out[:, len(offsets) // 2 :] = even - odd
-        out[:, : len(upper)] = (even + odd)[:, ::-1]
-        return np.moveaxis(out.reshape(n_directions, components, -1), 1, 2)
-
-
 def _single_scale(
     source: TransformableField,
     name: str,
@@ -383,7 +334,6 @@ def _single_scale(
     step: float | None,
     n_directions: int | None,
 ) -> SingleScaleSpectrum:
-    order = 1 if name == "step" else 2
     chosen = reach is None and step is None and n_directions is None
     tol = finite_number(tol, "tol")
     band = band_of(source, tol, n_directions)
@@ -396,57 +346,16 @@ def _single_scale(
     _, energy = slices.radial_energy(grid.direction_weights, dim)
     norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** dim))
     unit = float(np.sqrt(ball_volume(dim, radius))) / norm if norm > 0 else 0.0
-    profiles = _Profiles(slices, dim)
-    given = None if step is None else positive(step, "step")
-    step = np.pi / (2 * slices.band) if given is None else given
-    if reach is None:
-        reach = radius
-        _require_work(slices, reach, step, tol)
-        while (left := unit * _size(_tail(profiles, grid, reach, order), radius, dim)) > 0.3 * tol:
-            if dim % 2 and reach > 4 * max(radius, slices.radius):
-                raise ValueError(
-                    f"`tol` must be above {left:.1g}, which rounding leaves beyond the field, got "
-                    f"{tol:g}"
-                )
-            reach *= 1.25
-            _require_work(slices, reach, step, tol)
-    else:
-        reach = positive(reach, "reach")
-        if reach < radius:
-            raise ValueError(
-                f"`reach` must cover the radius {radius:.4g} of the field, got {reach:.4g} "
-                "(offsets that stop inside the field cannot represent it)"
-            )
-    rng = np.random.default_rng(_TEST_SEED)
-    normal = rng.normal(size=(_TEST_POINTS, dim))
-    radial = radius * rng.random((_TEST_POINTS, 1)) ** (1 / dim)
-    points = radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    exact = exact_profiles(slices, grid, 1.0001 * radius)(points + grid.center)
-    if step > 2 * reach:
-        raise ValueError(
-            f"`step` must be less than the offsets' range of {2 * reach:.4g}, got {step:g}"
-        )
-    for _ in range(6):
-        _require_work(slices, reach, step, tol)
-        half = max(1, int(np.ceil(reach / step)))
-        offsets = np.linspace(-half * step, half * step, 2 * half + 1)
-        fits_in_memory(
-            8.0 * len(grid.directions) * len(offsets) * slices.projections.shape[2],
-            f"a spectrum of {len(grid.directions)} x {len(offsets)} weights",
-            "raise tol or memory_budget, or give reach or step and add the tail",
-        )
-        values = profiles(offsets, order)
-        slope, bias = _tail(profiles, grid, float(offsets[-1]), order)
-        found = _broken_profiles(values, offsets, grid, points, order) + points @ slope + bias
-        quadrature = unit * float(np.sqrt(((found - exact) ** 2).sum(axis=1).mean()))
-        if given is not None or quadrature <= 0.3 * tol:
-            break
-        step *= 0.9 * (0.3 * tol / quadrature) ** (1 / order)
-    outside = unit * _size((slope, bias), radius, dim)
+    order = 1 if name == "step" else 2
+    projections = FilteredProjections(slices, grid, order, radius, unit, tol)
+    first = np.pi / (2 * slices.band) if step is None else positive(step, "step")
+    reach = projections.reach(first) if reach is None else projections.covering(reach)
+    found = projections.sampled(reach, first, fixed=step is not None)
+    outside = unit * affine_size((found.slope, found.bias), radius, dim)
     turned = backprojection_error(slices, grid, field_check(source, grid, norm))
     # What the samples do not resolve is orthogonal to what they do.
     turned = float(np.hypot(turned, slices.unresolved))
-    error = SingleScaleError(outside + quadrature + turned, outside, quadrature, turned)
+    error = SingleScaleError(outside + found.error + turned, outside, found.error, turned)
     if chosen and error.total > tol and slices.unresolved <= tol:
         warnings.warn(
             f"the network has a relative L2 error of {error.total:.1e}, more than tol = {tol:g} "
@@ -458,68 +367,14 @@ def _single_scale(
         activation=_activation(name),
         directions=grid.directions,
         direction_weights=grid.direction_weights,
-        offsets=offsets,
-        values=as_components(values, source),
+        offsets=found.offsets,
+        values=as_components(found.values, source),
         center=grid.center,
         radius=radius,
-        tail_linear=as_components(slope, source),
-        tail_bias=as_components(bias - grid.center @ slope, source),
+        tail_linear=as_components(found.slope, source),
+        tail_bias=as_components(found.bias - grid.center @ found.slope, source),
         error=error,
         _source=source,
         _slices=slices,
         _grid=grid,
     )
-
-
-def _require_work(slices: FourierSlices, reach: float, step: float, tol: float) -> None:
-    """Refuse offsets times wave numbers that no machine gets done with."""
-    lines = slices.projections.shape[0] * slices.projections.shape[2]
-    waves = 16 * (slices.band * (reach + slices.radius) / 12 + 1)
-    if not lines * waves * (reach / step) <= _MOST_WORK:
-        raise ValueError(
-            f"`tol` must ask for less than {2 * reach / step:.2g} offsets times {waves:.2g} wave "
-            f"numbers along {slices.projections.shape[0]} directions, got {tol:g} (raise it, or "
-            "give `reach` and `step` and add the tail)"
-        )
-
-
-def _tail(
-    profiles: _Profiles, grid: ParameterGrid, reach: float, order: int
-) -> tuple[NDArray, NDArray]:
-    """Slope (m, C) and value at the center (C,) of what neurons beyond +-reach would add."""
-    ends = np.array([-reach, reach])
-    left, right = np.moveaxis(profiles(ends, 0), 1, 0)
-    weight = _constant(grid.dim) * grid.direction_weights
-    bias, slope = left + right, np.zeros_like(left)
-    if order == 2:
-        d_left, d_right = np.moveaxis(profiles(ends, 1), 1, 0)
-        bias = bias - reach * (d_right - d_left)
-        slope = d_left + d_right
-    return grid.directions.T @ (weight[:, None] * slope), weight @ bias
-
-
-def _size(tail: tuple[NDArray, NDArray], radius: float, dim: int) -> float:
-    """Root mean square over a ball of an affine function."""
-    slope, bias = tail
-    return float(np.sqrt((bias**2).sum() + radius**2 / (dim + 2) * (slope**2).sum()))
-
-
-def _broken_profiles(
-    values: NDArray, offsets: NDArray, grid: ParameterGrid, points: NDArray, order: int
-) -> NDArray:
-    """The network sum at points relative to the center, by running sums along each direction."""
-    weight = _constant(grid.dim) * grid.direction_weights
-    rule = _trapezoid(offsets)
-    result = np.zeros((len(points), values.shape[2]))
-    for u in range(len(values)):
-        c = weight[u] * rule[:, None] * values[u]
-        p = points @ grid.directions[u]
-        before = np.searchsorted(offsets, p)
-        zeroth = np.concatenate([np.zeros((1, c.shape[1])), np.cumsum(c, axis=0)])
-        if order == 1:
-            result += 2 * zeroth[before] - zeroth[-1]
-            continue
-        first = np.cumsum(offsets[:, None] * c, axis=0)
-        first = np.concatenate([np.zeros((1, c.shape[1])), first])
-        result += p[:, None] * (2 * zeroth[before] - zeroth[-1]) - 2 * first[before] + first[-1]
-    return result

@@ -22,10 +22,10 @@ from ridgeflow.radon_transform.dot_test import in_single, is_single
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, with_energy
 from ridgeflow.ridgelet.errors.diagnostics import field_record
+from ridgeflow.ridgelet.errors.lost_energy import warn_of_lost_energy
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
-from ridgeflow.ridgelet.grids.choice import warn_of_lost_energy
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual, as_dual
 from ridgeflow.ridgelet.spectra.provenance import transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.cartesian_sums import (

@@ -7,14 +7,14 @@ import ridgeflow as rf
 from ridgeflow.closed_forms import ridgelet_gaussian_mixture_gradient
 from ridgeflow.profiles.admissibility import ridgelet_norm_constant
 from ridgeflow.ridgelet.errors.diagnostics import mixture_norm_square
+from ridgeflow.ridgelet.grids.comparison import same_grid
 from ridgeflow.ridgelet.spectra.calculus import (
     dual_potential,
     gradient_spectrum,
     inner_product,
     laplacian_spectrum,
-    linear_combination,
-    same_grid,
 )
+from ridgeflow.ridgelet.spectra.spectrum import linear_combination
 
 LAWS = {
     1: rf.GaussianMixture([0.3, 0.7], [[-0.8], [0.6]], [0.2, 0.3]),

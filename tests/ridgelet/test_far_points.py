@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.ridgelet.errors.diagnostics import exact_profiles
 from ridgeflow.ridgelet.null_space import dual_transform
 from ridgeflow.ridgelet.sums import far_points, fourier_profiles
+from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
 from ridgeflow.ridgelet.transform import backproject
 
 pytestmark = pytest.mark.filterwarnings("ignore:this grid loses")

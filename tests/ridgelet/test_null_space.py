@@ -7,7 +7,8 @@ import ridgeflow as rf
 from ridgeflow.profiles.admissibility import ridgelet_norm_constant
 from ridgeflow.ridgelet.null_space import dual_transform, ghost, null_ridgelet
 from ridgeflow.ridgelet.projection import minimum_norm, project_null, project_range
-from ridgeflow.ridgelet.spectra.calculus import inner_product, linear_combination
+from ridgeflow.ridgelet.spectra.calculus import inner_product
+from ridgeflow.ridgelet.spectra.spectrum import linear_combination
 
 LAWS = {
     1: rf.GaussianMixture([0.3, 0.7], [[-0.8], [0.6]], [0.2, 0.3]),

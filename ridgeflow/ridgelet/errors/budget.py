@@ -1,39 +1,26 @@
-"""Error budgets of reconstructions, and what they are computed from."""
+"""Error budgets of reconstructions: what is measured, shared among what is predicted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import as_real_array, increasing, non_negative
-from ridgeflow.closed_forms.radon import unit_ball_volume
+from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.profiles.admissibility import admissibility, radial_kernel, transfer_function
+from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.radon_transform.backprojection import total_of
+from ridgeflow.ridgelet.errors.check_points import check_parts, rms_bound
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual
+from ridgeflow.ridgelet.grids.field_record import FieldRecord, local_norm
+from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.grids.transfer import discrete_transfer, response_radius
+from ridgeflow.ridgelet.sums.fourier_profiles import spectrum_profiles
 
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-
-__all__ = [
-    "DEFAULT_LIMIT",
-    "OUTSIDE",
-    "ErrorBudget",
-    "FieldRecord",
-    "ball_volume",
-    "discrete_transfer",
-    "local_norm",
-    "spectrum_budget",
-    "tail_amplification",
-]
-
-# Of the corrected dual: the amplification that is granted by default, and what may lie outside of
-# its band, in L2, at either end.
-DEFAULT_LIMIT, OUTSIDE = 10.0, 5e-4
+__all__ = ["ErrorBudget", "spectrum_budget"]
 
 # Places in the ball at which the response of far neurons is taken.
 _PLACES = 12
@@ -76,125 +63,8 @@ class ErrorBudget:
     kink: float
 
 
-@dataclass(frozen=True, eq=False)
-class FieldRecord:
-    """What a spectrum remembers of the field that it was computed from.
-
-    ``energy`` is :math:`k^{m-1}\\,dk \\int |\\hat f(ku)|^2 du` at ``wave_numbers``; ``norm`` the
-    L2 norm of f, and ``radius`` that of the ball about the grid's center beyond which it is below
-    1e-4 of its maximum. The rest is relative to the norm, whatever the activation: ``directions``
-    and ``sampling`` the L2 errors that the set of directions and the samples cost, and ``blur``
-    the part of the latter that is the window at the end of their band; ``single_frequency`` that of
-    directions and scales together for cos and sin, which see one frequency of the ridgelet;
-    ``check`` the field itself at some points of the ball (weights of a quadrature rule that gives
-    relative squares, points, values: :func:`field_check`); ``leaks``, for each scale and as mean
-    over directions, what is missing beyond the last offsets of :math:`\\int\\gamma\\,db` and its
-    first moment, both zero for a whole spectrum, and ``edges`` the largest of the last three
-    values, as RMS over directions.
-    """
-
-    kind: str
-    tol: float
-    wave_numbers: NDArray = field(repr=False)
-    energy: NDArray = field(repr=False)
-    norm: float
-    directions: float
-    single_frequency: float
-    sampling: float
-    blur: float
-    check: NDArray = field(repr=False)
-    radius: float = 0.0
-    leaks: tuple[float, ...] = field(default=(), repr=False)
-    edges: tuple[float, ...] = field(default=(), repr=False)
-
-    def __post_init__(self) -> None:
-        # Records also come from files.
-        k = increasing(self.wave_numbers, "wave_numbers")
-        energy = as_real_array(self.energy, "energy", ndim=1).astype(np.float64)
-        if len(energy) != len(k) or k[0] < 0 or energy.min() < 0:
-            raise ValueError(
-                "a record must hold one energy >= 0 for each wave number >= 0, got shapes "
-                f"{k.shape} and {energy.shape} from {k[0]:g} and {energy.min():g} up"
-            )
-        for name in ("tol", "norm", "directions", "single_frequency", "sampling", "radius"):
-            object.__setattr__(self, name, non_negative(getattr(self, name), name))
-        for name in ("leaks", "edges"):
-            each = tuple(non_negative(value, name) for value in getattr(self, name))
-            object.__setattr__(self, name, each)
-        object.__setattr__(self, "wave_numbers", k)
-        object.__setattr__(self, "energy", energy)
-
-
-def discrete_transfer(
-    grid: ParameterGrid, activation: Activation, ridgelet: Ridgelet, k: NDArray
-) -> NDArray:
-    r"""Discrete transfer function of a polar grid's scales, the factor that multiplies f^(ku).
-
-    .. math:: T(k) = 2 (2\pi)^{m-1} \sum_s \Delta\log\rho_s \frac{k}{\rho_s}\,\hat u(k/\rho_s)
-
-    with :math:`\hat u = \overline{\hat\psi}\,\hat\eta\,|\omega|^{-m}`; it tends to K as the scales
-    fill the line.
-    """
-    log_step = grid.scale_weights / grid.scales**grid.dim
-    ratio = np.abs(k)[:, None] / grid.scales
-    kernel = ratio * radial_kernel(activation, ridgelet, ratio)
-    return 2 * (2 * np.pi) ** (grid.dim - 1) * kernel @ log_step
-
-
-def tail_amplification(activation: Activation, ridgelet: Ridgelet, margin: float) -> float:
-    """What a cut of the offsets costs in the reconstruction, relative to the spectrum.
-
-    An algebraic tail cut at z varies over lengths of z, where the activation's transform is larger
-    than at the ridgelet's own frequency, the root of its exponent, by their ratio to the order of
-    its pole at 0. A Gaussian tail is cut at high frequencies instead.
-    """
-    if not ridgelet.algebraic_tail:
-        return 1.0
-    return max(1.0, margin * float(np.sqrt(ridgelet.exponent))) ** activation.origin_order
-
-
-def ball_volume(dim: int, radius: float) -> float:
-    """Volume of a ball of R^m."""
-    return unit_ball_volume(dim) * radius**dim
-
-
-def _shells(record: FieldRecord, dim: int) -> NDArray[np.float64]:
-    """k^{m-1} dk of each wave number, as in the energy."""
-    k = record.wave_numbers
-    edges = np.concatenate([[0.0], 0.5 * (k[1:] + k[:-1]), k[-1:]])
-    return k ** (dim - 1) * np.diff(edges)
-
-
-def local_norm(record: FieldRecord, grid: ParameterGrid, factor: NDArray) -> float:
-    r"""Bound of the L2 norm over the grid's ball of f filtered by a factor of k, over that of f.
-
-    Waves longer than the ball carry most of their energy outside of it. Wave numbers up to some
-    :math:`\kappa` count by the largest value that they can have together,
-    :math:`(2\pi)^{-m}\int_{|\xi|\le\kappa} |\mathrm{factor}\,\hat f|\,d\xi`, those above by
-    their energy; the best :math:`\kappa` is taken.
-    """
-    energy = record.energy
-    total = float(energy.sum())
-    if total == 0:
-        return 0.0
-    factor = np.asarray(factor, np.float64)
-    size = np.abs(factor)
-    area = float(grid.direction_weights.sum())
-    value = 2 * size * np.sqrt(area * energy * _shells(record, grid.dim)) / (2 * np.pi) ** grid.dim
-    # Over waves much longer than the ball f^ has one phase, and the factor's sign counts.
-    one_phase = record.wave_numbers <= 0.3 / grid.radius
-    signed = np.abs(np.cumsum(np.where(one_phase, np.sign(factor) * value, 0.0)))
-    value = signed + np.cumsum(np.where(one_phase, 0.0, value))
-    volume = ball_volume(grid.dim, grid.radius)
-    norm = np.sqrt(2 * total / (2 * np.pi) ** grid.dim)
-    low = np.concatenate([[0.0], value]) * np.sqrt(volume) / norm
-    share = size**2 * energy / total
-    high = np.sqrt(np.concatenate([np.cumsum(share[::-1])[::-1], [0.0]]))
-    return float((low + high).min())
-
-
 def spectrum_budget(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     dual: CorrectedDual | None = None,
     *,
@@ -228,12 +98,8 @@ def spectrum_budget(
     )
 
 
-def _measured(spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None) -> float:
+def _measured(spectrum: NodeValues, activation: Activation, dual: CorrectedDual | None) -> float:
     """Upper bound of the relative L2 error at the points of the record's check."""
-    from ridgeflow.radon_transform.backprojection import total_of
-    from ridgeflow.ridgelet.errors.check_points import check_parts, rms_bound
-    from ridgeflow.ridgelet.sums.fourier_profiles import spectrum_profiles
-
     assert spectrum.record is not None
     weight, points, truth = check_parts(spectrum.record.check, spectrum.dim)
     radius = 1.0001 * float(np.linalg.norm(points - spectrum.grid.center, axis=1).max())
@@ -243,13 +109,13 @@ def _measured(spectrum: Spectrum, activation: Activation, dual: CorrectedDual | 
 
 
 def _predicted(
-    spectrum: Spectrum, activation: Activation, constant: float, dual: CorrectedDual | None
+    spectrum: NodeValues, activation: Activation, constant: float, dual: CorrectedDual | None
 ) -> tuple[float, float, float]:
     """Truncation, quadrature and directions, from the energy of the field and the ends of its
     spectrum."""
     grid, ridgelet, record = spectrum.grid, spectrum.ridgelet, spectrum.record
     assert record is not None
-    k = record.wave_numbers
+    k, ball = record.wave_numbers, (grid.dim, grid.radius, grid.area)
     largest = 1.0 if dual is None else dual.largest
     if dual is not None:
         truncation, quadrature = dual.lost, 0.0
@@ -262,12 +128,12 @@ def _predicted(
             # A single frequency meets the lowest wave numbers by its quadrature, not by a cut.
             a_min=0.0 if activation.point_masses else float(grid.scales[0]),
         )
-        truncation = local_norm(record, grid, kept / constant - 1)
+        truncation = local_norm(record, kept / constant - 1, *ball)
         if activation.point_masses:
             quadrature = max(record.single_frequency - truncation - record.directions, 0.0)
         else:
-            realised = discrete_transfer(grid, activation, ridgelet, k)
-            quadrature = local_norm(record, grid, (realised - kept) / constant)
+            realised = discrete_transfer(grid.scales, grid.log_steps, activation, ridgelet, k)
+            quadrature = local_norm(record, (realised - kept) / constant, *ball)
     quadrature += largest * _alias(grid, record, activation, ridgelet, constant)
     quadrature += _leak(grid, record, activation, ridgelet, constant, dual)
     return truncation, quadrature, record.directions
@@ -288,7 +154,7 @@ def _leak(
     """
     if activation.point_masses or not record.leaks:
         return 0.0
-    weight = 2 * grid.scale_weights * float(grid.direction_weights.sum())
+    weight = 2 * grid.scale_weights * grid.area
     value = 0.0
     if activation.origin_order < 1 and activation.base != "dirac":
         nearest = abs(float(activation.parity_part(grid.margin)))
@@ -304,8 +170,6 @@ def _far_responses(
 ) -> NDArray[np.float64]:
     """For each scale the RMS over the ball of a neuron just beyond the offsets, as reconstruction
     on the Fourier side sees it: periodic, and without frequency 0."""
-    from ridgeflow.ridgelet.sums.fourier_profiles import response_radius
-
     extra = response_radius(activation, ridgelet) + (0.0 if dual is None else dual.reach)
     highest = min(np.pi / grid.step, ridgelet.bandlimit(1e-17))
     heights = np.empty(len(grid.scales))
@@ -337,18 +201,19 @@ def _alias(
     beyond = ratio > highest
     if not beyond.any():
         return 0.0
-    log_step = grid.scale_weights / grid.scales**grid.dim
     omega = np.where(beyond, ratio, highest)
     # A frequency shows itself at its mirror image; none below a twentieth of the highest counts.
     image = np.clip(2 * highest - omega, 0.05 * highest, highest)
     seen = np.abs(activation.fourier(omega)) + np.abs(activation.fourier(image))
     kernel = np.abs(ridgelet.fourier(omega)) * seen * omega ** (1.0 - grid.dim)
-    both = np.where(beyond, kernel, 0.0) @ log_step
+    both = np.where(beyond, kernel, 0.0) @ grid.log_steps
     factor = 2 * (2 * np.pi) ** (grid.dim - 1) * both / constant
-    return local_norm(record, grid, factor)
+    return local_norm(record, factor, grid.dim, grid.radius, grid.area)
 
 
-def _kink(spectrum: Spectrum, activation: Activation, constant: float, field_norm: float) -> float:
+def _kink(
+    spectrum: NodeValues, activation: Activation, constant: float, field_norm: float
+) -> float:
     # The sum over offsets b_k of gamma(b_k) eta(z - b_k) differs from the integral by images of
     # eta at the frequencies 2 pi l/step: a term gamma(z) * sum_l eta^(2 pi l/step) e^{...}. Its
     # phases are incoherent between directions and scales where rho * radius exceeds the step.

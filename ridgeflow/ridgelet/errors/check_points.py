@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from ridgeflow.closed_forms.radon import unit_ball_volume
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.geometry import ball_volume
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
 
 __all__ = [
@@ -102,7 +102,7 @@ def _with_even(
     radial = radius * rng.random((len(normal), 1)) ** (1 / dim)
     even = center + radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
     kept = drawn[np.linalg.norm(drawn - center, axis=1) <= radius]
-    return np.concatenate([even, kept]), 1 / (unit_ball_volume(dim) * radius**dim)
+    return np.concatenate([even, kept]), 1 / (ball_volume(dim, radius))
 
 
 def cell_rule(

@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, ball_about, soften
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
-from ridgeflow.ridgelet.errors.budget import FieldRecord
 from ridgeflow.ridgelet.errors.check_points import check_parts, check_rule, rms_bound
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
 
 __all__ = [
     "backprojection_error",
-    "exact_profiles",
     "field_check",
     "field_record",
     "mixture_norm_square",
@@ -102,35 +101,6 @@ def _ends(values: NDArray, grid: ParameterGrid) -> tuple[NDArray, NDArray]:
         last = np.abs(np.concatenate([part[:, :3], part[:, -3:]], axis=1)).max(axis=1)
         edges[s] = np.sqrt(share @ (last**2).sum(axis=1))
     return leaks, edges
-
-
-def exact_profiles(
-    slices: FourierSlices,
-    grid: ParameterGrid,
-    radius: float,
-    k: NDArray | None = None,
-    dk: NDArray | None = None,
-) -> Backprojection:
-    r"""Filtered backprojection of the slices themselves, without ridgelets.
-
-    .. math:: g_u(p) = \frac{2 w_u}{(2\pi)^m} \mathrm{Re}\int_0^\infty k^{m-1} \hat f(ku)
-              e^{ikp}\,dk
-
-    by Gauss-Legendre panels, or by the quadrature rule ``k``, ``dk`` where one is given.
-    """
-    if k is None or dk is None:
-        # The integrand k^{m-1} has a kink at 0 for even m; panels on k > 0 do not mind.
-        panels = int(np.ceil(slices.band * (radius + slices.radius) / 12.0)) + 1
-        node, weight = np.polynomial.legendre.leggauss(16)
-        edge = np.linspace(0, slices.band, panels + 1)
-        half = 0.5 * np.diff(edge)
-        k = (0.5 * (edge[1:] + edge[:-1])[:, None] + half[:, None] * node).ravel()
-        dk = (half[:, None] * weight).ravel()
-    values = slices.at(k) * (2 * dk * k ** (grid.dim - 1) / (2 * np.pi) ** grid.dim)[None, :, None]
-    values *= grid.direction_weights[:, None, None]
-    return Backprojection.from_waves(
-        grid.directions, grid.center, radius, [(k, values)], slices.band
-    )
 
 
 def backprojection_error(

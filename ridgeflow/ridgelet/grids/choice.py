@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.geometry import directions
+from ridgeflow.geometry import directions, half_sphere_area
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
@@ -23,26 +21,13 @@ from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.radon_transform.dot_test import is_single
 from ridgeflow.radon_transform.fourier_slices import ball_about, fourier_slices, soften
 from ridgeflow.radon_transform.smoothed_samples import with_energy
-from ridgeflow.ridgelet.errors.budget import (
-    OUTSIDE,
-    FieldRecord,
-    discrete_transfer,
-    local_norm,
-    spectrum_budget,
-    tail_amplification,
-)
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.grids.field_record import FieldRecord, local_norm
+from ridgeflow.ridgelet.grids.transfer import discrete_transfer, tail_amplification, trapezoid
 
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-
-__all__ = ["common_grid", "grid_for_energy", "polar_grid_for", "warn_of_lost_energy"]
+__all__ = ["PolarChoice", "choose_polar", "polar_for_energy"]
 
 PILOT_DIRECTIONS = {1: 1, 2: 48, 3: 120}
 _OCTAVES = 60
-# Share of the energy that may be lost without a word, and the tolerance of the grid that is named.
-_NOTICEABLE, _SUGGESTED = 0.01, 0.01
 _LEAST = 1e-16
 # What rounding to single precision leaves of a reconstruction; measured 2.8e-7 to 3.4e-6.
 _SINGLE = 4e-6
@@ -50,16 +35,31 @@ _SINGLE = 4e-6
 _MANY = 1e6
 # Share of tol that the samples may leave out without a word; share of what they leave out that the
 # grid is chosen for where that is more than tol.
-_FLOOR, _BELOW_FLOOR = 0.5, 0.3
+UNSAID, _BELOW_FLOOR = 0.5, 0.3
 # Of what is cut off the offsets, where neurons grow towards infinity: those that are missing add up
 # over all of the ball.
 _GROWING = 0.1
 # Amplification of the corrected dual that is granted between scales, at the last wave number, and
 # at the first.
 _RIPPLE, _AT_TOP, _BELOW = 1.3, 4.0, 1.5
+# What may lie outside of the corrected dual's band, in L2, at either end.
+OUTSIDE = 5e-4
 
 
-def polar_grid_for(
+class PolarChoice(NamedTuple):
+    """What :meth:`ParameterGrid.polar` is called with."""
+
+    dim: int
+    n_directions: int
+    scales: NDArray
+    radius: float
+    step: float
+    margin: float
+    center: NDArray
+    scale_weights: NDArray | None = None
+
+
+def choose_polar(
     field: GridField | SampleField | GaussianMixture,
     activation: str | Activation,
     ridgelet: Ridgelet,
@@ -69,8 +69,11 @@ def polar_grid_for(
     bandwidth: float | None = None,
     dual: str = "plain",
     quiet: bool = False,
-) -> ParameterGrid:
-    """See :meth:`ParameterGrid.for_field`; ``quiet``: without a word about the samples."""
+) -> tuple[PolarChoice, float]:
+    """The choice of :meth:`ParameterGrid.for_field`, and the tolerance that the samples allow.
+
+    ``quiet``: without a word about the samples.
+    """
     activation, ridgelet = _activation(activation), as_ridgelet(ridgelet)
     tol = finite_number(tol, "tol")
     if not 0 < tol < 1:
@@ -107,7 +110,7 @@ def polar_grid_for(
     slices = fourier_slices(source, pilot, center, 1e-2 * tol)
     k, energy = slices.radial_energy(area, field.dim)
     floor = slices.unresolved
-    if floor > _FLOOR * tol and not quiet and isinstance(source, GridField):
+    if floor > UNSAID * tol and not quiet and isinstance(source, GridField):
         _warn_of_floor(source, floor, tol)
     if not quiet and tol < _SINGLE and _is_single(field):
         warnings.warn(
@@ -122,7 +125,7 @@ def polar_grid_for(
     radius = ball_about(source, center, edge)
     if isinstance(source, GridField) and slices.blur > edge:
         radius = ball_about(soften(source)[0], center, edge)
-    grid = grid_for_energy(
+    choice = polar_for_energy(
         k,
         energy,
         center,
@@ -133,7 +136,7 @@ def polar_grid_for(
         n_directions=n_directions,
         corrected=dual == "corrected",
     )
-    return grid if quiet or n_directions is not None else replace(grid, tol=tol)
+    return choice, tol
 
 
 def _is_single(field: GridField | SampleField | GaussianMixture) -> bool:
@@ -148,7 +151,7 @@ def _warn_of_floor(field: GridField, floor: float, tol: float) -> None:
     coarse = GridField(field.values[every_other], [axis[::2] for axis in field.axes])
     # Of a jump the error falls like the root of the spacing, of a smooth function faster.
     rate = max(0.5, float(np.log2(max(soften(coarse)[1] / floor, 1.0))))
-    factor = (floor / (_FLOOR * tol)) ** (1 / rate)
+    factor = (floor / (UNSAID * tol)) ** (1 / rate)
     advice = f"about {float(f'{factor:.2g}'):g} times as many along each axis would do"
     if factor * max(field.shape) > _MANY:
         advice = "no number of them within reach would do"
@@ -161,7 +164,7 @@ def _warn_of_floor(field: GridField, floor: float, tol: float) -> None:
     )
 
 
-def grid_for_energy(
+def polar_for_energy(
     k: NDArray,
     energy: NDArray,
     center: NDArray,
@@ -172,16 +175,15 @@ def grid_for_energy(
     *,
     n_directions: int | None = None,
     corrected: bool = False,
-) -> ParameterGrid:
+) -> PolarChoice:
     """The polar grid for a field of this energy by wave number in this ball."""
     dim = len(center)
     constant = admissibility(activation, ridgelet)
     total = float(energy.sum())
     if total == 0:
         # Nothing to represent: any grid does.
-        return ParameterGrid.polar(
-            dim, 1, (1 / radius, 2 / radius), radius, 0.5, margin=8.0, center=center
-        )
+        two = np.array([1 / radius, 2 / radius])
+        return PolarChoice(dim, 1, two, radius, 0.5, 8.0, center)
     energy = energy / total
 
     def weighted(factor: NDArray) -> float:
@@ -206,9 +208,7 @@ def grid_for_energy(
         n_directions = direction_count(dim, top * radius, tol)
     else:
         n_directions = positive_int(n_directions, "n_directions")
-    return ParameterGrid.polar(
-        dim, n_directions, scales, radius, step, margin=margin, center=center, scale_weights=weights
-    )
+    return PolarChoice(dim, n_directions, scales, radius, step, margin, center, weights)
 
 
 def _cut(tol: float, corrected: bool) -> float:
@@ -262,9 +262,8 @@ def _log_scales(activation, ridgelet, constant, k, weighted, tol) -> NDArray:  #
     octaves = np.log2(a_max / a_min)
     for per_octave in (3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64):
         scales = np.geomspace(a_min, a_max, int(np.ceil(octaves * per_octave)) + 1)
-        # Scales alone decide the transfer function, so a grid of one direction tells it.
-        trial = ParameterGrid.polar(ridgelet.dim, 1, scales, 1.0, 1.0, margin=0.0)
-        error = weighted(discrete_transfer(trial, activation, ridgelet, k) / constant - 1)
+        realised = discrete_transfer(scales, trapezoid(scales), activation, ridgelet, k)
+        error = weighted(realised / constant - 1)
         if error <= 0.5 * tol:
             return scales
     raise ValueError(
@@ -280,34 +279,33 @@ def _few_scales(  # type: ignore[no-untyped-def]
     """Scales whose discrete transfer function is nowhere small where the field is."""
     record = FieldRecord("", tol, k, energy, 1.0, 0.0, 0.0, 0.0, 0.0, np.empty((0, 0)))
     outside = min(0.25 * tol, 0.8 * OUTSIDE)
+    area = half_sphere_area(ridgelet.dim)
     top = float(k[np.flatnonzero(np.cumsum(energy[::-1])[::-1] > outside**2)[-1]])
 
-    def amplification(scales: NDArray, at: NDArray) -> tuple[NDArray, ParameterGrid]:
-        trial = ParameterGrid.polar(ridgelet.dim, 1, scales, radius, 1.0, margin=0.0)
+    def amplification(scales: NDArray, at: NDArray) -> NDArray:
         with np.errstate(divide="ignore", over="ignore"):
-            return constant / discrete_transfer(trial, activation, ridgelet, at), trial
+            return constant / discrete_transfer(scales, trapezoid(scales), activation, ridgelet, at)
 
     for per_octave in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32):
         ratio = 2.0 ** (1 / per_octave)
         octave = np.geomspace(1.0, 2.0, 33)
         wide = np.arange(-20.0 * per_octave, 20.0 * per_octave + 1)
-        if amplification(ratio**wide, octave)[0].max() < _RIPPLE:
+        if amplification(ratio**wide, octave).max() < _RIPPLE:
             break
     # The highest scale is the least that needs no more than this at the highest wave number.
     highest = top
     below = ratio ** np.arange(-8.0 * per_octave, 1.0)
-    while amplification(highest * below, np.full(1, top))[0] > _AT_TOP:
+    while amplification(highest * below, np.full(1, top)) > _AT_TOP:
         highest *= 2.0**0.25
-    while amplification(highest * below, np.full(1, top))[0] < _AT_TOP:
+    while amplification(highest * below, np.full(1, top)) < _AT_TOP:
         highest *= 2.0**-0.25
     highest *= 2.0**0.25
     count = 4
     while count <= _OCTAVES * per_octave:
         scales = highest * ratio ** np.arange(-count, 1.0)
-        needed, trial = amplification(scales, k)
-        covered = np.append(needed <= _BELOW, True)
+        covered = np.append(amplification(scales, k) <= _BELOW, True)
         uncovered = np.arange(len(k)) < int(np.argmax(covered))
-        if local_norm(record, trial, uncovered) <= outside:
+        if local_norm(record, uncovered, ridgelet.dim, radius, area) <= outside:
             return scales
         count += 1
     raise ValueError(
@@ -328,87 +326,3 @@ def _first(holds, stop: int) -> int | None:  # type: ignore[no-untyped-def]
         else:
             low = middle + 1
     return high
-
-
-def common_grid(each: Sequence[ParameterGrid]) -> ParameterGrid:
-    """The polar grid that covers all of the given ones, at the finest of their resolutions."""
-    low = min(float(g.scales[0]) for g in each)
-    high = max(float(g.scales[-1]) for g in each)
-    ratio = min(float((g.scales[-1] / g.scales[0]) ** (1 / (len(g.scales) - 1))) for g in each)
-    count = int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)) + 1
-    return ParameterGrid.polar(
-        each[0].dim,
-        max(len(g.directions) for g in each),
-        np.geomspace(low, high, max(2, count)),
-        max(g.radius for g in each),
-        min(g.step for g in each),
-        margin=max(g.margin for g in each),
-        center=each[0].center,
-    )
-
-
-def warn_of_lost_energy(
-    spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None
-) -> None:
-    """Warn where a grid loses a noticeable share of its field's energy, with one that would not."""
-    record, grid = spectrum.record, spectrum.grid
-    if record is None or grid.kind != "polar" or record.energy.sum() == 0:
-        return
-    budget = spectrum_budget(spectrum, activation, dual, measure=False, kink=False)
-    parts = {
-        "scales": budget.truncation,
-        "scales, offsets or step": budget.quadrature,
-        "directions": budget.directions,
-    }
-    lost = sum(parts.values()) ** 2
-    if lost <= _NOTICEABLE:
-        if grid.tol is not None and sum(parts.values()) + budget.sampling > grid.tol:
-            _warn_of_a_miss(spectrum, activation, dual, grid.tol)
-        return
-    share = f"{100 * lost:.2g} %" if lost < 1 else "all"
-    try:
-        better = grid_for_energy(
-            record.wave_numbers,
-            record.energy,
-            grid.center,
-            max(record.radius, 1e-300),
-            activation,
-            spectrum.ridgelet,
-            _SUGGESTED,
-        )
-    except ValueError:
-        advice = "no grid reaches 1 % with this ridgelet: take admissible_ridgelet"
-    else:
-        advice = (
-            f"ParameterGrid.for_field(..., tol={_SUGGESTED:g}) would take "
-            f"{len(better.directions)} directions, {len(better.scales)} scales from "
-            f"{better.scales[0]:.3g} to {better.scales[-1]:.3g}, radius {better.radius:.3g}, step "
-            f"{better.step:.2g} and margin {better.margin:.3g}"
-        )
-    warnings.warn(
-        f"this grid loses about {share} of the field's energy, most by its "
-        f"{max(parts, key=lambda name: parts[name])} (Spectrum.error_budget tells more): {advice}",
-        AccuracyWarning,
-        stacklevel=3,
-    )
-
-
-def _warn_of_a_miss(
-    spectrum: Spectrum, activation: Activation, dual: CorrectedDual | None, tol: float
-) -> None:
-    """Warn where a reconstruction misses what its grid was chosen for, by more than its samples.
-
-    What was predicted may overstate, so that the error is measured first.
-    """
-    budget = spectrum_budget(spectrum, activation, dual, kink=False)
-    # Of larger errors of the samples the choice of the grid has told.
-    told = budget.sampling if budget.sampling > _FLOOR * tol else 0.0
-    error = budget.total - told
-    if error > tol:
-        warnings.warn(
-            f"the reconstruction has a relative L2 error of up to {error:.1e}, more than tol = "
-            f"{tol:g} that its grid was chosen for (take a smaller tol for the grid, and for the "
-            "transform)",
-            AccuracyWarning,
-            stacklevel=4,
-        )

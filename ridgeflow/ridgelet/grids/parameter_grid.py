@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,6 +25,8 @@ from ridgeflow._validate import (
     uniform_axis,
 )
 from ridgeflow.geometry import as_directions, directions
+from ridgeflow.ridgelet.grids.choice import choose_polar
+from ridgeflow.ridgelet.grids.transfer import trapezoid
 
 if TYPE_CHECKING:
     from ridgeflow.fields.grid import GridField
@@ -237,11 +239,7 @@ class ParameterGrid:
             raise ValueError(f"`center` must have shape ({dim},), got {middle.shape}")
         unit, area = directions(dim, positive_int(n_directions, "n_directions"))
         if scale_weights is None:
-            log_step = np.diff(np.log(rho))
-            d_rho = np.zeros_like(rho)
-            d_rho[:-1] += 0.5 * log_step
-            d_rho[1:] += 0.5 * log_step
-            d_rho *= rho
+            d_rho = rho * trapezoid(rho)
         else:
             d_rho = as_real_array(scale_weights, "scale_weights", ndim=1).astype(np.float64)
             same_length(scales=rho, scale_weights=d_rho)
@@ -347,9 +345,7 @@ class ParameterGrid:
         >>> grid.kind
         'polar'
         """
-        from ridgeflow.ridgelet.grids.choice import polar_grid_for
-
-        return polar_grid_for(
+        choice, reached = choose_polar(
             field,
             activation,
             ridgelet,
@@ -358,6 +354,8 @@ class ParameterGrid:
             bandwidth=bandwidth,
             dual=dual,
         )
+        grid = cls.polar(**choice._asdict())
+        return grid if n_directions is not None else replace(grid, tol=reached)
 
     @classmethod
     def cartesian(cls, a_axes: Sequence[ArrayLike], b_axis: ArrayLike) -> ParameterGrid:
@@ -430,6 +428,16 @@ class ParameterGrid:
     def half(self) -> bool:
         """Whether only half of the directions are stored (their weights are doubled)."""
         return self.kind == "polar"
+
+    @cached_property
+    def area(self) -> float:
+        """Area of the half sphere that the directions of a polar grid stand for."""
+        return float(self.direction_weights.sum())
+
+    @cached_property
+    def log_steps(self) -> NDArray[np.float64]:
+        r"""Quadrature weights :math:`\Delta\log\rho` of the scales of a polar grid."""
+        return self.scale_weights / self.scales**self.dim
 
     @cached_property
     def half_counts(self) -> NDArray[np.int64]:

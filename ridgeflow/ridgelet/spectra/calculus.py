@@ -7,22 +7,19 @@ is transformed again.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
-from ridgeflow._validate import as_real_array, instance_of, items_of, positive
+from ridgeflow._validate import instance_of, positive
 from ridgeflow.errors import AccuracyWarning
-from ridgeflow.ridgelet.errors.check_points import scaled_check
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.provenance import derived
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum, require_alike
 
 __all__ = [
     "DualPotential",
@@ -30,8 +27,6 @@ __all__ = [
     "gradient_spectrum",
     "inner_product",
     "laplacian_spectrum",
-    "linear_combination",
-    "same_grid",
 ]
 
 
@@ -259,83 +254,6 @@ def dual_potential(spectrum: Spectrum, *, tol: float = 1e-4) -> DualPotential:
     return DualPotential(found, residual)
 
 
-def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> Spectrum:
-    r"""The spectrum :math:`\sum_i c_i R[f_i;\psi] = R[\sum_i c_i f_i;\psi]`.
-
-    Parameters
-    ----------
-    spectra : sequence of n Spectrum
-        On the same grid, with the same ridgelet and the same components.
-    coefficients : array_like, shape (n,)
-        Real or complex.
-
-    Returns
-    -------
-    Spectrum
-        On that grid, without record (a multiple of a single spectrum keeps its own); float32 where
-        all values are.
-
-    Raises
-    ------
-    ValueError
-        If there are none, the numbers differ, or grids, ridgelets or components do.
-
-    Examples
-    --------
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 1.0)
-    >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 1), ([[1.0]], [0.5]))
-    >>> bool((linear_combination([s, s], [2.0, -2.0]).values == 0).all())
-    True
-    """
-    factor = as_real_array(coefficients, "coefficients", ndim=1, allow_complex=True)
-    spectra = items_of(spectra, "spectra")
-    for i, given in enumerate(spectra):
-        instance_of(given, f"spectra[{i}]", Spectrum)
-    if len(spectra) != len(factor):
-        raise ValueError(
-            f"`coefficients` must hold one number for each spectrum, got {len(factor)} for "
-            f"{len(spectra)}"
-        )
-    first = spectra[0]
-    for i, other in enumerate(spectra):
-        _require_alike(first, other, f"spectra[{i}]")
-        if other.ridgelet != first.ridgelet:
-            raise ValueError(
-                f"`spectra[{i}]` must have the ridgelet of the first, {first.ridgelet}, got "
-                f"{other.ridgelet}"
-            )
-    values = np.asarray(sum(c * s.values for c, s in zip(factor.tolist(), spectra, strict=True)))
-    history = derived(
-        "linear_combination",
-        *(s.provenance for s in spectra),
-        settings={"coefficients": factor.tolist()},
-    )
-    record = first.record
-    if len(spectra) > 1 or record is None:
-        return Spectrum(values, first.grid, first.ridgelet, provenance=history)
-    # All else in a record is relative to the field.
-    size = float(abs(factor[0]))
-    if size and not 1e-150 < size < 1e150:
-        raise ValueError(
-            f"`coefficients` must lie between 1e-150 and 1e150 in size, got {size:g} (take another "
-            "unit: squares of the spectrum are no numbers)"
-        )
-    scaled = replace(
-        record,
-        energy=size**2 * record.energy,
-        norm=size * record.norm,
-        check=scaled_check(
-            record.check,
-            first.dim,
-            factor[0],
-            of_complex=np.iscomplexobj(first.values),
-            to_complex=np.iscomplexobj(values),
-        ),
-    )
-    return Spectrum(values, first.grid, first.ridgelet, scaled, history)
-
-
 def inner_product(first: Spectrum, second: Spectrum) -> float | complex:
     r"""Inner product :math:`\int \gamma_1\overline{\gamma_2}\,da\,db` over parameter space.
 
@@ -376,7 +294,7 @@ def inner_product(first: Spectrum, second: Spectrum) -> float | complex:
     """
     for name, given in (("first", first), ("second", second)):
         instance_of(given, name, Spectrum)
-    _require_alike(first, second, "second")
+    require_alike(first, second, "second")
     weights = first.grid.weights
     if weights is None:
         raise ValueError(
@@ -389,49 +307,6 @@ def inner_product(first: Spectrum, second: Spectrum) -> float | complex:
     if first.grid.half and first.ridgelet.parity != second.ridgelet.parity:
         total = total * 0
     return complex(total) if np.iscomplexobj(product) else float(total)
-
-
-def same_grid(first: ParameterGrid, second: ParameterGrid) -> bool:
-    """Whether two grids have the same nodes and weights.
-
-    Parameters
-    ----------
-    first, second : ParameterGrid
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> grid = ParameterGrid.nodes([[1.0]], [0.5])
-    >>> same_grid(grid, ParameterGrid.nodes([[1.0]], [0.5]))
-    True
-    """
-    if first is second:
-        return True
-    plain = ("kind", "dim", "size", "radius", "step", "margin")
-    if any(getattr(first, name) != getattr(second, name) for name in plain):
-        return False
-    lists = ("directions", "direction_weights", "scales", "scale_weights", "center")
-    pairs = [(getattr(first, name), getattr(second, name)) for name in lists]
-    pairs += list(zip(first.axes, second.axes, strict=True))
-    pairs += list(zip(first.plain or (), second.plain or (), strict=True))
-    return all(np.array_equal(one, other) for one, other in pairs)
-
-
-def _require_alike(first: Spectrum, second: Spectrum, name: str) -> None:
-    if not same_grid(first.grid, second.grid):
-        raise ValueError(
-            f"`{name}` must lie on the grid of the first spectrum, {first.grid.kind} with "
-            f"{first.grid.size} nodes, got {second.grid.kind} with {second.grid.size} nodes "
-            "(transform both fields on one grid)"
-        )
-    if first.component_shape != second.component_shape:
-        raise ValueError(
-            f"`{name}` must have the components {first.component_shape} of the first spectrum, got "
-            f"{second.component_shape}"
-        )
 
 
 def _integral(omega: NDArray) -> NDArray:

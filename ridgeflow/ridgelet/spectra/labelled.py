@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from ridgeflow._validate import fits_in_memory, flag, one_of
 from ridgeflow.errors import MissingDependencyError
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.provenance import Provenance, derived
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.spectra.storage import (
     KINDS,
     POLAR_LENGTHS,
+    Parts,
     polar_grid,
     record_from,
     record_parts,
@@ -35,7 +36,9 @@ _LAYOUTS = ("auto", "padded", "ragged")
 _SLACK = 1e-3
 
 
-def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.Dataset:
+def to_dataset(
+    spectrum: NodeValues, provenance: Provenance | None, layout: str, split_complex: bool
+) -> xarray.Dataset:
     """See :meth:`Spectrum.to_xarray`."""
     try:
         import xarray
@@ -52,26 +55,7 @@ def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.D
             "a choice)"
         )
     if grid.kind == "polar":
-        equal = len(set(grid.half_counts.tolist())) == 1
-        if layout == "padded" or (layout == "auto" and equal):
-            dims, values, coords, rest = _by_offset(spectrum)
-        else:
-            dims, values, coords, rest = _by_node(spectrum)
-        for name, long_name in (
-            ("direction_weights", "quadrature weight of the half sphere"),
-            ("scale_weights", "quadrature weight of scale^(m-1) d scale"),
-        ):
-            rest[name] = ((name.partition("_")[0],), getattr(grid, name), {"long_name": long_name})
-        rest["center"] = (("axis",), grid.center, {"long_name": "center of the ball of the field"})
-        coords["direction"] = (("direction",), np.arange(len(grid.directions), dtype=np.int32))
-        coords["u"] = (("direction", "axis"), grid.directions, {"long_name": "direction"})
-        if grid.dim == 2:
-            angle = np.degrees(np.arctan2(grid.directions[:, 1], grid.directions[:, 0]))
-            coords["angle"] = (("direction",), angle, {"units": "degree"})
-        coords["scale"] = (("scale",), grid.scales, {"long_name": "scale |a|"})
-        numbers = np.arange(len(grid.scales), dtype=np.int32)
-        coords["scale_number"] = (("scale",), numbers, {"long_name": "number of the scale"})
-        coords["axis"] = (("axis",), np.arange(grid.dim, dtype=np.int32))
+        dims, values, coords, rest = _polar_parts(spectrum, layout)
     elif grid.kind == "cartesian":
         dims = (*(f"a{i + 1}" for i in range(grid.dim)), "b")
         values = spectrum.values.reshape(
@@ -92,7 +76,7 @@ def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.D
         variables["values_imag"] = (dims, values.imag, label)
     else:
         variables["values"] = (dims, values, label)
-    attributes = _attributes(spectrum)
+    attributes = _attributes(spectrum, provenance)
     if spectrum.record is not None:
         scalars, parts = record_parts(spectrum.record)
         attributes["record"] = json.dumps(scalars)
@@ -104,7 +88,33 @@ def to_dataset(spectrum: Spectrum, layout: str, split_complex: bool) -> xarray.D
     return xarray.Dataset(variables, coords, attributes)
 
 
-def from_dataset(dataset: xarray.Dataset) -> Spectrum:
+def _polar_parts(spectrum: NodeValues, layout: str) -> tuple[tuple[str, ...], NDArray, dict, dict]:
+    """Dimensions, values, coordinates and other variables of a polar grid."""
+    grid = spectrum.grid
+    equal = len(set(grid.half_counts.tolist())) == 1
+    if layout == "padded" or (layout == "auto" and equal):
+        dims, values, coords, rest = _by_offset(spectrum)
+    else:
+        dims, values, coords, rest = _by_node(spectrum)
+    for name, long_name in (
+        ("direction_weights", "quadrature weight of the half sphere"),
+        ("scale_weights", "quadrature weight of scale^(m-1) d scale"),
+    ):
+        rest[name] = ((name.partition("_")[0],), getattr(grid, name), {"long_name": long_name})
+    rest["center"] = (("axis",), grid.center, {"long_name": "center of the ball of the field"})
+    coords["direction"] = (("direction",), np.arange(len(grid.directions), dtype=np.int32))
+    coords["u"] = (("direction", "axis"), grid.directions, {"long_name": "direction"})
+    if grid.dim == 2:
+        angle = np.degrees(np.arctan2(grid.directions[:, 1], grid.directions[:, 0]))
+        coords["angle"] = (("direction",), angle, {"units": "degree"})
+    coords["scale"] = (("scale",), grid.scales, {"long_name": "scale |a|"})
+    numbers = np.arange(len(grid.scales), dtype=np.int32)
+    coords["scale_number"] = (("scale",), numbers, {"long_name": "number of the scale"})
+    coords["axis"] = (("axis",), np.arange(grid.dim, dtype=np.int32))
+    return dims, values, coords, rest
+
+
+def from_dataset(dataset: xarray.Dataset) -> Parts:
     """See :meth:`Spectrum.from_xarray`."""
     attributes = getattr(dataset, "attrs", None)
     if not isinstance(attributes, Mapping) or attributes.get("format") != _FORMAT:
@@ -154,7 +164,7 @@ def from_dataset(dataset: xarray.Dataset) -> Spectrum:
             f"`dataset` must hold all that Spectrum.to_xarray wrote, got one in which something is "
             f"missing: {said(error)}"
         ) from None
-    return Spectrum(values, grid, ridgelet, record, provenance)
+    return values, grid, ridgelet, record, provenance
 
 
 def _parsed(text: Any, name: str) -> dict[str, Any]:
@@ -298,7 +308,7 @@ def _rows(grid: ParameterGrid, scale: NDArray, direction: NDArray, b: NDArray) -
     return row
 
 
-def _by_offset(spectrum: Spectrum) -> tuple[tuple[str, ...], NDArray, dict, dict]:
+def _by_offset(spectrum: NodeValues) -> tuple[tuple[str, ...], NDArray, dict, dict]:
     """Direction x scale x offset, NaN beyond the last offset of a scale."""
     grid = spectrum.grid
     half = int(grid.half_counts.max())
@@ -321,7 +331,7 @@ def _by_offset(spectrum: Spectrum) -> tuple[tuple[str, ...], NDArray, dict, dict
     return ("direction", "scale", "offset"), np.swapaxes(values, 0, 1), coords, {}
 
 
-def _by_node(spectrum: Spectrum) -> tuple[tuple[str, ...], NDArray, dict, dict]:
+def _by_node(spectrum: NodeValues) -> tuple[tuple[str, ...], NDArray, dict, dict]:
     """One row for each node, with its direction and scale by number."""
     grid = spectrum.grid
     fits_in_memory(
@@ -368,9 +378,9 @@ def _without_padding(values: NDArray, grid: ParameterGrid, offsets: NDArray) -> 
     )
 
 
-def _attributes(spectrum: Spectrum) -> dict[str, Any]:
+def _attributes(spectrum: NodeValues, history: Provenance | None) -> dict[str, Any]:
     """Scalars and strings, which every format of files can hold."""
-    grid, ridgelet, history = spectrum.grid, spectrum.ridgelet, spectrum.provenance
+    grid, ridgelet = spectrum.grid, spectrum.ridgelet
     found: dict[str, Any] = {"format": _FORMAT, "grid": grid.kind, "psi": repr(ridgelet)}
     found["ridgelet"] = json.dumps(ridgelet.to_dict())
     # How much there is, so that a part is known for one.

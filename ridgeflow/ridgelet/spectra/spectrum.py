@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
-from ridgeflow._validate import as_real_array, finite_number, instance_of
+from ridgeflow._validate import as_real_array, finite_number, instance_of, items_of
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.errors.budget import ErrorBudget, FieldRecord, spectrum_budget
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.spectra.provenance import Provenance
+from ridgeflow.ridgelet.errors.budget import ErrorBudget, spectrum_budget
+from ridgeflow.ridgelet.errors.check_points import scaled_check
+from ridgeflow.ridgelet.grids.comparison import grid_words, same_grid
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual, as_dual
+from ridgeflow.ridgelet.grids.node_values import NodeValues
+from ridgeflow.ridgelet.spectra.labelled import from_dataset, to_dataset
+from ridgeflow.ridgelet.spectra.provenance import Provenance, derived
+from ridgeflow.ridgelet.spectra.storage import read_spectrum, save_spectrum
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-    from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
-
-__all__ = ["Spectrum"]
+__all__ = ["Spectrum", "linear_combination", "load_spectrum", "require_alike"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Spectrum:
+class Spectrum(NodeValues):
     r"""Ridgelet transform :math:`R[f;\psi](a_j, b_j)` on the nodes of a parameter grid.
 
     Parameters
@@ -82,77 +84,14 @@ class Spectrum:
       version   ...>
     """
 
-    values: NDArray
-    grid: ParameterGrid
-    ridgelet: Ridgelet
-    record: FieldRecord | None = None
     provenance: Provenance | None = None
 
     # NumPy scalars would otherwise take a spectrum for an array of objects.
     __array_ufunc__ = None
 
     def __post_init__(self) -> None:
-        instance_of(self.grid, "grid", ParameterGrid)
-        instance_of(self.ridgelet, "ridgelet", Ridgelet)
-        instance_of(self.record, "record", FieldRecord, NoneType)
+        super().__post_init__()
         instance_of(self.provenance, "provenance", Provenance, NoneType)
-        values = as_real_array(self.values, "values", ndim=(1, 2), allow_complex=True)
-        if len(values) != self.grid.size:
-            raise ValueError(
-                f"`values` must hold one row for each of the {self.grid.size} nodes, "
-                f"got shape {values.shape}"
-            )
-        if self.ridgelet.dim != self.grid.dim:
-            raise ValueError(
-                f"`ridgelet` must have the dimension {self.grid.dim} of the grid, "
-                f"got {self.ridgelet.dim}"
-            )
-        record = self.record
-        n_scales = len(self.grid.scales)
-        if record is not None and not {len(record.leaks), len(record.edges)} <= {0, n_scales}:
-            raise ValueError(
-                f"`record` must hold one leak for each of the {n_scales} scales of the grid, got "
-                f"{len(record.leaks)} and {len(record.edges)}"
-            )
-        object.__setattr__(self, "values", values)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()
-
-    @property
-    def dim(self) -> int:
-        """Dimension m of the space."""
-        return self.grid.dim
-
-    @property
-    def component_shape(self) -> tuple[int, ...]:
-        """() for a scalar field, (k,) for a vector field."""
-        return self.values.shape[1:]
-
-    def at_scale(self, scale: int) -> NDArray:
-        """Values of one scale of a polar grid.
-
-        Parameters
-        ----------
-        scale : int
-            Position among ``grid.scales``.
-
-        Returns
-        -------
-        ndarray, shape (U, B) or (U, B, k)
-            By direction and offset (``grid.offsets(scale)``).
-
-        Raises
-        ------
-        ValueError
-            If the grid is not polar.
-        """
-        self._need_polar("at_scale")
-        number = self.grid._scale_number(scale)
-        start, stop = self.grid.starts[number], self.grid.starts[number + 1]
-        n_offsets = 2 * int(self.grid.half_counts[number]) + 1
-        return self.values[start:stop].reshape(-1, n_offsets, *self.component_shape)
 
     @cached_property
     def mass(self) -> NDArray[np.float64]:
@@ -245,8 +184,6 @@ class Spectrum:
         **Cost.** A fast reconstruction at 512 points, one evaluation of the kernel for each wave
         number and scale, and one pass over the values.
         """
-        from ridgeflow.ridgelet.spectra.corrected_dual import as_dual
-
         self._need_polar("error_budget")
         if self.record is None:
             raise ValueError(
@@ -259,7 +196,7 @@ class Spectrum:
 
     def __repr__(self) -> str:
         grid = self.grid
-        rows = [("grid", _grid_words(grid)), ("ridgelet", str(self.ridgelet))]
+        rows = [("grid", grid_words(grid)), ("ridgelet", str(self.ridgelet))]
         history = self.provenance
         if history is None:
             rows.append(("field", "not recorded"))
@@ -311,8 +248,6 @@ class Spectrum:
     def _combined(
         self, factor: complex, other_factor: complex = 0.0, other: Spectrum | None = None
     ) -> Spectrum:
-        from ridgeflow.ridgelet.spectra.calculus import linear_combination
-
         if other is None:
             return linear_combination([self], [factor])
         return linear_combination([self, other], [factor, other_factor])
@@ -334,9 +269,7 @@ class Spectrum:
         --------
         load_spectrum
         """
-        from ridgeflow.ridgelet.spectra.storage import save_spectrum
-
-        save_spectrum(self, path)
+        save_spectrum(self, self.provenance, path)
 
     def to_xarray(self, *, layout: str = "auto", split_complex: bool = True) -> xarray.Dataset:
         """The spectrum as a labelled dataset, which netCDF and Zarr can hold.
@@ -384,9 +317,7 @@ class Spectrum:
         >>> dict(s.to_xarray(layout="padded").sizes)["offset"]
         49
         """
-        from ridgeflow.ridgelet.spectra.labelled import to_dataset
-
-        return to_dataset(self, layout, split_complex)
+        return to_dataset(self, self.provenance, layout, split_complex)
 
     @classmethod
     def from_xarray(cls, dataset: xarray.Dataset) -> Spectrum:
@@ -415,9 +346,7 @@ class Spectrum:
         >>> bool((rf.Spectrum.from_xarray(s.to_xarray()).values == s.values).all())
         True
         """
-        from ridgeflow.ridgelet.spectra.labelled import from_dataset
-
-        return from_dataset(dataset)
+        return cls(*from_dataset(dataset))
 
     def plot(
         self, *, component: int | None = None, directions: Sequence[int] | None = None
@@ -446,13 +375,6 @@ class Spectrum:
 
         return spectrum_map(self, component=component, directions=directions)
 
-    def _need_polar(self, what: str) -> None:
-        if self.grid.kind != "polar":
-            raise ValueError(
-                f"{what} needs a polar grid, got a spectrum on {self.grid.kind} nodes "
-                "(ParameterGrid.polar or ParameterGrid.for_field)"
-            )
-
 
 def _is_number(value: object) -> bool:
     kinds = (int, float, complex, np.number)
@@ -477,14 +399,126 @@ def _refuse_extreme(factor: complex, given: complex, name: str) -> None:
         )
 
 
-def _grid_words(grid: ParameterGrid) -> str:
-    if grid.kind == "nodes":
-        return f"plain nodes, m = {grid.dim}"
-    if grid.kind == "cartesian":
-        sizes = " x ".join(str(len(axis)) for axis in grid.axes)
-        return f"cartesian, m = {grid.dim}: {sizes}"
-    low, high = grid.scales[0], grid.scales[-1]
-    return (
-        f"polar, m = {grid.dim}: {len(grid.directions)} directions x {len(grid.scales)} scales "
-        f"from {low:.3g} to {high:.3g}, offsets in steps of {grid.step:.3g}"
+def load_spectrum(path: str | os.PathLike) -> Spectrum:
+    """Read a spectrum that :meth:`Spectrum.save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Spectrum
+        Equal to the saved one bit by bit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, malformed, or holds something else.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import ridgeflow as rf
+    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
+    >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 2), (np.ones((3, 1)), np.zeros(3)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "s.npz")
+    ...     s.save(path)
+    ...     bool(np.array_equal(load_spectrum(path).values, s.values))
+    True
+    """
+    return Spectrum(*read_spectrum(path))
+
+
+def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> Spectrum:
+    r"""The spectrum :math:`\sum_i c_i R[f_i;\psi] = R[\sum_i c_i f_i;\psi]`.
+
+    Parameters
+    ----------
+    spectra : sequence of n Spectrum
+        On the same grid, with the same ridgelet and the same components.
+    coefficients : array_like, shape (n,)
+        Real or complex.
+
+    Returns
+    -------
+    Spectrum
+        On that grid, without record (a multiple of a single spectrum keeps its own); float32 where
+        all values are.
+
+    Raises
+    ------
+    ValueError
+        If there are none, the numbers differ, or grids, ridgelets or components do.
+
+    Examples
+    --------
+    >>> import ridgeflow as rf
+    >>> law = rf.GaussianMixture([1.0], [[0.0]], 1.0)
+    >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 1), ([[1.0]], [0.5]))
+    >>> bool((linear_combination([s, s], [2.0, -2.0]).values == 0).all())
+    True
+    """
+    factor = as_real_array(coefficients, "coefficients", ndim=1, allow_complex=True)
+    spectra = items_of(spectra, "spectra")
+    for i, given in enumerate(spectra):
+        instance_of(given, f"spectra[{i}]", Spectrum)
+    if len(spectra) != len(factor):
+        raise ValueError(
+            f"`coefficients` must hold one number for each spectrum, got {len(factor)} for "
+            f"{len(spectra)}"
+        )
+    first = spectra[0]
+    for i, other in enumerate(spectra):
+        require_alike(first, other, f"spectra[{i}]")
+        if other.ridgelet != first.ridgelet:
+            raise ValueError(
+                f"`spectra[{i}]` must have the ridgelet of the first, {first.ridgelet}, got "
+                f"{other.ridgelet}"
+            )
+    values = np.asarray(sum(c * s.values for c, s in zip(factor.tolist(), spectra, strict=True)))
+    history = derived(
+        "linear_combination",
+        *(s.provenance for s in spectra),
+        settings={"coefficients": factor.tolist()},
     )
+    record = first.record
+    if len(spectra) > 1 or record is None:
+        return Spectrum(values, first.grid, first.ridgelet, provenance=history)
+    # All else in a record is relative to the field.
+    size = float(abs(factor[0]))
+    if size and not 1e-150 < size < 1e150:
+        raise ValueError(
+            f"`coefficients` must lie between 1e-150 and 1e150 in size, got {size:g} (take another "
+            "unit: squares of the spectrum are no numbers)"
+        )
+    scaled = replace(
+        record,
+        energy=size**2 * record.energy,
+        norm=size * record.norm,
+        check=scaled_check(
+            record.check,
+            first.dim,
+            factor[0],
+            of_complex=np.iscomplexobj(first.values),
+            to_complex=np.iscomplexobj(values),
+        ),
+    )
+    return Spectrum(values, first.grid, first.ridgelet, scaled, history)
+
+
+def require_alike(first: Spectrum, second: Spectrum, name: str) -> None:
+    if not same_grid(first.grid, second.grid):
+        raise ValueError(
+            f"`{name}` must lie on the grid of the first spectrum, {first.grid.kind} with "
+            f"{first.grid.size} nodes, got {second.grid.kind} with {second.grid.size} nodes "
+            "(transform both fields on one grid)"
+        )
+    if first.component_shape != second.component_shape:
+        raise ValueError(
+            f"`{name}` must have the components {first.component_shape} of the first spectrum, got "
+            f"{second.component_shape}"
+        )

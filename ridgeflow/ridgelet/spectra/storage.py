@@ -13,21 +13,25 @@ from ridgeflow._storage import open_archive, save_archive
 from ridgeflow._validate import increasing, instance_of, non_negative, one_of, positive
 from ridgeflow.errors import FileFormatError
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.errors.budget import FieldRecord
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
+from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid, count_offsets
 from ridgeflow.ridgelet.spectra.provenance import Provenance
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
     "KINDS",
     "POLAR_LENGTHS",
-    "load_spectrum",
+    "Parts",
     "polar_grid",
+    "read_spectrum",
     "record_from",
     "record_parts",
     "said",
     "save_spectrum",
 ]
+
+# Values, grid, ridgelet, record and provenance: what Spectrum is called with.
+Parts = tuple[NDArray, ParameterGrid, Ridgelet, FieldRecord | None, Provenance | None]
 
 KINDS = ("polar", "cartesian", "nodes")
 POLAR_LENGTHS = ("radius", "step", "margin")
@@ -35,7 +39,9 @@ _RECORD_ARRAYS = ("wave_numbers", "energy", "check")
 _POLAR_ARRAYS = ("directions", "direction_weights", "scales", "scale_weights", "center")
 
 
-def save_spectrum(spectrum: Spectrum, path: str | os.PathLike) -> None:
+def save_spectrum(
+    spectrum: NodeValues, provenance: Provenance | None, path: str | os.PathLike
+) -> None:
     """See :meth:`Spectrum.save`."""
     grid = spectrum.grid
     arrays: dict[str, NDArray] = {"values": spectrum.values}
@@ -50,42 +56,13 @@ def save_spectrum(spectrum: Spectrum, path: str | os.PathLike) -> None:
     if spectrum.record is not None:
         header["record"], parts = record_parts(spectrum.record)
         arrays |= {f"record_{name}": part for name, part in parts.items()}
-    if spectrum.provenance is not None:
-        header["provenance"] = spectrum.provenance.to_dict()
+    if provenance is not None:
+        header["provenance"] = provenance.to_dict()
     save_archive(path, "spectrum", header, arrays)
 
 
-def load_spectrum(path: str | os.PathLike) -> Spectrum:
-    """Read a spectrum that :meth:`Spectrum.save` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    Spectrum
-        Equal to the saved one bit by bit.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    FileFormatError
-        If the file is truncated, malformed, or holds something else.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> s = rf.ridgelet_transform(law, rf.Ridgelet(1, 2), (np.ones((3, 1)), np.zeros(3)))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "s.npz")
-    ...     s.save(path)
-    ...     bool(np.array_equal(load_spectrum(path).values, s.values))
-    True
-    """
+def read_spectrum(path: str | os.PathLike) -> Parts:
+    """The parts of a spectrum, see :func:`load_spectrum`."""
     with open_archive(path, "spectrum") as archive:
         header = archive.header
         try:
@@ -106,7 +83,8 @@ def load_spectrum(path: str | os.PathLike) -> Spectrum:
             provenance = None
             if "provenance" in header:
                 provenance = Provenance.from_dict(header["provenance"])
-            return Spectrum(archive["values"], grid, ridgelet, record, provenance)
+            held = NodeValues(archive["values"], grid, ridgelet, record)
+            return held.values, grid, ridgelet, record, provenance
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             if isinstance(error, FileFormatError):
                 raise

@@ -18,8 +18,8 @@ from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.dot_test import in_single, is_single
 from ridgeflow.radon_transform.fourier_slices import scattered_reference
+from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = ["direct_transform", "network_sum", "polynomial_sum"]
 
@@ -103,7 +103,7 @@ def polynomial_sum(
 
 
 def network_sum(
-    spectrum: Spectrum, activation: Activation, points: NDArray, columns: NDArray
+    spectrum: NodeValues, activation: Activation, points: NDArray, columns: NDArray
 ) -> NDArray:
     """The quadrature network sum_j c_j eta(a_j . x - b_j), c = values * weights / K: (n, C)."""
     grid = spectrum.grid

@@ -19,13 +19,13 @@ from ridgeflow._products import product
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.radon_transform.fourier_slices import FourierSlices
-from ridgeflow.ridgelet.errors.diagnostics import exact_profiles
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual
+from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.grids.transfer import response_radius
 from ridgeflow.ridgelet.sums.fourier_profiles import (
+    exact_profiles,
     point_mass_amplitudes,
-    response_radius,
     spectrum_profiles,
 )
 
@@ -45,7 +45,7 @@ _LOST_PHASE = 1e-3
 _BLOCK = 1 << 20
 
 
-def distances(spectrum: Spectrum, x: NDArray) -> NDArray[np.float64]:
+def distances(spectrum: NodeValues, x: NDArray) -> NDArray[np.float64]:
     """Distances of points from the grid's center, whatever their size."""
     with np.errstate(over="ignore"):
         apart = _lengths(np.asarray(x, np.float64) - spectrum.grid.center)
@@ -63,13 +63,13 @@ def _lengths(offset: NDArray) -> NDArray[np.float64]:
     return size * np.linalg.norm(offset / finite[:, None], axis=1)
 
 
-def radius_for(spectrum: Spectrum, farthest: float) -> float:
+def radius_for(spectrum: NodeValues, farthest: float) -> float:
     """Radius about the center within which profiles are needed."""
     return 1.0001 * max(farthest, 1e-3 * spectrum.grid.radius)
 
 
 def evaluate(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     x: NDArray,
     corrected: CorrectedDual | None,
@@ -142,7 +142,7 @@ def _sum(pieces: Iterator[Backprojection], points: NDArray, gradient: bool) -> N
 
 
 def far_sums(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     points: NDArray,
     corrected: CorrectedDual | None = None,
@@ -206,7 +206,7 @@ def _nearest(grid: ParameterGrid, points: NDArray) -> float:
     return min(least)
 
 
-def require_phase(spectrum: Spectrum, activation: Activation, points: NDArray) -> None:
+def require_phase(spectrum: NodeValues, activation: Activation, points: NDArray) -> None:
     """Refuse points at which rounding leaves nothing of the phase of a single frequency."""
     if not activation.point_masses or spectrum.grid.kind != "polar":
         return
@@ -220,7 +220,7 @@ def require_phase(spectrum: Spectrum, activation: Activation, points: NDArray) -
 
 
 def _waves(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     points: NDArray,
     corrected: CorrectedDual | None,

@@ -1,10 +1,8 @@
-"""From spectra on polar grids to profiles: scales and offsets summed on the Fourier side."""
+"""From spectra on polar grids, and from slices, to profiles: all summed on the Fourier side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +12,14 @@ from ridgeflow._fft import fast_length
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
-from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.backprojection import Backprojection, WaveSum
-from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.radon_transform.fourier_slices import FourierSlices
+from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual
+from ridgeflow.ridgelet.grids.node_values import NodeValues
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.grids.transfer import response_radius
 
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.spectra.corrected_dual import CorrectedDual
-
-__all__ = ["point_mass_amplitudes", "response_radius", "spectrum_profiles"]
+__all__ = ["exact_profiles", "point_mass_amplitudes", "spectrum_profiles"]
 
 # Waves below this share of the largest are rounding noise.
 _NOISE = 1e-14
@@ -29,23 +27,8 @@ _NOISE = 1e-14
 _PORTION = 1 << 24
 
 
-@lru_cache(maxsize=64)
-def response_radius(activation: Activation, ridgelet: Ridgelet) -> float:
-    """Radius beyond which the correlation of ridgelet and activation is below 1e-12 of its maximum.
-
-    At most 200: the slowly decaying correlations of non-smooth pairs are cut there.
-    """
-    step, n = 0.2, 4096
-    omega = 2 * np.pi * np.arange(1, n // 2 + 1) / (n * step)
-    response = np.zeros(n // 2 + 1, complex)
-    response[1:] = np.conj(ridgelet.fourier(omega)) * activation.fourier(omega)
-    profile = np.abs(np.fft.irfft(response, n=n)[: n // 2])
-    large = np.flatnonzero(profile > 1e-12 * profile.max())
-    return min(200.0, step * float(large[-1] + 1))
-
-
 def spectrum_profiles(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     radius: float,
     *,
@@ -129,7 +112,7 @@ def spectrum_profiles(
 
 
 def point_mass_amplitudes(
-    spectrum: Spectrum,
+    spectrum: NodeValues,
     activation: Activation,
     scale: int,
     corrected: CorrectedDual | None,
@@ -150,3 +133,32 @@ def point_mass_amplitudes(
     if corrected is not None:
         weight *= float(corrected(grid.scales[scale : scale + 1])[0])
     return weight * (-1j * found if activation.parity == "odd" else found)
+
+
+def exact_profiles(
+    slices: FourierSlices,
+    grid: ParameterGrid,
+    radius: float,
+    k: NDArray | None = None,
+    dk: NDArray | None = None,
+) -> Backprojection:
+    r"""Filtered backprojection of the slices themselves, without ridgelets.
+
+    .. math:: g_u(p) = \frac{2 w_u}{(2\pi)^m} \mathrm{Re}\int_0^\infty k^{m-1} \hat f(ku)
+              e^{ikp}\,dk
+
+    by Gauss-Legendre panels, or by the quadrature rule ``k``, ``dk`` where one is given.
+    """
+    if k is None or dk is None:
+        # The integrand k^{m-1} has a kink at 0 for even m; panels on k > 0 do not mind.
+        panels = int(np.ceil(slices.band * (radius + slices.radius) / 12.0)) + 1
+        node, weight = np.polynomial.legendre.leggauss(16)
+        edge = np.linspace(0, slices.band, panels + 1)
+        half = 0.5 * np.diff(edge)
+        k = (0.5 * (edge[1:] + edge[:-1])[:, None] + half[:, None] * node).ravel()
+        dk = (half[:, None] * weight).ravel()
+    values = slices.at(k) * (2 * dk * k ** (grid.dim - 1) / (2 * np.pi) ** grid.dim)[None, :, None]
+    values *= grid.direction_weights[:, None, None]
+    return Backprojection.from_waves(
+        grid.directions, grid.center, radius, [(k, values)], slices.band
+    )
