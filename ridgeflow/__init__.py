@@ -59,7 +59,7 @@ _HOMES = {
     "radon_adjoint": "radon_transform.forward",
     "radon_inverse": "radon_transform.inverse",
     "ridgelet_transform": "ridgelet.transform",
-    "reconstruct": "ridgelet.transform",
+    "reconstruct": "ridgelet.reconstruct",
     "reconstruct_gradient": "ridgelet.reconstruct_gradient",
     "CorrectedDual": "ridgelet.grids.corrected_dual",
     "corrected_dual": "ridgelet.spectra.corrected_dual",

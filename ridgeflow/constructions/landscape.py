@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import finite_number, fits_in_memory, positive_int
+from ridgeflow.columns import finite_result
 from ridgeflow.constructions.clusters import (
     Classes,
     ClusterGeometry,
@@ -24,7 +25,6 @@ from ridgeflow.constructions.minimizer import (
     fits_in_depth,
     truncating_layers,
 )
-from ridgeflow.radon_transform.dot_test import finite_result
 
 __all__ = ["Configuration", "configurations"]
 

@@ -17,6 +17,7 @@ from ridgeflow._validate import (
     items_of,
     positive_int,
 )
+from ridgeflow.columns import finite_result
 from ridgeflow.constructions.clusters import (
     Classes,
     ClusterGeometry,
@@ -30,7 +31,6 @@ from ridgeflow.constructions.truncation import (
     cumulative_parameters,
     layer_parameters,
 )
-from ridgeflow.radon_transform.dot_test import finite_result
 
 __all__ = ["TruncationNetwork", "clustered_minimizer"]
 

@@ -17,8 +17,8 @@ from ridgeflow._validate import (
     non_negative,
     same_length,
 )
+from ridgeflow.columns import finite_result
 from ridgeflow.constructions.layers import full_rank, layer_arguments, layer_parts, square
-from ridgeflow.radon_transform.dot_test import finite_result
 
 if TYPE_CHECKING:
     from ridgeflow.networks.shallow import ShallowNetwork

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_real_array, fits_in_memory, uniform_axis
+from ridgeflow._validate import as_real_array, fits_in_memory, items_of, uniform_axis
 
-__all__ = ["GridField"]
+__all__ = ["GridField", "as_axes"]
 
 
 def _checked_axes(axes: Sequence[ArrayLike]) -> tuple[tuple[NDArray, ...], NDArray]:
@@ -191,3 +191,18 @@ class GridField:
 
     def __repr__(self) -> str:
         return f"GridField(shape={self.shape}, component_shape={self.component_shape})"
+
+
+def as_axes(value: GridField | tuple[ArrayLike, ...], name: str = "axes") -> tuple[NDArray, ...]:
+    """The coordinate arrays of a grid."""
+    if isinstance(value, GridField):
+        return value.axes
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype != object:
+        raise ValueError(
+            f"`{name}` must be a tuple of 1-D coordinate arrays, got an array of shape "
+            f"{value.shape} (write `(axis,)` for one variable)"
+        )
+    axes = items_of(value, name)
+    if not axes:
+        raise ValueError(f"`{name}` must hold at least one coordinate array, got none")
+    return tuple(uniform_axis(axis, f"{name}[{i}]")[0] for i, axis in enumerate(axes))

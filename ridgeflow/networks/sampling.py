@@ -346,7 +346,7 @@ def network_from_spectrum(
     else:
         x = as_points(points, "points", spectrum.dim).astype(np.float64)
     if values is None:
-        from ridgeflow.ridgelet.transform import reconstruct
+        from ridgeflow.ridgelet.reconstruct import reconstruct
 
         y = reconstruct(spectrum, eta, x)
     else:

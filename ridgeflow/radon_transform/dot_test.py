@@ -1,89 +1,16 @@
-"""What discrete linear operators share: axes, components, dtypes, and the test of a transpose."""
+"""The test of a transpose: the dot test of a plan and its adjoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_generator, items_of, uniform_axis
-from ridgeflow.fields.grid import GridField
-from ridgeflow.radon_transform.interpolation import LEAST_TOL
+from ridgeflow._validate import as_generator
 
-__all__ = [
-    "as_axes",
-    "as_dtype",
-    "by_component",
-    "dot_test",
-    "finite_result",
-    "in_single",
-    "is_single",
-]
+__all__ = ["dot_test"]
 
 _OF_A_PLAN = ("shape", "directions", "offsets", "adjoint")
-
-
-def as_axes(value: GridField | tuple[ArrayLike, ...], name: str = "axes") -> tuple[NDArray, ...]:
-    """The coordinate arrays of a grid."""
-    if isinstance(value, GridField):
-        return value.axes
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype != object:
-        raise ValueError(
-            f"`{name}` must be a tuple of 1-D coordinate arrays, got an array of shape "
-            f"{value.shape} (write `(axis,)` for one variable)"
-        )
-    axes = items_of(value, name)
-    if not axes:
-        raise ValueError(f"`{name}` must hold at least one coordinate array, got none")
-    return tuple(uniform_axis(axis, f"{name}[{i}]")[0] for i, axis in enumerate(axes))
-
-
-def is_single(array: NDArray) -> bool:
-    """Whether an array holds real or complex numbers of single precision."""
-    return array.dtype in (np.dtype(np.float32), np.dtype(np.complex64))
-
-
-def in_single(array: NDArray) -> NDArray:
-    """Real or complex numbers in single precision."""
-    return array.astype(np.complex64 if np.iscomplexobj(array) else np.float32, copy=False)
-
-
-def by_component(
-    array: NDArray, apply: Callable[[NDArray], NDArray], n: int, dtype: np.dtype
-) -> NDArray:
-    """Apply what is linear and real to all components behind the first n axes."""
-    columns = array.reshape(*array.shape[:n], -1)
-    results = []
-    for c in range(columns.shape[-1]):
-        part = columns[..., c]
-        if np.iscomplexobj(part):
-            real = apply(np.ascontiguousarray(part.real, dtype))
-            results.append(real + 1j * apply(np.ascontiguousarray(part.imag, dtype)))
-        else:
-            results.append(apply(np.ascontiguousarray(part, dtype)))
-    return results[0] if array.ndim == n else np.stack(results, axis=-1)
-
-
-def as_dtype(value: np.typing.DTypeLike) -> np.dtype:
-    try:
-        dtype = np.dtype(value)
-    except TypeError:
-        dtype = np.dtype(object)
-    if dtype not in LEAST_TOL:
-        raise ValueError(f"`dtype` must be float32 or float64, got {value!r}")
-    return dtype
-
-
-def finite_result(result: NDArray, name: str) -> NDArray:
-    """A result, unless it left the range of its dtype."""
-    if not np.isfinite(result).all():
-        raise ValueError(
-            f"`{name}` must be small enough for a finite result in {result.dtype}, got an overflow "
-            "(divide the values by their maximum, or pass float64)"
-        )
-    return result
 
 
 def dot_test(plan: Any, *, rng: int | np.random.Generator | None = 0) -> float:

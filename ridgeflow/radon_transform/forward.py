@@ -20,19 +20,13 @@ from ridgeflow._validate import (
     uniform_axis,
 )
 from ridgeflow.closed_forms import radon_gaussian_mixture
+from ridgeflow.columns import by_component, finite_result, is_single
 from ridgeflow.errors import AccuracyWarning
-from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.grid import GridField, as_axes
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import as_directions
-from ridgeflow.radon_transform.dot_test import (
-    as_axes,
-    as_dtype,
-    by_component,
-    finite_result,
-    is_single,
-)
-from ridgeflow.radon_transform.interpolation import LEAST_TOL, as_tolerance
+from ridgeflow.radon_transform.interpolation import LEAST_TOL, as_dtype, as_tolerance
 from ridgeflow.radon_transform.scattered_points import smoothed_projections
 from ridgeflow.radon_transform.slice_plan import SlicePlan
 

@@ -18,6 +18,7 @@ from ridgeflow._config import get_config
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.closed_forms import fourier_gaussian_mixture
+from ridgeflow.columns import from_columns, real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.band_end import edge_window, unresolved_error
@@ -163,7 +164,7 @@ def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> Fou
     offsets = (np.arange(2 * n) - n) * (np.pi / band)
     axes = tuple(axis - c for axis, c in zip(field.axes, center, strict=True))
     plan = SlicePlan(axes, directions, offsets, max(0.1 * tol, 1e-13), np.dtype(np.float64))
-    values = _real_components(field.values, field.dim)
+    values = real_columns(field.values, field.dim)
     projections = np.stack(
         [plan.forward(np.ascontiguousarray(values[..., c])) for c in range(values.shape[-1])],
         axis=2,
@@ -180,7 +181,7 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
     the ball. A field that does not is returned as it is.
     """
     axes = tuple(range(field.dim))
-    values = _real_components(field.values, field.dim)
+    values = real_columns(field.values, field.dim)
     shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
     spectrum = sp_fft.fftn(values, shape, axes)
     place, window = np.zeros(1), np.ones(1)
@@ -206,10 +207,7 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
         return field, error, blur
     spectrum *= window[..., None]
     soft = sp_fft.ifftn(spectrum, axes=axes).real
-    if np.iscomplexobj(field.values):
-        half = soft.shape[-1] // 2
-        soft = soft[..., :half] + 1j * soft[..., half:]
-    soft = soft.reshape(*shape, *field.component_shape)
+    soft = from_columns(soft, field.values, field.component_shape)
     for axis, n in enumerate(shape):
         if n > 1:
             soft = np.roll(soft, _FRINGE, axis)
@@ -268,15 +266,7 @@ def _wave_count(band: float, radius: float, each: float) -> int:
     return int(count)
 
 
-def _real_components(values: NDArray, dim: int) -> NDArray[np.float64]:
-    """Values (n1..nm, C) with real columns; a complex component becomes two."""
-    columns = values if values.ndim > dim else values[..., None]
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=-1)
-    return np.ascontiguousarray(columns, dtype=np.float64)
-
-
 def scattered_reference(field: GridField) -> tuple[NDArray, NDArray]:
     """The points of a grid and their values times the cell volume, for direct sums."""
-    values = _real_components(field.values, field.dim)
+    values = real_columns(field.values, field.dim)
     return field.points(), values.reshape(-1, values.shape[-1]) * float(np.prod(field.spacing))

@@ -18,7 +18,7 @@ from ridgeflow._kernels.vector_spreading import CELLS, window_terms
 from ridgeflow._products import product
 from ridgeflow._validate import finite_number
 
-__all__ = ["LEAST_TOL", "SemicircleKernel", "as_tolerance"]
+__all__ = ["LEAST_TOL", "SemicircleKernel", "as_dtype", "as_tolerance"]
 
 # Tolerances that a dtype can keep.
 LEAST_TOL = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-13}
@@ -108,3 +108,13 @@ def as_tolerance(tol: float | None, dtype: np.dtype, default: float = _DEFAULT_T
             + (" (pass float64 values)" if dtype == np.float32 else "")
         )
     return tol
+
+
+def as_dtype(value: np.typing.DTypeLike) -> np.dtype:
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype not in LEAST_TOL:
+        raise ValueError(f"`dtype` must be float32 or float64, got {value!r}")
+    return dtype

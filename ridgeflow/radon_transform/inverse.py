@@ -19,9 +19,17 @@ from ridgeflow._validate import (
     positive_int,
     uniform_axis,
 )
+from ridgeflow.columns import (
+    by_component,
+    finite_result,
+    from_columns,
+    is_single,
+    real_columns,
+    rejoined,
+)
 from ridgeflow.errors import AccuracyWarning
+from ridgeflow.fields.grid import as_axes
 from ridgeflow.geometry import as_directions
-from ridgeflow.radon_transform.dot_test import as_axes, by_component, finite_result, is_single
 from ridgeflow.radon_transform.interpolation import as_tolerance
 from ridgeflow.radon_transform.slice_plan import SlicePlan, low_corrections
 
@@ -172,7 +180,7 @@ def dual_radon(
     if len(p) < 8:
         raise ValueError(f"`offsets` must hold at least 8 values, got {len(p)}")
     area = 2 * quadrature(u, weights)
-    columns = _real_columns(given)
+    columns = real_columns(given, 2)
     fits_in_memory(
         8.0 * (8 * columns.size + len(x) * (columns.shape[2] + x.shape[1])),
         f"the interpolation of {len(u)} profiles at {len(p)} offsets",
@@ -195,21 +203,8 @@ def dual_radon(
         grain=max(1, 20000 // len(u)),
     )
     out = np.ascontiguousarray(sums.T)
-    if np.iscomplexobj(given):
-        half = out.shape[1] // 2
-        out = out[:, :half] + 1j * out[:, half:]
-    if is_single(given) and x.dtype == np.float32:
-        with np.errstate(over="ignore"):
-            out = out.astype(given.dtype)
-    return finite_result(out.reshape(len(x), *given.shape[2:]), "sinogram")
-
-
-def _real_columns(sinogram: NDArray) -> NDArray:
-    """A sinogram as (U, J, C); complex components become two real ones."""
-    columns = sinogram.reshape(*sinogram.shape[:2], -1)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=2)
-    return columns
+    single = is_single(given) and x.dtype == np.float32
+    return finite_result(from_columns(out, given, given.shape[2:], single=single), "sinogram")
 
 
 def _local_polynomials(values: NDArray) -> NDArray:
@@ -286,7 +281,7 @@ def filter_sinogram(
     p, spacing = uniform_axis(offsets, "offsets")
     if given.shape[1] != len(p):
         raise ValueError(f"`sinogram` must have {len(p)} offsets, got shape {given.shape}")
-    columns = np.moveaxis(_real_columns(given), 2, 1)
+    columns = np.moveaxis(real_columns(given, 2), 2, 1)
     rows = columns.reshape(-1, len(p))
     n = fast_length(int(np.ceil(8 / 3 * len(p))) + 2)
     fits_in_memory(
@@ -315,8 +310,7 @@ def filter_sinogram(
     filtered = plan.inverse()[:, : len(p)].reshape(columns.shape)
     result: NDArray = np.moveaxis(filtered, 1, 2)
     if np.iscomplexobj(given):
-        half = columns.shape[1] // 2
-        result = result[..., :half] + 1j * result[..., half:]
+        result = rejoined(result)
     with np.errstate(over="ignore"):
         return finite_result(result.reshape(given.shape).astype(given.dtype), "sinogram")
 

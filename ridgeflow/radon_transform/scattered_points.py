@@ -11,8 +11,8 @@ from ridgeflow._config import get_config
 from ridgeflow._kernels.spreading import add_moments, waves_of_cells
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
+from ridgeflow.columns import from_columns, is_single, real_columns
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.radon_transform.dot_test import in_single, is_single
 from ridgeflow.radon_transform.interpolation import SemicircleKernel
 from ridgeflow.radon_transform.segment_waves import (
     CellWaves,
@@ -103,13 +103,7 @@ def smoothed_projections(
     :math:`g_u(p) = \sum_i w_i f(x_i)\, N(p - u\cdot x_i; \text{bandwidth}^2)`: (U, J[, k]).
     """
     shape = field.values.shape[1:]
-    columns = (field.values * field.weights.reshape(-1, *(1,) * len(shape))).reshape(
-        len(field.points), -1
-    )
-    complex_values = np.iscomplexobj(columns)
-    if complex_values:
-        columns = np.concatenate([columns.real, columns.imag], axis=1)
-    columns = np.ascontiguousarray(columns, dtype=np.float64)
+    columns = real_columns(field.values * field.weights.reshape(-1, *(1,) * len(shape)))
     out = np.zeros((len(directions), len(offsets), columns.shape[1]))
     # In a unit of length in which squares neither overflow nor vanish.
     points = field.points.astype(np.float64)
@@ -131,12 +125,8 @@ def smoothed_projections(
             points, columns, directions, relative[:, span], spacing, width, step, tol
         )
         out[:, span] = np.where(near[:, span, None], found / unit, 0.0)
-    if complex_values:
-        half = columns.shape[1] // 2
-        out = out[..., :half] + 1j * out[..., half:]
-    result = out.reshape(len(directions), len(offsets), *shape)
     single = field.points.dtype == np.float32 and is_single(field.values)
-    return in_single(result) if single else result
+    return from_columns(out, field.values, shape, single=single)
 
 
 def _projections(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._products import product
 from ridgeflow._validate import positive
 from ridgeflow.closed_forms import ridgelet_gaussian_mixture
+from ridgeflow.columns import real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -47,10 +48,7 @@ class SmoothedSamples:
     def columns(self) -> NDArray[np.float64]:
         """w_i f(x_i) (N, C), a complex component as two real ones."""
         values = self.samples.values
-        flat = self.samples.weights[:, None] * values.reshape(len(values), -1)
-        if np.iscomplexobj(flat):
-            flat = np.concatenate([flat.real, flat.imag], axis=1)
-        return np.ascontiguousarray(flat, dtype=np.float64)
+        return real_columns(self.samples.weights[:, None] * values.reshape(len(values), -1))
 
     def radius(self, center: NDArray, tol: float) -> float:
         """Radius of a ball about ``center`` outside of which each Gaussian is below tol / 10."""

@@ -10,8 +10,8 @@ from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._validate import as_real_array, fits_in_memory
+from ridgeflow.columns import finite_result
 from ridgeflow.errors import AdmissibilityError
-from ridgeflow.radon_transform.dot_test import finite_result
 
 __all__ = ["finite_reconstruct", "finite_ridgelet_transform"]
 

@@ -20,6 +20,7 @@ from ridgeflow._validate import (
     one_of,
     positive_int,
 )
+from ridgeflow.columns import from_columns, real_columns
 from ridgeflow.errors import AccuracyWarning, AdmissibilityError, RegionError
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -39,7 +40,6 @@ __all__ = [
     "Band",
     "IrieFunahashiSpectrum",
     "TransformableField",
-    "as_columns",
     "as_components",
     "band_of",
     "irie_funahashi_spectrum",
@@ -74,19 +74,8 @@ def ridge_network(
 
 def as_components(columns: NDArray, source: TransformableField) -> NDArray:
     """Real columns (..., C) as the field's components, complex where the field is."""
-    columns = np.asarray(columns)
-    if isinstance(source, GridField) and np.iscomplexobj(source.values):
-        half = columns.shape[-1] // 2
-        columns = columns[..., :half] + 1j * columns[..., half:]
-    return columns.reshape(columns.shape[:-1] + source.component_shape)
-
-
-def as_columns(values: NDArray, leading: int) -> NDArray[np.float64]:
-    """Real columns (..., C) of values whose first ``leading`` axes are kept."""
-    columns = values.reshape(*values.shape[:leading], -1)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=-1)
-    return columns
+    like = source.values if isinstance(source, GridField) else source.weights
+    return from_columns(np.asarray(columns), like, source.component_shape)
 
 
 @dataclass(frozen=True)
@@ -206,7 +195,7 @@ class IrieFunahashiSpectrum:
         else:
             within_reach(reach, grid.radius * (1 + 1e-9))
             a, b, c = self.nodes()
-            columns = ridge_network(self.activation, a, b, as_columns(c, 1), x)
+            columns = ridge_network(self.activation, a, b, real_columns(c), x)
         return as_components(columns, self._source)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_points, below_one, instance_of, one_of, positive, positive_int
+from ridgeflow.columns import real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -17,8 +18,9 @@ from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.irie_funahashi import as_columns, ridge_network
+from ridgeflow.ridgelet.irie_funahashi import ridge_network
 from ridgeflow.ridgelet.projection import WaveNumbers
+from ridgeflow.ridgelet.reconstruct import shaped
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.cartesian_sums import (
@@ -29,7 +31,7 @@ from ridgeflow.ridgelet.sums.cartesian_sums import (
 )
 from ridgeflow.ridgelet.sums.direct_sums import polynomial_sum
 from ridgeflow.ridgelet.sums.far_points import distances, far_sums, radius_for, require_phase
-from ridgeflow.ridgelet.transform import ridgelet_transform, shaped
+from ridgeflow.ridgelet.transform import ridgelet_transform
 
 __all__ = [
     "NullRidgelet",
@@ -311,14 +313,14 @@ def dual_transform(
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
     # A transform growing like 1/omega^2 would turn the rounding of the lowest moments into output.
     has_slices = not eta.point_masses and eta.parity is not None and eta.origin_order <= 1
-    values = as_columns(spectrum.values, 1)
+    values = real_columns(spectrum.values)
     # Waves over a lattice reach as far as the points do, a direct sum costs the same everywhere.
     far = far_from_lattice(grid, x) & (method != "direct") & (eta.base != "dirac")
     if far.any() and has_lattice(grid):
         columns = np.empty((len(x), values.shape[1]))
         columns[far] = _direct_dual(spectrum, eta, x[far], weights)
         if not far.all():
-            columns[~far] = as_columns(dual_transform(spectrum, eta, x[~far], method=method), 1)
+            columns[~far] = real_columns(dual_transform(spectrum, eta, x[~far], method=method))
     elif takes_lattice(grid, eta, x, values.shape[1], spectrum.ridgelet, method):
         columns = lattice_dual(grid, eta, values, x, spectrum.ridgelet)
     elif method == "fast" and not (grid.kind == "polar" and has_slices):
@@ -336,7 +338,7 @@ def dual_transform(
 
 def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
     grid = spectrum.grid
-    components = as_columns(spectrum.values[:1], 1).shape[1]
+    components = real_columns(spectrum.values[:1]).shape[1]
     if spectrum.ridgelet.parity != eta.parity:
         return np.zeros((len(x), components))
     # The wave numbers resolve what lies within some radii of the ball.
@@ -365,7 +367,7 @@ def _fast_dual(spectrum: Spectrum, eta: Activation, x: NDArray) -> NDArray:
 def _direct_dual(spectrum: Spectrum, eta: Activation, x: NDArray, weights: NDArray) -> NDArray:
     grid = spectrum.grid
     require_phase(spectrum, eta, x)
-    c = as_columns(spectrum.values, 1) * weights[:, None]
+    c = real_columns(spectrum.values) * weights[:, None]
     seen = not grid.half or spectrum.ridgelet.parity == eta.parity
     columns = np.zeros((len(x), c.shape[1]))
     if seen and (eta.parity is not None or not grid.half):

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ridgeflow._products import product
 from ridgeflow._validate import below_one, flag, instance_of, positive
+from ridgeflow.columns import real_columns, rejoined
 from ridgeflow.errors import AccuracyWarning, AdmissibilityError
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.irie_funahashi import as_columns
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
@@ -288,7 +288,7 @@ class WaveNumbers:
 
     def __init__(self, spectrum: Spectrum, eta: Activation) -> None:
         grid = self.grid = spectrum.grid
-        columns = as_columns(spectrum.values, 1)
+        columns = real_columns(spectrum.values)
         n_directions, components = len(grid.directions), columns.shape[1]
         self.blocks = [
             np.moveaxis(columns[lo:hi].reshape(n_directions, -1, components), 1, 2)
@@ -349,8 +349,7 @@ def _projected(spectrum: Spectrum, eta: Activation, tol: float) -> NDArray:
     components = out[0].shape[1]
     result = np.concatenate([np.moveaxis(block, 2, 1).reshape(-1, components) for block in out])
     if np.iscomplexobj(spectrum.values):
-        half = components // 2
-        result = result[:, :half] + 1j * result[:, half:]
+        result = rejoined(result)
     return result.reshape(spectrum.values.shape).astype(spectrum.values.dtype, copy=False)
 
 

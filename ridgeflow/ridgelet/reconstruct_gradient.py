@@ -9,9 +9,9 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.ridgelet.errors.lost_energy import warn_of_lost_energy
 from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual, as_dual
+from ridgeflow.ridgelet.reconstruct import checked_way, shaped
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.far_points import evaluate
-from ridgeflow.ridgelet.transform import prepared, shaped
 
 __all__ = ["reconstruct_gradient"]
 
@@ -82,7 +82,7 @@ def reconstruct_gradient(
     True
     """
     eta = _activation(activation)
-    x, _ = prepared(instance_of(spectrum, "spectrum", Spectrum), points, "fast", dual)
+    x, _ = checked_way(instance_of(spectrum, "spectrum", Spectrum), points, "fast", dual)
     corrected = as_dual(dual, spectrum, eta)
     warn_of_lost_energy(spectrum, eta, corrected)
     columns = evaluate(spectrum, eta, x, corrected, gradient=True)

@@ -44,9 +44,9 @@ from ridgeflow.ridgelet.grids.corrected_dual import as_dual
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import localised_grid, sample_localised
-from ridgeflow.ridgelet.repeated import transform_like
+from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.spectra.provenance import derived
-from ridgeflow.ridgelet.transform import backproject, ridgelet_transform
+from ridgeflow.ridgelet.transform import ridgelet_transform, transform_like
 
 __all__ = ["IntegralRepresentation"]
 

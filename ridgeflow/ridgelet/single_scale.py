@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_points, finite_number, fits_in_memory, one_of, positive
+from ridgeflow.columns import real_columns
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
@@ -18,7 +19,6 @@ from ridgeflow.ridgelet.errors.diagnostics import backprojection_error, field_ch
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.irie_funahashi import (
     TransformableField,
-    as_columns,
     as_components,
     band_of,
     ridge_network,
@@ -182,7 +182,7 @@ class SingleScaleSpectrum:
         reach = float(np.linalg.norm(x - self.center, axis=1).max())
         within_reach(reach, float(self.offsets[-1]) * (1 + 1e-9))
         a, b, c = self.nodes()
-        columns = ridge_network(self.activation, a, b, as_columns(c, 1), x)
+        columns = ridge_network(self.activation, a, b, real_columns(c), x)
         result = as_components(columns, self._source)
         return result + x @ self.tail_linear + self.tail_bias if tail else result
 

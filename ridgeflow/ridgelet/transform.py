@@ -1,48 +1,37 @@
-"""The ridgelet transform and the reconstruction from its spectrum."""
+"""The ridgelet transform: one way for each kind of field and of nodes."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fft import RowFFT, fast_length
-from ridgeflow._validate import as_points, fits_in_memory, instance_of, one_of, positive
+from ridgeflow._validate import fits_in_memory, one_of, positive
+from ridgeflow.columns import from_columns, is_single
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.profiles.activation import Activation
-from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
-from ridgeflow.radon_transform.backprojection import Backprojection
-from ridgeflow.radon_transform.dot_test import in_single, is_single
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, with_energy
-from ridgeflow.ridgelet.errors.diagnostics import field_record
-from ridgeflow.ridgelet.errors.lost_energy import warn_of_lost_energy
+from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
-from ridgeflow.ridgelet.grids.corrected_dual import CorrectedDual, as_dual
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.provenance import transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-from ridgeflow.ridgelet.sums.cartesian_sums import (
-    far_from_lattice,
-    has_lattice,
-    lattice_dual,
-    lattice_transform,
-    takes_lattice,
-    transform_pays,
-)
-from ridgeflow.ridgelet.sums.direct_sums import direct_transform, network_sum
-from ridgeflow.ridgelet.sums.far_points import evaluate, require_phase
-from ridgeflow.ridgelet.sums.fourier_profiles import spectrum_profiles
+from ridgeflow.ridgelet.sums.cartesian_sums import has_lattice, lattice_transform, transform_pays
+from ridgeflow.ridgelet.sums.direct_sums import direct_transform
 from ridgeflow.ridgelet.sums.mixture_spectra import exact_transform
 from ridgeflow.ridgelet.sums.point_spectra import sample_spectrum
 
-__all__ = ["backproject", "prepared", "reconstruct", "ridgelet_transform", "shaped"]
+__all__ = ["ridgelet_transform", "transform_like"]
 
 Field = GridField | SampleField | GaussianMixture
 
@@ -136,93 +125,27 @@ def ridgelet_transform(
     >>> s.values.shape
     (1,)
     """
-    if not isinstance(field, (GridField, SampleField, GaussianMixture)):
-        raise TypeError(
-            "`field` must be a GridField, a SampleField or a GaussianMixture, got "
-            f"{type(field).__name__} (sample a callable with GridField.from_function, or use "
-            "IntegralRepresentation)"
-        )
-    if not isinstance(grid, ParameterGrid):
-        if not (isinstance(grid, (tuple, list)) and len(grid) == 2):
-            raise TypeError(
-                "`grid` must be a ParameterGrid or a pair of arrays (a, b), got "
-                f"{type(grid).__name__}"
-            )
-        grid = ParameterGrid.nodes(*grid)
-    for name, dim in (("ridgelet", as_ridgelet(ridgelet).dim), ("grid", grid.dim)):
-        if dim != field.dim:
-            raise ValueError(
-                f"`{name}` must have the dimension {field.dim} of the field, got {dim}"
-            )
+    grid = _checked(field, ridgelet, grid)
     tol = positive(tol, "tol")
     if tol >= 1:
         raise ValueError(f"`tol` must be less than 1, got {tol:g}")
-    one_of(method, "method", ("auto", "exact", "slice", "direct"))
-    source = with_energy(field, bandwidth)
-    closed = isinstance(source, (GaussianMixture, SmoothedSamples))
-    # Who names a way to sum over the samples has their sum, for the measure that they are.
-    asked = method != "auto"
-    by_slices = not isinstance(field, GaussianMixture) and (
-        grid.kind == "polar" or (has_lattice(grid) and not closed)
-    )
-    if method == "auto" and closed and not by_slices:
-        method = "exact"
-    elif method == "auto":
-        pays = by_slices and (
-            grid.kind == "polar" or transform_pays(field, ridgelet, grid, tol)  # type: ignore[arg-type]
-        )
-        method = "slice" if pays else "direct"
-    if method == "exact" and not closed:
+    one_of(method, "method", ("auto", *_REQUIREMENTS))
+    task = _Task(with_energy(field, bandwidth), ridgelet, grid, tol)
+    chosen = _first_that_applies(task) if method == "auto" else method
+    way = _WAYS.get((task.kind, task.nodes, chosen))
+    if way is None:
+        needs, otherwise = _REQUIREMENTS[chosen]
         raise ValueError(
-            "method 'exact' needs a GaussianMixture, or samples with a bandwidth, got "
-            f"{type(field).__name__} (use 'slice' or 'direct')"
+            f"method {chosen!r} needs {needs}, got {_WORDS[task.kind]} on {grid.kind} nodes in "
+            f"{grid.dim} ({otherwise})"
         )
-    if method == "slice" and not by_slices:
-        raise ValueError(
-            "method 'slice' needs a GridField or a SampleField on a polar grid, or on a cartesian "
-            f"one in at most three variables, got {type(field).__name__} on {grid.kind} nodes in "
-            f"{grid.dim} (use 'auto')"
-        )
-    if method == "direct" and closed:
-        what = "a bandwidth" if bandwidth is not None else "a GaussianMixture"
-        raise ValueError(
-            f"method 'direct' needs samples as they are, got {what} (use 'exact', or sample the "
-            "density of a law with GridField.from_function(law.pdf, axes))"
-        )
-    components = int(np.prod(field.component_shape))
-    if not isinstance(field, GaussianMixture) and np.iscomplexobj(field.values):
-        components *= 2
-    # Polar grids are walked by direction, scale and offset; on others methods list their nodes.
-    listed = grid.kind != "polar" and method != "slice"
-    listed = listed or (method == "exact" and bandwidth is not None)
-    fits_in_memory(
-        8.0 * grid.size * (components + (field.dim + 2 if listed else 0)),
-        f"a spectrum of {grid.size} nodes",
-        "take fewer directions, scales or offsets, or raise memory_budget",
-    )
-    slices = None
-    if isinstance(source, (GaussianMixture, SmoothedSamples)) and method == "exact":
-        values = exact_transform(source, ridgelet, grid)
-        if grid.kind == "polar":
-            slices = fourier_slices(source, grid.directions, grid.center, tol)
-    elif isinstance(source, (GridField, SampleField)) and method == "direct":
-        values = direct_transform(source, ridgelet, grid)
-    elif isinstance(source, (GridField, SampleField)) and grid.kind == "cartesian":
-        values = _as_field(lattice_transform(source, ridgelet, grid, tol), source)
-    elif isinstance(source, SampleField):
-        # Point masses have no decay of their own to tell the accuracy of a reconstruction from.
-        values = sample_spectrum(source, ridgelet, grid, tol)
-    else:
-        slices = fourier_slices(source, grid.directions, grid.center, tol)
-        values = _from_slices(slices, ridgelet, grid, tol)
-    if isinstance(source, SmoothedSamples):
-        values = _as_field(values, source.samples)
-    elif isinstance(source, GridField) and slices is not None:
-        values = _as_field(values, source)
-    if isinstance(source, GridField) and grid.kind != "polar" and not asked:
+    _require_memory(field, task, chosen)
+    values, slices = way(task)
+    source, record = task.source, None
+    if isinstance(source, GridField) and grid.kind != "polar" and method == "auto":
+        # Who names a way to sum over the samples has their sum, for the measure that they are.
         warn_of_unresolved_nodes(source, ridgelet, grid, values, tol)
-    record = None
-    if slices is not None and not isinstance(source, SampleField):
+    if slices is not None:
         record = field_record(source, slices, values, grid, tol)
         if record.sampling > max(tol, 1e-6):
             warnings.warn(
@@ -232,23 +155,109 @@ def ridgelet_transform(
                 AccuracyWarning,
                 stacklevel=2,
             )
-    return Spectrum(values, grid, ridgelet, record, transformed(field, method, tol, bandwidth))
+    return Spectrum(values, grid, ridgelet, record, transformed(field, chosen, tol, bandwidth))
 
 
-def _as_field(columns: NDArray, field: GridField | SampleField) -> NDArray:
-    """Columns of real components as the field's own type and shape."""
-    if np.iscomplexobj(field.values):
-        half = columns.shape[1] // 2
-        columns = columns[:, :half] + 1j * columns[:, half:]
-    if is_single(field.values):
-        columns = in_single(columns)
-    return columns.reshape(-1, *field.component_shape)
+def transform_like(
+    field: GridField, ridgelet: Ridgelet, grid: ParameterGrid, tol: float, like: FieldRecord
+) -> Spectrum:
+    """The transform on a polar grid whose directions were tested on another field already.
+
+    ``like`` is the record of a spectrum on this grid; energy, norm and samples are this field's.
+    """
+    values, slices = _by_slices(_Task(field, ridgelet, grid, tol))
+    k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
+    norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
+    record = replace(
+        like,
+        tol=tol,
+        wave_numbers=k,
+        energy=energy,
+        norm=norm,
+        sampling=slices.unresolved,
+        blur=slices.blur,
+        check=field_check(field, grid, norm),
+    )
+    history = transformed(field, "slice", tol, None)
+    return Spectrum(values, grid, ridgelet, record, history)
 
 
-def _from_slices(
-    slices: FourierSlices, ridgelet: Ridgelet, grid: ParameterGrid, tol: float
-) -> NDArray:
-    """Spectrum (P, C) on a polar grid, one Fourier series in b for each scale."""
+class _Task(NamedTuple):
+    """What is transformed, by which ridgelet, on which nodes, how accurately."""
+
+    source: Any  # GridField | SampleField | GaussianMixture | SmoothedSamples
+    ridgelet: Ridgelet
+    grid: ParameterGrid
+    tol: float
+
+    @property
+    def kind(self) -> str:
+        """Row of the table."""
+        return next(kind for kind, of in _KINDS.items() if isinstance(self.source, of))
+
+    @property
+    def nodes(self) -> str:
+        """Column of the table: a lattice is a cartesian grid that has fast sums."""
+        return "lattice" if has_lattice(self.grid) else self.grid.kind
+
+
+_KINDS = {
+    "gridded": GridField,
+    "samples": SampleField,
+    "smoothed": SmoothedSamples,
+    "law": GaussianMixture,
+}
+_WORDS = {
+    "gridded": "a GridField",
+    "samples": "a SampleField",
+    "smoothed": "samples with a bandwidth",
+    "law": "a GaussianMixture",
+}
+# What each method needs, and what to do where that is not given.
+_REQUIREMENTS = {
+    "slice": (
+        "a GridField or a SampleField on a polar grid, or on a cartesian one in at most three "
+        "variables",
+        "use 'auto'",
+    ),
+    "exact": (
+        "a GaussianMixture, or samples with a bandwidth",
+        "use 'slice' or 'direct'",
+    ),
+    "direct": (
+        "samples as they are",
+        "use 'exact', or sample the density of a law with GridField.from_function(law.pdf, axes)",
+    ),
+}
+
+
+def _exact(task: _Task) -> tuple[NDArray, FourierSlices | None]:
+    """The closed form; on a polar grid with the slices that tell the energy."""
+    values = exact_transform(task.source, task.ridgelet, task.grid)
+    if task.kind == "smoothed":
+        values = _as_field(values, task.source)
+    if task.grid.kind != "polar":
+        return values, None
+    return values, fourier_slices(task.source, task.grid.directions, task.grid.center, task.tol)
+
+
+def _direct(task: _Task) -> tuple[NDArray, None]:
+    return direct_transform(task.source, task.ridgelet, task.grid), None
+
+
+def _on_lattice(task: _Task) -> tuple[NDArray, None]:
+    return _as_field(lattice_transform(*task), task.source), None
+
+
+def _of_points(task: _Task) -> tuple[NDArray, None]:
+    """Point masses have no decay of their own to tell the accuracy of a reconstruction from."""
+    return sample_spectrum(*task), None
+
+
+def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
+    """Values on a polar grid, one Fourier series in b for each scale."""
+    source, ridgelet, grid, tol = task
+    slices = fourier_slices(source, grid.directions, grid.center, tol)
     components = slices.projections.shape[2]
     values = np.empty((grid.size, components))
     reach = ridgelet.decay_radius(tol)
@@ -275,217 +284,79 @@ def _from_slices(
         index = finer * np.arange(-(outer // finer), outer // finer + 1)
         start, stop = grid.starts[s], grid.starts[s + 1]
         values[start:stop] = np.moveaxis(series[:, :, index], 1, 2).reshape(-1, components)
-    return values
+    return _as_field(values, source), slices
 
 
-def backproject(
-    spectrum: Spectrum,
-    activation: str | Activation,
-    radius: float,
-    *,
-    band: float | None = None,
-    dual: str | CorrectedDual = "plain",
-) -> Backprojection:
-    r"""The reconstruction as one profile for each direction, valid within ``radius`` of the center.
+# Field x nodes x method: what is not here does not exist.
+_WAYS: dict[tuple[str, str, str], Callable[[_Task], tuple[NDArray, FourierSlices | None]]] = {
+    ("gridded", "polar", "slice"): _by_slices,
+    ("smoothed", "polar", "slice"): _by_slices,
+    ("samples", "polar", "slice"): _of_points,
+    **{(kind, "lattice", "slice"): _on_lattice for kind in ("gridded", "samples")},
+    **{
+        (kind, nodes, method): way
+        for nodes in ("polar", "lattice", "cartesian", "nodes")
+        for method, way, kinds in (
+            ("exact", _exact, ("law", "smoothed")),
+            ("direct", _direct, ("gridded", "samples")),
+        )
+        for kind in kinds
+    },
+}
 
-    .. math:: f(x) = \sum_u g_u(u\cdot(x - c)),\qquad g_u(p) = \frac{2 w_u}{K} \sum_s \rho_s^m
-              \Delta\log\rho_s\,\frac1{2\pi}\int \hat\gamma_{us}(\omega)\,\hat\eta(\omega)\,
-              e^{i\omega\rho_s p}\,d\omega
 
-    Parameters
-    ----------
-    spectrum : Spectrum
-        On a polar grid.
-    activation : str or Activation
-        Admissible with the spectrum's ridgelet.
-    radius : float
-        Where the profiles are needed.
-    band : float, optional
-        Wave number that the profiles resolve; by default the highest that the spectrum carries.
-    dual : {"plain", "corrected"} or CorrectedDual
-        Divide by K, or by the grid's own transfer function (see :func:`corrected_dual`).
+def _first_that_applies(task: _Task) -> str:
+    """The first method of the table; on a lattice "slice" only where it takes less work."""
+    for method in _REQUIREMENTS:
+        if (task.kind, task.nodes, method) in _WAYS and (
+            method != "slice" or task.nodes != "lattice" or transform_pays(*task)
+        ):
+            return method
+    raise AssertionError(f"no way to transform {task.kind} on {task.nodes}")
 
-    Returns
-    -------
-    Backprojection
-        One column for each real component.
 
-    Raises
-    ------
-    AdmissibilityError
-        If the pair is not admissible.
-    ValueError
-        If the corrected dual is out of reach of the grid's scales.
+def _checked(
+    field: Field, ridgelet: Ridgelet, grid: ParameterGrid | tuple[ArrayLike, ArrayLike]
+) -> ParameterGrid:
+    """The grid, of the dimension that field and ridgelet have."""
+    if not isinstance(field, (GridField, SampleField, GaussianMixture)):
+        raise TypeError(
+            "`field` must be a GridField, a SampleField or a GaussianMixture, got "
+            f"{type(field).__name__} (sample a callable with GridField.from_function, or use "
+            "IntegralRepresentation)"
+        )
+    if not isinstance(grid, ParameterGrid):
+        if not (isinstance(grid, (tuple, list)) and len(grid) == 2):
+            raise TypeError(
+                "`grid` must be a ParameterGrid or a pair of arrays (a, b), got "
+                f"{type(grid).__name__}"
+            )
+        grid = ParameterGrid.nodes(*grid)
+    for name, dim in (("ridgelet", as_ridgelet(ridgelet).dim), ("grid", grid.dim)):
+        if dim != field.dim:
+            raise ValueError(
+                f"`{name}` must have the dimension {field.dim} of the field, got {dim}"
+            )
+    return grid
 
-    Notes
-    -----
-    **Accuracy.** The integral over b is exact for spectra that decay within their offsets; profiles
-    are piecewise polynomials of degree 11, accurate to 1e-12 of their maximum for waves up to half
-    the band, to 6e-10 at the band.
 
-    **Cost.** O(P log P): an FFT per direction and scale, and six per direction.
-    """
-    eta = _activation(activation)
-    corrected = as_dual(dual, instance_of(spectrum, "spectrum", Spectrum), eta)
-    radius = positive(radius, "radius")
-    band = None if band is None else positive(band, "band")
-    (profiles,) = spectrum_profiles(
-        spectrum, eta, radius, band=band, corrected=corrected, whole=True
+def _require_memory(field: Field, task: _Task, method: str) -> None:
+    grid = task.grid
+    components = int(np.prod(field.component_shape))
+    if not isinstance(field, GaussianMixture) and np.iscomplexobj(field.values):
+        components *= 2
+    # Polar grids are walked by direction, scale and offset; on others methods list their nodes.
+    listed = (grid.kind != "polar" and method != "slice") or (
+        method == "exact" and task.kind == "smoothed"
     )
-    return profiles
+    fits_in_memory(
+        8.0 * grid.size * (components + (field.dim + 2 if listed else 0)),
+        f"a spectrum of {grid.size} nodes",
+        "take fewer directions, scales or offsets, or raise memory_budget",
+    )
 
 
-def _columns(values: NDArray) -> NDArray[np.float64]:
-    columns = values.reshape(len(values), -1)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=1)
-    return np.ascontiguousarray(columns, dtype=np.float64)
-
-
-def reconstruct(
-    spectrum: Spectrum,
-    activation: str | Activation,
-    points: ArrayLike,
-    *,
-    method: str = "auto",
-    dual: str | CorrectedDual = "plain",
-) -> NDArray:
-    r"""Reconstruction :math:`f(x) = \frac1K \int \gamma(a,b)\,\eta(a\cdot x - b)\,da\,db`.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-        On a polar or cartesian grid.
-    activation : str or Activation
-        :math:`\eta`, admissible with the spectrum's ridgelet.
-    points : array_like, shape (n, m)
-        Where to evaluate.
-    method : {"auto", "fast", "direct"}
-        "fast" (polar grids): sums scales and offsets on the Fourier side into one profile for each
-        direction, the integral over b exactly; on cartesian grids with m <= 3 it equals the direct
-        sum to 1e-12 of :math:`\sum_j |c_j| \max|\eta|`. "direct": the network sum over all nodes,
-        with the kink term of non-smooth activations (see :class:`ErrorBudget`). "auto": fast where
-        it applies; on cartesian grids, where it takes fewer operations.
-    dual : {"plain", "corrected"} or CorrectedDual
-        "plain" divides by K; "corrected" by the discrete transfer function of the grid's scales,
-        which makes few of them exact on the field's band ("fast" alone). See
-        :func:`corrected_dual` for its options and for the amplification that it needs.
-
-    Returns
-    -------
-    ndarray, shape (n,) or (n, k)
-
-    Raises
-    ------
-    AdmissibilityError
-        If K diverges or is zero.
-    ValueError
-        If the nodes carry no weights, "fast" is asked for where it does not apply, or the
-        scales do not cover the wave numbers that the corrected dual has to.
-
-    Warns
-    -----
-    AccuracyWarning
-        If the grid loses more than 1 % of the energy of the field that was transformed; the message
-        names a grid that does not.
-
-    Notes
-    -----
-    Polar grids store half of the directions, on which the polynomial part of the activation (z/2 of
-    ReLU, 1/2 of the sigmoid) would not cancel: the ridgelet annihilates it, and it is left out.
-
-    **Accuracy.** :meth:`Spectrum.error_budget`.
-
-    **Cost.** "fast": O(n U) after O(P log P); on cartesian grids O(L P) for about
-    :math:`L = \max|a\cdot x - b|` waves, or, for activations with a kink, :math:`O(n^{1-1/m} P)`
-    on a grid of points. "direct": O(n P).
-
-    See Also
-    --------
-    ridgelet_transform, reconstruct_gradient, corrected_dual, ShallowNetwork.from_spectrum
-
-    References
-    ----------
-    S. Sonoda and N. Murata (2017), Theorem 5.6 (reconstruction formula).
-
-    Examples
-    --------
-    >>> import ridgeflow as rf
-    >>> law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
-    >>> eta = rf.activation("tanh")
-    >>> psi = rf.admissible_ridgelet(eta, 1)
-    >>> s = rf.ridgelet_transform(law, psi, rf.ParameterGrid.for_field(law, eta, psi, 1e-4))
-    >>> error = rf.reconstruct(s, eta, [[0.3]]) - law.pdf([[0.3]])
-    >>> bool(abs(error[0]) < 1e-4)
-    True
-    """
-    eta = _activation(activation)
-    grid, psi = instance_of(spectrum, "spectrum", Spectrum).grid, spectrum.ridgelet
-    values = _columns(spectrum.values)
-    one_of(method, "method", ("auto", "fast", "direct"))
-    plain = isinstance(dual, str) and dual == "plain"
-    if plain and method in ("auto", "fast") and has_lattice(grid):
-        x = as_points(points, "points", spectrum.dim)
-        # Waves reach as far as the points do, a direct sum costs the same everywhere.
-        far = far_from_lattice(grid, x) & (eta.code >= 0)
-        columns = np.empty((len(x), values.shape[1]))
-        if far.any():
-            columns[far] = network_sum(spectrum, eta, x[far], values)
-        if not far.all():
-            near = x[~far]
-            if takes_lattice(grid, eta, near, values.shape[1], psi, method):
-                found = lattice_dual(grid, eta, values, near, psi) / admissibility(eta, psi)
-            else:
-                found = network_sum(spectrum, eta, near, values)
-            columns[~far] = found
-        return shaped(columns, spectrum, x)
-    x, fast = prepared(spectrum, points, method, dual)
-    require_phase(spectrum, eta, x)
-    corrected = as_dual(dual, spectrum, eta)
-    warn_of_lost_energy(spectrum, eta, corrected)
-    if fast:
-        columns = evaluate(spectrum, eta, x, corrected)
-    else:
-        columns = network_sum(spectrum, eta, x, values)
-    return shaped(columns, spectrum, x)
-
-
-def prepared(
-    spectrum: Spectrum, points: ArrayLike, method: str, dual: str | CorrectedDual
-) -> tuple[NDArray, bool]:
-    """Points (n, m), and whether the fast way is taken."""
-    one_of(method, "method", ("auto", "fast", "direct"))
-    x = as_points(points, "points", spectrum.dim)
-    polar = spectrum.grid.kind == "polar"
-    if method == "fast" and not polar:
-        raise ValueError(
-            "method 'fast' needs a polar grid (reconstruct: or a cartesian one in at most three "
-            f"variables), got {spectrum.grid.kind} nodes (use 'direct')"
-        )
-    if isinstance(dual, str):
-        one_of(dual, "dual", ("plain", "corrected"))
-    else:
-        instance_of(dual, "dual", str, CorrectedDual)
-    fast = polar and method != "direct"
-    if not (fast or (isinstance(dual, str) and dual == "plain")):
-        raise ValueError(
-            f"the corrected dual needs method 'fast' on a polar grid, got {method!r} on "
-            f"{spectrum.grid.kind} nodes (a direct sum has no wave numbers to correct)"
-        )
-    return x, fast
-
-
-def shaped(columns: NDArray, spectrum: Spectrum, x: NDArray) -> NDArray:
-    """Real columns (n, C) as values (n,) or (n, k) of the spectrum's own type."""
-    if np.iscomplexobj(spectrum.values):
-        half = columns.shape[1] // 2
-        columns = columns[:, :half] + 1j * columns[:, half:]
-    if is_single(spectrum.values) and x.dtype == np.float32:
-        with np.errstate(over="ignore"):
-            columns = in_single(columns)
-    if not np.isfinite(columns).all():
-        raise ValueError(
-            f"`points` must lie where the reconstruction fits {columns.real.dtype}, got "
-            f"{int(np.count_nonzero(~np.isfinite(columns)))} values beyond it"
-        )
-    return columns.reshape(len(columns), *spectrum.component_shape)
+def _as_field(columns: NDArray, source: GridField | SampleField | SmoothedSamples) -> NDArray:
+    """Real columns as values of the samples' own type and shape."""
+    like = (source.samples if isinstance(source, SmoothedSamples) else source).values
+    return from_columns(columns, like, source.component_shape, single=is_single(like))

@@ -12,6 +12,7 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.reconstruct_gradient import reconstruct_gradient
 from ridgeflow.ridgelet.spectra.calculus import (
     dual_potential,
@@ -19,7 +20,7 @@ from ridgeflow.ridgelet.spectra.calculus import (
     laplacian_spectrum,
 )
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
+from ridgeflow.ridgelet.transform import ridgelet_transform
 from ridgeflow.theorems.laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,

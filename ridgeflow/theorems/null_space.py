@@ -10,7 +10,8 @@ from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.null_space import dual_transform, ghost
-from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
+from ridgeflow.ridgelet.reconstruct import reconstruct
+from ridgeflow.ridgelet.transform import ridgelet_transform
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,

@@ -24,9 +24,10 @@ from ridgeflow.profiles.admissibility import (
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.null_space import dual_transform
+from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.spectra.calculus import inner_product
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-from ridgeflow.ridgelet.transform import reconstruct, ridgelet_transform
+from ridgeflow.ridgelet.transform import ridgelet_transform
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,

@@ -15,7 +15,7 @@ from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissibility
-from ridgeflow.ridgelet.transform import reconstruct
+from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.theorems.laws import mixture, points, spectrum
 from ridgeflow.theorems.ridgelet import published_line
 from ridgeflow.theorems.statement import (

@@ -54,7 +54,7 @@ def test_flow_and_log_density_follow_the_exact_ones(continuum, exact):
 
 def test_velocity_comes_from_the_spectra_alone(continuum):
     # Doubling the spectra doubles the integral part, whatever the law says.
-    from ridgeflow.ridgelet.transform import backproject
+    from ridgeflow.ridgelet.reconstruct import backproject
 
     rep = continuum.representations[0]
     x = continuum.draw(20, rng=3)

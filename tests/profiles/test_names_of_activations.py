@@ -5,7 +5,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.ridgelet.null_space import dual_transform
-from ridgeflow.ridgelet.transform import backproject
+from ridgeflow.ridgelet.reconstruct import backproject
 
 pytestmark = pytest.mark.filterwarnings("ignore::ridgeflow.errors.AccuracyWarning")
 LAW = rf.GaussianMixture([1.0], [[0.0]], 0.25)

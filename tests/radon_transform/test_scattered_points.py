@@ -18,9 +18,9 @@ from ridgeflow.radon_transform.segment_waves import (
     parts,
     taps,
 )
+from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.sums.direct_sums import direct_transform, network_sum
 from ridgeflow.ridgelet.sums.point_spectra import sample_spectrum
-from ridgeflow.ridgelet.transform import backproject
 
 SCALES = [0.01, 0.4, 2.0, 9.0]
 

@@ -7,9 +7,9 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.ridgelet.null_space import dual_transform
+from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.sums import far_points, fourier_profiles
 from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
-from ridgeflow.ridgelet.transform import backproject
 
 pytestmark = pytest.mark.filterwarnings("ignore:this grid loses")
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from ridgeflow.columns import real_columns, rejoined
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.geometry import ball_volume
@@ -58,7 +59,7 @@ def _(field: GridField, center: NDArray, radius: float) -> NDArray[np.float64]:
         chosen, weight = inside[drawn], cell / (_POINTS * density[drawn])
     index = np.unravel_index(chosen, field.shape)
     points = np.stack([axis[i] for axis, i in zip(field.axes, index, strict=True)], axis=1)
-    return np.concatenate([weight[:, None], points, _real(field.values[index])], axis=1)
+    return np.concatenate([weight[:, None], points, real_columns(field.values[index])], axis=1)
 
 
 @check_rule.register
@@ -212,18 +213,10 @@ def scaled_check(
     if factor == 0:
         return check[:0]
     if of_complex:
-        half = values.shape[1] // 2
-        values = values[:, :half] + 1j * values[:, half:]
+        values = rejoined(values)
     values = values * (factor if to_complex else np.real(factor))
-    columns = _real(values.astype(complex) if to_complex else values)
+    columns = real_columns(values.astype(complex) if to_complex else values)
     return np.concatenate([weight[:, None] / abs(factor) ** 2, points, columns], axis=1)
-
-
-def _real(values: NDArray) -> NDArray[np.float64]:
-    columns = values.reshape(len(values), -1)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=1)
-    return columns.astype(np.float64)
 
 
 def rms_bound(square: NDArray, weight: NDArray) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import finite_number, one_of, positive_int
+from ridgeflow.columns import is_single
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -18,7 +19,6 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
-from ridgeflow.radon_transform.dot_test import is_single
 from ridgeflow.radon_transform.fourier_slices import ball_about, fourier_slices, soften
 from ridgeflow.radon_transform.smoothed_samples import with_energy
 from ridgeflow.ridgelet.grids.field_record import FieldRecord, local_norm

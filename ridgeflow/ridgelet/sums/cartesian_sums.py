@@ -24,6 +24,7 @@ from scipy.special import erf
 
 from ridgeflow._config import get_config
 from ridgeflow._validate import fits_in_memory, uniform_axis
+from ridgeflow.columns import real_columns
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.samples import SampleField
@@ -380,15 +381,13 @@ class _Source:
             values, axes = _cropped(values, field.axes)
             mesh = np.meshgrid(*axes, indexing="ij")
             points = np.stack([part.ravel() for part in mesh], axis=1)
-            columns = values.reshape(len(points), -1) * float(np.prod(field.spacing))
+            columns = real_columns(values.reshape(len(points), -1)) * float(np.prod(field.spacing))
             product = ProductPoints(axes, False) if len(axes) > 1 else None
         else:
             weights = field.weights.reshape(-1, *(1,) * (field.values.ndim - 1))
             points = field.points.astype(np.float64)
-            columns = (field.values * weights).reshape(len(points), -1)
+            columns = real_columns(field.values * weights)
             product = None
-        if np.iscomplexobj(columns):
-            columns = np.concatenate([columns.real, columns.imag], axis=1)
         return cls(points, np.ascontiguousarray(columns.T, dtype=np.float64), product)
 
 

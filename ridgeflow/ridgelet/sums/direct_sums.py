@@ -11,12 +11,12 @@ from ridgeflow._kernels.ridge_sums import ridge_sum
 from ridgeflow._kernels.spreading import sum_samples
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import as_real_array
+from ridgeflow.columns import from_columns, is_single, real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.radon_transform.dot_test import in_single, is_single
 from ridgeflow.radon_transform.fourier_slices import scattered_reference
 from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
@@ -55,16 +55,13 @@ def direct_transform(
     """sum_i w_i f(x_i) conj psi(a_j . x_i - b_j) at all nodes: (P,) or (P, k)."""
     if isinstance(field, SampleField):
         points = field.points
-        columns = (
+        columns = real_columns(
             field.values * field.weights[(...,) + (None,) * (field.values.ndim - 1)]
-        ).reshape(len(points), -1)
+        )
         single = points.dtype == np.float32 and is_single(field.values)
     else:
         points, columns = scattered_reference(field)
         single = is_single(field.values)
-    complex_values = np.iscomplexobj(field.values)
-    if np.iscomplexobj(columns):
-        columns = np.concatenate([columns.real, columns.imag], axis=1)
     keep = (columns != 0).any(axis=1)
     turned = np.ascontiguousarray(points[keep].T, dtype=np.float64)
     rows = np.ascontiguousarray(columns[keep].T, dtype=np.float64)
@@ -79,12 +76,7 @@ def direct_transform(
             *(table.core, table.per_unit, table.tail, sign, out[part]),
             grain=1 + 20000 // max(1, turned.shape[1]),
         )
-    if complex_values:
-        half = len(rows) // 2
-        out = out[:, :half] + 1j * out[:, half:]
-    if single:
-        out = in_single(out)
-    return out.reshape(-1, *field.component_shape)
+    return from_columns(out, field.values, field.component_shape, single=single)
 
 
 def polynomial_sum(

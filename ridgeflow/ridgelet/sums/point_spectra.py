@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
 from ridgeflow._kernels.spreading import gather_waves, store_offsets
+from ridgeflow.columns import is_single
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.radon_transform.dot_test import is_single
 from ridgeflow.radon_transform.scattered_points import point_waves
 from ridgeflow.radon_transform.segment_waves import (
     CellWaves,
