@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,11 +26,9 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import as_directions
 from ridgeflow.radon_transform.interpolation import LEAST_TOL, as_dtype, as_tolerance
+from ridgeflow.radon_transform.inverse import FilteredBackprojection, quadrature
 from ridgeflow.radon_transform.scattered_points import smoothed_projections
 from ridgeflow.radon_transform.slice_plan import SlicePlan
-
-if TYPE_CHECKING:
-    from ridgeflow.radon_transform.inverse import FilteredBackprojection
 
 __all__ = [
     "RadonPlan",
@@ -79,6 +76,8 @@ class RadonPlan:
     ----------
     shape : tuple
         Shape of the grid.
+    spacing : float
+        Of the offsets.
     nbytes : int
         Memory that a call of the "slice" method takes, with its result.
 
@@ -137,7 +136,7 @@ class RadonPlan:
         self.dim = len(axes)
         self.shape = tuple(len(axis) for axis in axes)
         self.directions = as_directions(directions, self.dim)
-        self.offsets, self._spacing = uniform_axis(offsets, "offsets")
+        self.offsets, self.spacing = uniform_axis(offsets, "offsets")
         if dtype is None:
             single = isinstance(field_or_axes, GridField) and is_single(field_or_axes.values)
             dtype = np.float32 if single else np.float64
@@ -212,13 +211,11 @@ class RadonPlan:
         -----
         The first call prepares tables of its own, for a period 8/3 times as long.
         """
-        from ridgeflow.radon_transform.inverse import FilteredBackprojection, quadrature
-
         # No lock, which a forked child would inherit: two threads that come first both prepare.
         if self._inverse is None:
             tol = max(self.tol if self.method == "slice" else 1e-9, LEAST_TOL[self.dtype])
             self._inverse = FilteredBackprojection(
-                self._axes, self.directions, self.offsets, tol, self.dtype
+                self._axes, self.directions, self.offsets, self.spacing, tol, self.dtype
             )
         given = self._checked(sinogram, "sinogram", (len(self.directions), len(self.offsets)))
         area = quadrature(self.directions, weights)
@@ -251,7 +248,7 @@ class RadonPlan:
         if self._plan is not None:
             return self._plan.forward(values)
         origin, spacing = self._line_grid()
-        low, step = float(self.offsets[0]), self._spacing
+        low, step = float(self.offsets[0]), self.spacing
         u, n = self.directions, len(self.offsets)
         return project(values, origin, spacing, u, low, step, n, self.model)
 
@@ -259,7 +256,7 @@ class RadonPlan:
         if self._plan is not None:
             return self._plan.adjoint(sinogram)
         origin, spacing = self._line_grid()
-        low, step = float(self.offsets[0]), self._spacing
+        low, step = float(self.offsets[0]), self.spacing
         shape = (self.shape[0], self.shape[1])
         return back_project(
             sinogram, origin, spacing, shape, self.directions, low, step, self.model
@@ -362,7 +359,7 @@ def radon(
     >>> bool(abs(s[0, 8] - 1 / np.sqrt(2 * np.pi)) < 1e-15)
     True
     """
-    one_of(method, "method", ("auto", "slice", "line", "exact"))
+    one_of(method, "method", ("auto", *_WORDS))
     one_of(model, "model", _MODELS)
     if tol is not None:
         as_tolerance(tol, np.dtype(np.float64))
@@ -373,45 +370,82 @@ def radon(
         )
     if bandwidth is not None and not isinstance(field, SampleField):
         raise ValueError("`bandwidth` is for scattered samples, got one for a gridded field or law")
-    if method == "exact" and not isinstance(field, GaussianMixture):
+    if method != "auto" and not isinstance(field, _KINDS[method]):
         raise ValueError(
-            f"method 'exact' needs a GaussianMixture, got {type(field).__name__} (use 'slice')"
+            f"method {method!r} needs {_WORDS[method][0]}, got {type(field).__name__} "
+            f"({_WORDS[method][1]})"
         )
-    if method in ("slice", "line") and isinstance(field, GaussianMixture):
-        raise ValueError(
-            f"method {method!r} needs samples, got a GaussianMixture (use 'exact', or sample its "
-            "density with GridField.from_function(law.pdf, axes))"
-        )
+    if isinstance(field, GaussianMixture):
+        sinogram, spacing, masses = _of_law(field, directions, offsets)
+    elif isinstance(field, SampleField):
+        sinogram, spacing, masses = _of_samples(field, directions, offsets, tol, bandwidth)
+    else:
+        plan = RadonPlan(field, directions, offsets, method=method, tol=tol, model=model)
+        sinogram, spacing, masses = _of_grid(field, plan)
+    _warn_of_lost_mass(finite_result(sinogram, "field"), spacing, masses)
+    return sinogram
+
+
+# Fields that each method takes, in words, and what to do with others.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "slice": (GridField, SampleField),
+    "line": (GridField,),
+    "exact": (GaussianMixture,),
+}
+_WORDS = {
+    "slice": (
+        "samples",
+        "use 'exact', or sample the density of a law with GridField.from_function(law.pdf, axes)",
+    ),
+    "line": (
+        "a GridField, samples on a grid",
+        "use 'auto', or sample the density of a law with GridField.from_function(law.pdf, axes)",
+    ),
+    "exact": ("a GaussianMixture", "use 'slice'"),
+}
+
+
+def _of_law(
+    law: GaussianMixture, directions: ArrayLike, offsets: ArrayLike
+) -> tuple[NDArray, float, NDArray]:
+    """Sinogram, spacing of the offsets, and masses (n, C) of the law."""
+    u = as_directions(directions, law.dim)
+    p, spacing = uniform_axis(offsets, "offsets")
+    _fits(len(u), len(p), 8.0)
+    with np.errstate(over="ignore"):  # far offsets, where the density is 0
+        sinogram = radon_gaussian_mixture(u, p, law.weights, law.means, law.covariances)
+    return sinogram, spacing, np.ones((1, 1))
+
+
+def _of_samples(
+    field: SampleField,
+    directions: ArrayLike,
+    offsets: ArrayLike,
+    tol: float | None,
+    bandwidth: float | None,
+) -> tuple[NDArray, float, NDArray]:
     u = as_directions(directions, field.dim)
     p, spacing = uniform_axis(offsets, "offsets")
     _fits(len(u), len(p), 8.0 * math.prod(field.component_shape))
-    if isinstance(field, GaussianMixture):
-        with np.errstate(over="ignore"):  # far offsets, where the density is 0
-            sinogram = radon_gaussian_mixture(u, p, field.weights, field.means, field.covariances)
-        masses: NDArray = np.ones((1, 1))
-    elif isinstance(field, SampleField):
-        if method == "line":
-            raise ValueError("method 'line' needs a GridField, got scattered samples")
-        if bandwidth is None:
-            raise ValueError(
-                "`bandwidth` must be given for scattered samples, got None (their projections are "
-                "point masses: pass the standard deviation of a Gaussian, such as the spacing of "
-                "the offsets)"
-            )
-        width = positive(bandwidth, "bandwidth")
-        accuracy = as_tolerance(tol, np.dtype(np.float64))
-        sinogram = smoothed_projections(field, u, p, width, accuracy)
-        masses = field.weights[:, None] * field.values.reshape(len(field.points), -1)
-    else:
-        plan = RadonPlan(field, u, p, method=method, tol=tol, model=model)
-        sinogram = plan(field.values)
-        # In units of the longest step of the grid: powers of lengths may be out of range.
-        unit = float(field.spacing.max())
-        cell = float(np.prod(field.spacing / unit))
-        masses = cell * field.values.reshape(int(np.prod(field.shape)), -1)
-        spacing = spacing / unit * unit ** (1 - field.dim)
-    _warn_of_lost_mass(finite_result(sinogram, "field"), spacing, masses)
-    return sinogram
+    if bandwidth is None:
+        raise ValueError(
+            "`bandwidth` must be given for scattered samples, got None (their projections are "
+            "point masses: pass the standard deviation of a Gaussian, such as the spacing of "
+            "the offsets)"
+        )
+    width = positive(bandwidth, "bandwidth")
+    accuracy = as_tolerance(tol, np.dtype(np.float64))
+    sinogram = smoothed_projections(field, u, p, width, accuracy)
+    return sinogram, spacing, field.weights[:, None] * field.values.reshape(len(field.points), -1)
+
+
+def _of_grid(field: GridField, plan: RadonPlan) -> tuple[NDArray, float, NDArray]:
+    """In units of the longest step of the grid: powers of lengths may be out of range."""
+    _fits(len(plan.directions), len(plan.offsets), 8.0 * math.prod(field.component_shape))
+    unit = float(field.spacing.max())
+    cell = float(np.prod(field.spacing / unit))
+    masses = cell * field.values.reshape(int(np.prod(field.shape)), -1)
+    return plan(field.values), plan.spacing / unit * unit ** (1 - field.dim), masses
 
 
 def _warn_of_lost_mass(sinogram: NDArray, spacing: float, masses: NDArray) -> None:

@@ -401,13 +401,13 @@ def radon_inverse(
     given = as_real_array(sinogram, "sinogram", ndim=(2, 3), allow_complex=True)
     coordinates = as_axes(axes)
     u = as_directions(directions, len(coordinates))
-    p, _ = uniform_axis(offsets, "offsets")
+    p, spacing = uniform_axis(offsets, "offsets")
     dtype = np.dtype(np.float32 if is_single(given) else np.float64)
     accuracy = as_tolerance(tol, dtype, 1e-9)
     one_of(filter, "filter", _WINDOWS)
     _fits(given, u, p)
     area = quadrature(u, weights)
-    inverse = FilteredBackprojection(coordinates, u, p, accuracy, dtype)
+    inverse = FilteredBackprojection(coordinates, u, p, spacing, accuracy, dtype)
     return finite_result(inverse(given, area, filter), "sinogram")
 
 
@@ -419,6 +419,8 @@ class FilteredBackprojection:
     axes : tuple of m ndarray
     directions : ndarray, shape (U, m)
     offsets : ndarray, shape (J,)
+    spacing : float
+        Of the offsets.
     tol : float
     dtype : numpy.dtype
         Validated by the caller.
@@ -429,11 +431,11 @@ class FilteredBackprojection:
         axes: tuple[NDArray, ...],
         directions: NDArray,
         offsets: NDArray,
+        spacing: float,
         tol: float,
         dtype: np.dtype,
     ) -> None:
-        self._directions, self._offsets, self._dtype = directions, offsets, dtype
-        self._spacing = uniform_axis(offsets, "offsets")[1]
+        self._dtype, self._spacing = dtype, spacing
         # A grid much coarser than the offsets would cut wave numbers that they carry.
         with np.errstate(over="ignore"):
             wanted = [_refinement(axis, self._spacing) for axis in axes]

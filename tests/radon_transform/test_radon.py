@@ -582,3 +582,27 @@ def test_a_transpose_that_is_none_is_told_by_its_size():
     image = wrong(x)
     expected = 2 * abs((image * y).sum()) / np.linalg.norm(image) / np.linalg.norm(y)
     assert rf.dot_test(wrong, rng=5) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["slice", "line"])
+def test_one_call_checks_and_plans_its_geometry_once(monkeypatch, method):
+    from ridgeflow.radon_transform import forward, inverse
+
+    calls = []
+    for module in (forward, inverse):
+        for name in ("as_directions", "uniform_axis", "SlicePlan"):
+            function = getattr(module, name)
+
+            def counted(*given, _name=name, _function=function, **options):
+                calls.append(_name if _name != "uniform_axis" else given[1])
+                return _function(*given, **options)
+
+            monkeypatch.setattr(module, name, counted)
+    u, weights = rf.directions(2, 8)
+    field = grid_of(PLANE, LINE, LINE)
+    sinogram = rf.radon(field, u, LINE, method=method)
+    assert calls.count("as_directions") == calls.count("offsets") == 1
+    assert calls.count("SlicePlan") == (method == "slice")
+    calls.clear()
+    rf.radon_inverse(sinogram, u, LINE, field, weights=weights)
+    assert [calls.count(name) for name in ("as_directions", "offsets", "SlicePlan")] == [1, 1, 1]
