@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from ridgeflow._validate import finite_number, fits_in_memory, positive_int
 from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.errors import AccuracyWarning
-from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
-from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent
+from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.localised import localised_grid, sample_localised
+from ridgeflow.ridgelet.localised import Localised, fine_samples, localised_grid, localised_samples
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 __all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all", "rms"]
@@ -90,12 +90,9 @@ def interpolation_error(source: Source, times: NDArray) -> float:
     for left, right in pairwise(marks):
         s = 0.5 * (left + right)
         t = float(source.time_of(np.array(s)))
-        x = source.points(t, 300)
-        truth = source.truth(x, t)
+        truth = source.probe(t, t)
         index, weights = interpolation_weights(marks, float(s))
-        guess = sum(
-            w * source.truth(x, float(times[i])) for i, w in zip(index, weights, strict=True)
-        )
+        guess = sum(w * source.probe(t, float(times[i])) for i, w in zip(index, weights))
         worst = max(worst, _relative(guess - truth, truth))
     return worst
 
@@ -104,8 +101,7 @@ def _leave_one_out(source: Source, times: NDArray) -> float:
     if len(times) < 3:
         return 0.0
     worst = 0.0
-    x = source.points(float(times[0]), 300)
-    values = [source.truth(x, float(t)) for t in times]
+    values = [source.probe(float(times[0]), float(t)) for t in times]
     for i in range(1, len(times) - 1):
         rest = np.delete(np.arange(len(times)), i)
         index, weights = interpolation_weights(times[rest], float(times[i]))
@@ -151,44 +147,7 @@ def represent_all(
 
     Errors and ``tol`` are relative L2 errors of the velocity over the source's points.
     """
-    depths = times[:1] if source.steady else times
-    fields = [source.field_at(float(t)) for t in depths]
-    checks = []
-    for t in depths:
-        x = source.points(float(t))
-        checks.append((x, source.truth(x, float(t))))
-    references = [max(rms(truth), 1e-300) for _, truth in checks]
-    # The law narrows with depth, and its score bends: the last depth asks for most.
-    hardest = len(fields) - 1
-    chosen = sorted({0, hardest}) if source.flow is not None else range(len(fields))
-    region = source.region
-
-    def built(
-        i: int,
-        grid: ParameterGrid,
-        n_axis: int,
-        band: float,
-        like: IntegralRepresentation | None = None,
-    ) -> tuple[IntegralRepresentation, float]:
-        with warnings.catch_warnings():
-            # Its own check is over the region; what counts here follows.
-            warnings.simplefilter("ignore", AccuracyWarning)
-            made = IntegralRepresentation(
-                fields[i],
-                activation,
-                ridgelet=ridgelet,
-                region=region,
-                tol=tol,
-                reference=references[i],
-                grid=grid,
-                band=band,
-                dual=dual,
-                n_axis=n_axis,
-                like=None if like is None else like.spectrum.record,
-            )
-        x, truth = checks[i]
-        return made, _relative(made(x).reshape(truth.shape) - truth, truth)
-
+    depths = _Depths(source, times[:1] if source.steady else times, activation, ridgelet, tol)
     share = max(1.0, _FIRST_SHARE * (tol / 1e-3) ** 0.25)
     made: list[IntegralRepresentation] = []
     errors = np.zeros(0)
@@ -196,23 +155,8 @@ def represent_all(
         if not tries_left:
             # The last one is kept whatever its error, which the caller measures.
             share = 1.0
-        fine = min(share, _SAMPLING) * tol
-        sampled = [_sampled(fields[i], source, fine, references[i]) for i in chosen]
-        n_axis = max(len(grid.axes[0]) for grid in sampled)
-        band = max(float(np.pi / grid.spacing.max()) for grid in sampled)
-        if all(
-            _share_of_rest(grid, references[i], source) <= tol
-            for grid, i in zip(sampled, chosen, strict=True)
-        ):
-            # An affine field: of rounding there are no wave numbers to correct.
-            dual = "plain"
         try:
-            grids = [
-                _grid_for(grid, references[i], share * tol, source, activation, ridgelet, dual)
-                for grid, i in zip(sampled, chosen, strict=True)
-            ]
-            shared = common_grid(grids)
-            last, error = built(hardest, shared, n_axis, band)
+            made, errors = depths.represented(share, dual)
         except ValueError:
             # So loose a tolerance leaves wave numbers out that the corrected dual has to meet. What
             # has another cause is raised again at the tolerance itself.
@@ -220,14 +164,6 @@ def represent_all(
                 raise
             share = max(1.0, share / 10)
             continue
-        if error > tol and share > 1:
-            share = max(1.0, share * min(0.3, 0.5 * tol / error))
-            continue
-        parts = [
-            (last, error) if i == hardest else built(i, shared, n_axis, band, last)
-            for i in range(len(fields))
-        ]
-        made, errors = [part for part, _ in parts], np.array([error for _, error in parts])
         if errors.max() <= tol or share <= 1:
             break
         share = max(1.0, share * min(0.3, 0.5 * tol / errors.max()))
@@ -236,34 +172,110 @@ def represent_all(
     return made, errors
 
 
-def _sampled(
-    field: CallableField | GridField, source: Source, tol: float, reference: float
-) -> GridField:
-    if isinstance(field, GridField):
-        return localised_grid(field, source.region)[0]
-    shape = field.component_shape
-    return sample_localised(field, source.region, shape, tol, reference)[0]
+class _Depths:
+    """The fields at some depths, each sampled once whatever is tried."""
 
+    def __init__(
+        self,
+        source: Source,
+        times: NDArray,
+        activation: Activation,
+        ridgelet: Ridgelet,
+        tol: float,
+    ) -> None:
+        self.source, self.region = source, source.region
+        self.activation, self.ridgelet, self.tol = activation, ridgelet, tol
+        self.fields = [source.field_at(float(t)) for t in times]
+        points = [source.points(float(t)) for t in times]
+        self.checks = [(x, source.truth(x, float(t))) for x, t in zip(points, times, strict=True)]
+        self.references = [max(rms(truth), 1e-300) for _, truth in self.checks]
+        # The law narrows with depth, and its score bends: the last depth asks for most.
+        self.hardest = len(times) - 1
+        every = range(len(times))
+        self.telling = sorted({0, self.hardest}) if source.flow is not None else list(every)
+        self._known: dict[tuple[int, int], Localised] = {}
 
-def _share_of_rest(sampled: GridField, reference: float, source: Source) -> float:
-    """What is left beside the affine part, in L2, relative to the reference over the ball."""
-    size = float(np.sqrt((sampled.values**2).sum() * np.prod(sampled.spacing)))
-    return size / (reference * float(np.sqrt(ball_volume(source.dim, source.region.radius))))
+    def localised(self, i: int, n: int) -> Localised:
+        """The first stage at one depth, with n samples along each axis of a function."""
+        if (i, n) not in self._known:
+            field = self.fields[i]
+            self._known[i, n] = (
+                localised_grid(field, self.region)
+                if isinstance(field, GridField)
+                else localised_samples(field, self.region, field.component_shape, n)
+            )
+        return self._known[i, n]
 
+    def _fine(self, i: int, tol: float) -> Localised:
+        field = self.fields[i]
+        if isinstance(field, GridField):
+            return self.localised(i, len(field.axes[0]))
+        at = partial(self.localised, i)
+        return fine_samples(at, self.region, tol, self.references[i])
 
-def _grid_for(
-    sampled: GridField,
-    reference: float,
-    tol: float,
-    source: Source,
-    activation: Activation,
-    ridgelet: Ridgelet,
-    dual: str,
-) -> ParameterGrid:
-    rest = _share_of_rest(sampled, reference, source)
-    inner = min(0.3, tol / rest) if rest > 0 else 0.3
-    # What the samples do not reach is measured with the rest.
-    return grid_to_represent(sampled, activation, ridgelet, inner, dual)
+    def represented(
+        self, share: float, dual: str
+    ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
+        """All depths on nodes for ``share`` of the tolerance, and their errors.
+
+        The hardest alone where its error shows that a smaller share has to be tried.
+        """
+        fine = min(share, _SAMPLING) * self.tol
+        found = {i: self._fine(i, fine) for i in self.telling}
+        grids = [one.source for one in found.values()]
+        n_axis = max(len(grid.axes[0]) for grid in grids)
+        band = max(float(np.pi / grid.spacing.max()) for grid in grids)
+        rests = {i: one.share / self.references[i] for i, one in found.items()}
+        if max(rests.values()) <= self.tol:
+            # An affine field: of rounding there are no wave numbers to correct.
+            dual = "plain"
+        shared = common_grid(
+            [
+                grid_to_represent(
+                    found[i].source,
+                    self.activation,
+                    self.ridgelet,
+                    # What the samples do not reach is measured with the rest.
+                    min(0.3, share * self.tol / rest) if rest > 0 else 0.3,
+                    dual,
+                )
+                for i, rest in rests.items()
+            ]
+        )
+        last, error = self._built(self.hardest, shared, n_axis, band, dual)
+        if error > self.tol and share > 1:
+            return [last], np.array([error])
+        parts = [
+            (last, error)
+            if i == self.hardest
+            else self._built(i, shared, n_axis, band, dual, last.spectrum.record)
+            for i in range(len(self.fields))
+        ]
+        return [part for part, _ in parts], np.array([error for _, error in parts])
+
+    def _built(
+        self,
+        i: int,
+        grid: ParameterGrid,
+        n_axis: int,
+        band: float,
+        dual: str,
+        like: FieldRecord | None = None,
+    ) -> tuple[IntegralRepresentation, float]:
+        """One depth on given nodes, and its error at the source's points."""
+        made = IntegralRepresentation.of_localised(
+            self.localised(i, n_axis),
+            self.activation,
+            self.ridgelet,
+            grid,
+            tol=self.tol,
+            reference=self.references[i],
+            band=band,
+            dual=dual,
+            like=like,
+        )
+        x, truth = self.checks[i]
+        return made, _relative(made(x).reshape(truth.shape) - truth, truth)
 
 
 def rms(vectors: NDArray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = ["Source", "Velocity", "as_velocity", "region_points", "source_of"]
 
 _SEED = 5  # of the draws that fix references and errors
 _DRAWS = 2000
+_PROBES = 300
 
 Velocity = Callable[[NDArray, float], NDArray]
 
@@ -51,6 +52,7 @@ class Source:
     grids: list[GridField] | None = None
     times: NDArray | None = None
     steady: bool = False
+    _known: dict[tuple[float, float], NDArray] = field(default_factory=dict, repr=False)
 
     def clock(self, t: float | NDArray) -> float | NDArray:
         """The variable in which the field is interpolated: smooth as far as the singular time."""
@@ -97,6 +99,15 @@ class Source:
             for d, axis in enumerate(grid.axes)
         )
         return np.asarray(grid.values[index], np.float64).reshape(len(x), self.dim)
+
+    def probe(self, at: float, t: float) -> NDArray:
+        """The velocity at depth t at a few points that belong to the depth ``at``, kept for when it
+        is asked for again."""
+        # Without a law the points are the same at all depths.
+        key = (at if self.flow is not None else 0.0, t)
+        if key not in self._known:
+            self._known[key] = self.truth(self.points(at, _PROBES), t)
+        return self._known[key]
 
 
 def region_points(region: Region, n: int) -> NDArray[np.float64]:

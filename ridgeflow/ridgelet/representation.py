@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -43,9 +45,14 @@ from ridgeflow.ridgelet.grids.comparison import grid_to_represent
 from ridgeflow.ridgelet.grids.corrected_dual import as_dual
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.localised import localised_grid, sample_localised
+from ridgeflow.ridgelet.localised import (
+    Localised,
+    localised_field,
+    require_region,
+)
 from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.spectra.provenance import derived
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.transform import ridgelet_transform, transform_like
 
 __all__ = ["IntegralRepresentation"]
@@ -153,6 +160,15 @@ class IntegralRepresentation:
     True
     """
 
+    spectrum: Spectrum
+    reference: float
+    _localised: Localised | None
+    _profiles: Backprojection
+    _center: NDArray
+    _radius: float
+    _per_unit: float
+    _parts: list[tuple[float, IntegralRepresentation]]
+
     def __init__(
         self,
         field: CallableField | GridField | GaussianMixture,
@@ -168,91 +184,98 @@ class IntegralRepresentation:
         n_axis: int | None = None,
         like: FieldRecord | None = None,
     ) -> None:
-        self._like = None if like is None else instance_of(like, "like", FieldRecord)
-        if region is not None:
-            instance_of(region, "region", Region)
+        like = None if like is None else instance_of(like, "like", FieldRecord)
         if n_axis is not None:
             n_axis = positive_int(n_axis, "n_axis", minimum=2)
         activation = _activation(activation)
         ridgelet = None if ridgelet is None else as_ridgelet(ridgelet)
         one_of(dual, "dual", ("plain", "corrected"))
-        self.dual = dual
         tol = finite_number(tol, "tol")
         if not 0 < tol < 1:
             raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
         if reference is not None:
             reference = positive(reference, "reference")
-        if not isinstance(field, (CallableField, GridField, GaussianMixture)):
-            raise TypeError(
-                "`field` must be a CallableField, a GridField or a GaussianMixture, got "
-                f"{type(field).__name__}"
-            )
-        if isinstance(field, GridField) and np.iscomplexobj(field.values):
-            raise TypeError(
-                f"`field` must be real, got dtype {field.values.dtype} (represent its real and its "
-                "imaginary part, for example as two components)"
-            )
-        if region is None and isinstance(field, CallableField):
-            raise RegionError(
-                "a callable field needs a `region` on which it is represented, got None "
-                "(pass Region(center, radius, margin), or Region.holding(law))"
-            )
-        if region is not None and region.dim != field.dim:
-            raise ValueError(f"`region` must have dimension {field.dim}, got {region.dim}")
+        require_region(field, region)
         psi = admissible_ridgelet(activation, field.dim) if ridgelet is None else ridgelet
-        self.activation, self.region, self.tol = activation, region, tol
-        source: GridField | GaussianMixture
-        if region is None:
-            source = field  # type: ignore[assignment]
-            shape = field.component_shape
-            self.affine = AffinePart(np.zeros((field.dim, *shape)), np.zeros(shape))
-            rms = None
-        else:
-            evaluate = field.pdf if isinstance(field, GaussianMixture) else field
-            source, self.affine, rms = (
-                localised_grid(field, region)
-                if isinstance(field, GridField)
-                else sample_localised(
-                    evaluate, region, field.component_shape, tol, reference, n_axis
-                )
-            )
-        size = _l2_norm(source)
-        volume = ball_volume(field.dim, region.radius) if region is not None else None
-        if reference is None:
-            reference = rms if rms is not None else size
-        self.reference = reference
-        # Errors of the spectrum are relative to the norm of what was transformed.
-        self._unit = reference if volume is None else reference * np.sqrt(volume)
-        self._per_unit = size / self._unit if self._unit > 0 else 0.0
+        localised = localised_field(field, region, tol, reference, n_axis)
+        self._begin(localised, activation, tol, reference, dual)
         inner = min(0.5, tol / max(self._per_unit, 1e-300))
         for share in (1.0,) if grid is not None else _SHARES:
             wanted = min(0.5, share * inner)
-            nodes = grid or grid_to_represent(source, activation, psi, wanted, dual)
-            self._build(source, psi, nodes, min(1e-3, 1e-2 * wanted), band)
-            self.measured_error, self._bound = self._measure(field, source)
+            nodes = grid or grid_to_represent(localised.source, activation, psi, wanted, dual)
+            self._transform(psi, nodes, min(1e-3, 1e-2 * wanted), band, like)
             if self._bound <= 0.5 * tol:
                 break
+        self._localised = None
         if self._bound > tol:
             warnings.warn(
                 f"the representation has an RMS error of up to {self._bound:.1e} relative to "
-                f"{reference:.3g}, more than tol = {tol:g} (use a finer grid, or a wider margin)",
+                f"{self.reference:.3g}, more than tol = {tol:g} (use a finer grid, or a wider "
+                "margin)",
                 AccuracyWarning,
                 stacklevel=2,
             )
 
-    def _build(
+    @classmethod
+    def of_localised(
+        cls,
+        localised: Localised,
+        activation: Activation,
+        ridgelet: Ridgelet,
+        grid: ParameterGrid,
+        *,
+        tol: float,
+        reference: float,
+        band: float,
+        dual: str,
+        like: FieldRecord | None,
+    ) -> IntegralRepresentation:
+        """From the first stage on, with arguments of the constructor that have been checked.
+
+        The error is measured when it is asked for.
+        """
+        made = object.__new__(cls)
+        made._begin(localised, activation, tol, reference, dual)
+        inner = min(0.5, tol / max(made._per_unit, 1e-300))
+        made._transform(ridgelet, grid, min(1e-3, 1e-2 * inner), band, like)
+        return made
+
+    def _begin(
         self,
-        source: GridField | GaussianMixture,
+        localised: Localised,
+        activation: Activation,
+        tol: float,
+        reference: float | None,
+        dual: str,
+    ) -> None:
+        """What all stages share; errors of a spectrum are relative to what was transformed."""
+        self._localised = localised
+        self.activation, self.tol, self.dual = activation, tol, dual
+        self.region, self.affine = localised.region, localised.affine
+        size = localised.norm
+        if reference is None:
+            reference = size if localised.rms is None else localised.rms
+        self.reference = self._unit = reference
+        if self.region is not None:
+            self._unit *= float(np.sqrt(ball_volume(self.region.dim, self.region.radius)))
+        self._per_unit = size / self._unit if self._unit > 0 else 0.0
+
+    def _transform(
+        self,
         psi: Ridgelet,
         grid: ParameterGrid,
         tol: float,
         band: float | None,
+        like: FieldRecord | None,
     ) -> None:
+        """The spectrum on these nodes and its profiles; nothing is measured yet."""
+        assert self._localised is not None
+        source = self._localised.source
         with warnings.catch_warnings():
             # The record's own check is relative to the windowed rest; the caller's follows.
             warnings.simplefilter("ignore", AccuracyWarning)
-            if self._like is not None and isinstance(source, GridField):
-                self.spectrum = transform_like(source, psi, grid, tol, self._like)
+            if like is not None and isinstance(source, GridField):
+                self.spectrum = transform_like(source, psi, grid, tol, like)
             else:
                 self.spectrum = ridgelet_transform(source, psi, grid, tol=tol)
         self._center = grid.center if self.region is None else self.region.center
@@ -261,6 +284,8 @@ class IntegralRepresentation:
         self._profiles = backproject(
             self.spectrum, self.activation, 1.0001 * reach, band=band, dual=self.dual
         )
+        self._parts = []
+        self.__dict__.pop("_errors", None)
 
     @classmethod
     def blend(
@@ -285,30 +310,8 @@ class IntegralRepresentation:
         ValueError
             If nodes, region or activation differ.
         """
-        representations = items_of(representations, "representations")
-        if not representations:
-            raise ValueError("`representations` must not be empty, got none")
-        for i, part in enumerate(representations):
-            instance_of(part, f"representations[{i}]", IntegralRepresentation)
-        factors = as_real_array(items_of(weights, "weights"), "weights", ndim=1).astype(np.float64)
-        if len(factors) != len(representations):
-            raise ValueError(
-                "`weights` must hold one number for each of the representations, got "
-                f"{len(factors)} for {len(representations)}"
-            )
-        weights = factors.tolist()
-        first = representations[0]
-        for other in representations[1:]:
-            if (
-                other.spectrum.grid is not first.spectrum.grid
-                or other.region is not first.region
-                or other.activation != first.activation
-                or other.dual != first.dual
-            ):
-                raise ValueError(
-                    "`representations` must share their grid, region and activation, got different "
-                    "ones (pass the same `grid` and `region` to each)"
-                )
+        parts, weights = _blendable(representations, weights)
+        first = parts[0]
         blended = object.__new__(cls)
         blended.__dict__.update(first.__dict__)
 
@@ -317,7 +320,6 @@ class IntegralRepresentation:
                 (w * array for w, array in zip(weights, arrays, strict=True)), start=0.0 * arrays[0]
             )
 
-        parts = list(representations)
         # What the first was compared with is not what the sum is to be compared with.
         record = first.spectrum.record
         blended.spectrum = replace(
@@ -338,9 +340,31 @@ class IntegralRepresentation:
         )
         unit = first._unit if first._unit > 0 else 1.0
         share = [abs(w) * (r._unit if r._unit > 0 else 1.0) / unit for w, r in zip(weights, parts)]
-        blended.measured_error = sum(s * r.measured_error for s, r in zip(share, parts))
-        blended._bound = sum(s * r._bound for s, r in zip(share, parts))
+        blended._parts = list(zip(share, parts, strict=True))
+        blended.__dict__.pop("_errors", None)
         return blended
+
+    @cached_property
+    def _errors(self) -> tuple[float, float]:
+        """The measured error and an upper bound of it; of a blend, sums of those of its parts."""
+        if not self._parts:
+            return self._measure()
+        each = [(share * part._errors[0], share * part._errors[1]) for share, part in self._parts]
+        return sum(error for error, _ in each), sum(bound for _, bound in each)
+
+    @property
+    def measured_error(self) -> float:
+        """RMS error at some points of the region, relative to ``reference``."""
+        return self._errors[0]
+
+    @property
+    def _bound(self) -> float:
+        return self._errors[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A field that was not measured against yet may be a function, which cannot be pickled.
+        self._errors  # noqa: B018
+        return {**self.__dict__, "_localised": None, "_parts": []}
 
     @property
     def dim(self) -> int:
@@ -441,27 +465,23 @@ class IntegralRepresentation:
             )
         return x
 
-    def _measure(
-        self,
-        field: CallableField | GridField | GaussianMixture,
-        source: GridField | GaussianMixture,
-    ) -> tuple[float, float]:
+    def _measure(self) -> tuple[float, float]:
         """The error at points of the region, and an upper bound of it, relative to the reference.
 
         Within the region the window is 1, and what was transformed is the field less its affine
         part.
         """
-        hidden = 0.0
-        if self.region is None or isinstance(field, GridField):
+        assert self._localised is not None
+        source, exact, hidden = self._localised.source, self._localised.exact, 0.0
+        if exact is None:
             check = check_rule(source, self._center, self._radius)
             weight, points, truth = check_parts(check, self.dim)
         else:
             assert isinstance(source, GridField)
             points, weight = cell_rule(source, self._center, self._radius, _CHECK_POINTS)
-            evaluate = field.pdf if isinstance(field, GaussianMixture) else field
-            truth = (evaluate(points) - self.affine(points)).reshape(len(points), -1)
+            truth = (exact(points) - self.affine(points)).reshape(len(points), -1)
         record = self.spectrum.record
-        if isinstance(field, GridField) and isinstance(source, GridField) and record is not None:
+        if exact is None and isinstance(source, GridField) and record is not None:
             # Nothing is known between the samples but what their energy lets expect.
             most = record.sampling * self._per_unit
             hidden = most * np.sqrt(bend_share(source, self._center, self._radius))
@@ -475,9 +495,31 @@ class IntegralRepresentation:
         return rms, _DOUBT * float(np.hypot(bound, hidden))
 
 
-def _l2_norm(field: GridField | GaussianMixture) -> float:
-    if isinstance(field, GaussianMixture):
-        from ridgeflow.ridgelet.errors.diagnostics import mixture_norm_square
-
-        return float(np.sqrt(mixture_norm_square(field)))
-    return float(np.sqrt((np.abs(field.values) ** 2).sum() * np.prod(field.spacing)))
+def _blendable(
+    representations: Sequence[IntegralRepresentation], weights: Sequence[float]
+) -> tuple[list[IntegralRepresentation], list[float]]:
+    """The parts and factors of a blend, all on one set of nodes."""
+    representations = items_of(representations, "representations")
+    if not representations:
+        raise ValueError("`representations` must not be empty, got none")
+    for i, part in enumerate(representations):
+        instance_of(part, f"representations[{i}]", IntegralRepresentation)
+    factors = as_real_array(items_of(weights, "weights"), "weights", ndim=1).astype(np.float64)
+    if len(factors) != len(representations):
+        raise ValueError(
+            "`weights` must hold one number for each of the representations, got "
+            f"{len(factors)} for {len(representations)}"
+        )
+    first = representations[0]
+    for other in representations[1:]:
+        if (
+            other.spectrum.grid is not first.spectrum.grid
+            or other.region is not first.region
+            or other.activation != first.activation
+            or other.dual != first.dual
+        ):
+            raise ValueError(
+                "`representations` must share their grid, region and activation, got different "
+                "ones (pass the same `grid` and `region` to each)"
+            )
+    return list(representations), factors.tolist()

@@ -352,3 +352,24 @@ def test_root_mean_square_of_vectors_along_paths():
     assert chosen_depths.rms(vectors[0].tolist()) == pytest.approx(
         np.sqrt(np.mean((vectors[0] ** 2).sum(1)))
     )
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_no_point_of_a_field_is_sampled_twice(timed):
+    seen = []
+
+    def still(x):
+        seen.append(np.concatenate([x, np.zeros((len(x), 1))], axis=1))
+        return np.tanh(x) @ np.array([[-1.0, 0.3], [0.2, -0.7]])
+
+    def moving(x, t):
+        seen.append(np.concatenate([x, np.full((len(x), 1), t)], axis=1))
+        return (1 + t * t) * np.tanh(x) @ np.array([[-1.0, 0.3], [0.2, -0.7]])
+
+    field = rf.CallableField(moving if timed else still, 2, components=2)
+    limit = rf.DoubleContinuum(
+        field, "tanh", span=(0.0, 0.3), region=rf.Region([0.0, 0.0], 1.5, 1.5), tol=1e-3
+    )
+    assert len(limit.times) == (3 if timed else 2)
+    seen = np.concatenate(seen)
+    assert len(np.unique(seen, axis=0)) == len(seen)

@@ -20,7 +20,7 @@ from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.radon_transform.fourier_slices import ball_about, fourier_slices, soften
-from ridgeflow.radon_transform.smoothed_samples import with_energy
+from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, with_energy
 from ridgeflow.ridgelet.grids.field_record import FieldRecord, local_norm
 from ridgeflow.ridgelet.grids.transfer import discrete_transfer, tail_amplification, trapezoid
 
@@ -80,29 +80,7 @@ def choose_polar(
         raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
     if tol < _LEAST:
         raise ValueError(f"`tol` must be at least {_LEAST:g}, as rounding is, got {tol:g}")
-    if not isinstance(field, (GridField, SampleField, GaussianMixture)):
-        raise TypeError(
-            "`field` must be a GridField, a SampleField or a GaussianMixture, got "
-            f"{type(field).__name__} (sample a callable with GridField.from_function)"
-        )
-    if ridgelet.dim != field.dim:
-        raise ValueError(
-            f"`ridgelet` must have the dimension {field.dim} of the field, got {ridgelet.dim}"
-        )
-    one_of(dual, "dual", ("plain", "corrected"))
-    if dual == "corrected" and activation.point_masses:
-        raise ValueError(
-            f"`dual` must be 'plain' for {activation.name!r}, which sees one frequency, got "
-            "'corrected'"
-        )
-    source = with_energy(field, bandwidth)
-    if isinstance(source, SampleField):
-        raise ValueError(
-            "`bandwidth` must be given for scattered samples, got None (point masses have energy "
-            "at every wave number: pass the standard deviation of a Gaussian that smooths them, "
-            "here and to ridgelet_transform; or take a kernel_density, or a grid of "
-            "ParameterGrid.polar)"
-        )
+    source = _with_energy(field, activation, ridgelet, bandwidth, dual)
     admissibility(activation, ridgelet)
     mixture = isinstance(source, GaussianMixture)
     center = np.asarray(source.mean if mixture else source.center, float)  # type: ignore[union-attr]
@@ -137,6 +115,40 @@ def choose_polar(
         corrected=dual == "corrected",
     )
     return choice, tol
+
+
+def _with_energy(
+    field: GridField | SampleField | GaussianMixture,
+    activation: Activation,
+    ridgelet: Ridgelet,
+    bandwidth: float | None,
+    dual: str,
+) -> GridField | GaussianMixture | SmoothedSamples:
+    """The field, if it has an energy and goes with activation, ridgelet and dual."""
+    if not isinstance(field, (GridField, SampleField, GaussianMixture)):
+        raise TypeError(
+            "`field` must be a GridField, a SampleField or a GaussianMixture, got "
+            f"{type(field).__name__} (sample a callable with GridField.from_function)"
+        )
+    if ridgelet.dim != field.dim:
+        raise ValueError(
+            f"`ridgelet` must have the dimension {field.dim} of the field, got {ridgelet.dim}"
+        )
+    one_of(dual, "dual", ("plain", "corrected"))
+    if dual == "corrected" and activation.point_masses:
+        raise ValueError(
+            f"`dual` must be 'plain' for {activation.name!r}, which sees one frequency, got "
+            "'corrected'"
+        )
+    source = with_energy(field, bandwidth)
+    if isinstance(source, SampleField):
+        raise ValueError(
+            "`bandwidth` must be given for scattered samples, got None (point masses have energy "
+            "at every wave number: pass the standard deviation of a Gaussian that smooths them, "
+            "here and to ridgelet_transform; or take a kernel_density, or a grid of "
+            "ParameterGrid.polar)"
+        )
+    return source
 
 
 def _is_single(field: GridField | SampleField | GaussianMixture) -> bool:

@@ -46,12 +46,7 @@ def spectrum_profiles(
     grid = spectrum.grid
     if constant is None:
         constant = admissibility(activation, spectrum.ridgelet)
-    values = spectrum.values.reshape(grid.size, -1)
-    n_components = values.shape[1]
-    components = np.arange(n_components)
-    if np.iscomplexobj(values):
-        values = values.view(values.real.dtype)
-        components = np.arange(2 * n_components).reshape(-1, 2).T.ravel()
+    values, components = _side_by_side(spectrum)
     # Beyond the band of the field, and below what its values are accurate to, there is only noise.
     record = spectrum.record
     noise = _NOISE if record is None else max(_NOISE, 1e-3 * record.tol)
@@ -109,6 +104,17 @@ def spectrum_profiles(
             some = slice(start + first, min(start + first + portion, start + len(u)))
             profiles = total.profiles(cells, len(components), grid.direction_weights[some], first)
             yield Backprojection(grid.directions[some], grid.center, radius, profiles)
+
+
+def _side_by_side(spectrum: NodeValues) -> tuple[NDArray, NDArray]:
+    """Real columns (P, C) that share the memory of the values, and the order of components in them:
+    real parts first, as in all other columns."""
+    values = spectrum.values.reshape(spectrum.grid.size, -1)
+    n_components = values.shape[1]
+    if not np.iscomplexobj(values):
+        return values, np.arange(n_components)
+    order = np.arange(2 * n_components).reshape(-1, 2).T.ravel()
+    return values.view(values.real.dtype), order
 
 
 def point_mass_amplitudes(
