@@ -298,3 +298,27 @@ def test_a_disk_that_takes_no_kernels_costs_a_warning_and_no_result(probe, monke
     [warned], hits = run_probe(probe)
     assert "cannot be kept on disk: OSError(28" in warned and hits == 0
     assert run_probe(probe) == ([], 0)
+
+
+def test_processes_that_compile_at_once_never_run_the_kernel_of_another(tmp_path):
+    # Both read the index before either writes, and the data are written in the other order.
+    def files():
+        return _cache._CheckedFiles(str(tmp_path), "probe.fill-1.py", (1.0, 2))
+
+    one, other = files(), files()
+    known = {one: one._load_index(), other: other._load_index()}
+    for each, key in ((one, ("int64", 7)), (other, ("int64", 9))):
+        each._load_index = lambda each=each: known[each]
+        each._save_data = lambda name, data, each=each: known.setdefault((each, name), data)
+        each.save(key, f"code of {key}")
+        del each._load_index, each._save_data
+    for each in (other, one):
+        [(_, name)] = [entry for entry in known if isinstance(entry, tuple) and entry[0] is each]
+        each._save_data(name, known[each, name])
+    found = [files().load(key) for key in (("int64", 7), ("int64", 9))]
+    assert found[1] == "code of ('int64', 9)"
+    assert found[0] in (None, "code of ('int64', 7)")
+    # An index that numba wrote gives both the same number: what it names is not taken.
+    files()._save_index({("int64", 7): files()._data_name(1)})
+    files()._save_data(files()._data_name(1), "code of ('int64', 9)")
+    assert files().load(("int64", 7)) is None

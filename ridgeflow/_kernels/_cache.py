@@ -2,12 +2,13 @@
 
 A machine that loses power leaves files short or with zeros inside, and machine code that is not
 what was written would crash the process. Files end with a digest of what they hold; what is damaged
-is deleted and compiled anew.
+is deleted and compiled anew. Each kernel has a file name of its own, whoever compiles it and when.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import os
@@ -56,6 +57,33 @@ class _CheckedFiles(IndexDataCacheFile):
         self._check(self._data_path(name))
         return super()._load_data(name)
 
+    def _name_of(self, key: Any) -> str:
+        """A file of its own for each key. Numbers, as numba gives them, are given twice where two
+        processes compile at once, and one of them would later run what the other has written."""
+        what = repr((key, self._source_stamp, self._version))
+        return f"{self._base}.{hashlib.sha256(what.encode()).hexdigest()[:20]}.nbc"
+
+    def save(self, key: Any, data: Any) -> None:
+        """Write the compiled code of one key, and note it in the index."""
+        name, overloads = self._name_of(key), self._load_index()
+        if not overloads:
+            self._forget_data()
+        if overloads.get(key) != name:
+            overloads[key] = name
+            self._save_index(overloads)
+        self._save_data(name, data)
+
+    def load(self, key: Any) -> Any:
+        """The compiled code of one key, or None."""
+        name = self._name_of(key)
+        if self._load_index().get(key) != name:
+            return None
+        try:
+            return self._load_data(name)
+        except OSError:
+            # Another process has noted it and is still writing.
+            return None
+
     def _check(self, path: str) -> None:
         try:
             with open(path, "rb") as stream:
@@ -66,6 +94,16 @@ class _CheckedFiles(IndexDataCacheFile):
         # Files without a digest were written by numba itself; it notices that they are short.
         if mark == _MARK and hashlib.sha256(whole).digest() != content[-_DIGEST:]:
             raise _DamagedError(path)
+
+    def _forget_data(self) -> None:
+        """Remove files of an older source, of which no index knows."""
+        for path in glob.glob(os.path.join(glob.escape(self._cache_path), f"{self._base}.*.nbc")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+    @property
+    def _base(self) -> str:
+        return self._index_name.removesuffix(".nbi")
 
     def discard(self) -> None:
         """Forget all that is there; a file that cannot be removed is left."""

@@ -82,7 +82,12 @@ def reconstruct_gradient(
     True
     """
     eta = _activation(activation)
-    x, _ = checked_way(instance_of(spectrum, "spectrum", Spectrum), points, "fast", dual)
+    x, way = checked_way(instance_of(spectrum, "spectrum", Spectrum), points, "fast", dual)
+    if way != "profiles":
+        raise ValueError(
+            f"reconstruct_gradient needs a polar grid, got {spectrum.grid.kind} nodes "
+            "(ParameterGrid.polar or ParameterGrid.for_field)"
+        )
     corrected = as_dual(dual, spectrum, eta)
     warn_of_lost_energy(spectrum, eta, corrected)
     columns = evaluate(spectrum, eta, x, corrected, gradient=True)

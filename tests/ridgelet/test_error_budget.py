@@ -357,7 +357,7 @@ GRID = rf.ParameterGrid.polar(1, 1, [0.5, 1.0, 2.0], 2.0, 0.5)
             lambda: rf.ridgelet_transform(
                 SAMPLES, rf.Ridgelet(1, 2), GRID, method="direct", bandwidth=0.1
             ),
-            "got a bandwidth",
+            "got samples with a bandwidth",
         ),
         (
             lambda: rf.ridgelet_transform(SAMPLES, rf.Ridgelet(1, 2), GRID).error_budget(
