@@ -186,8 +186,7 @@ class _Depths:
         self.source, self.region = source, source.region
         self.activation, self.ridgelet, self.tol = activation, ridgelet, tol
         self.fields = [source.field_at(float(t)) for t in times]
-        points = [source.points(float(t)) for t in times]
-        self.checks = [(x, source.truth(x, float(t))) for x, t in zip(points, times, strict=True)]
+        self.checks = [source.check(float(t)) for t in times]
         self.references = [max(rms(truth), 1e-300) for _, truth in self.checks]
         # The law narrows with depth, and its score bends: the last depth asks for most.
         self.hardest = len(times) - 1

@@ -109,6 +109,14 @@ class Source:
             self._known[key] = self.truth(self.points(at, _PROBES), t)
         return self._known[key]
 
+    def check(self, t: float) -> tuple[NDArray, NDArray]:
+        """Points where errors at depth t are measured, and the velocity there."""
+        x = self.points(t)
+        known = self._known.get((0.0, t)) if self.flow is None else None
+        if known is None or not np.array_equal(x[: len(known)], self.points(t, _PROBES)):
+            return x, self.truth(x, t)
+        return x, np.concatenate([known, self.truth(x[len(known) :], t)])
+
 
 def region_points(region: Region, n: int) -> NDArray[np.float64]:
     """Points that fill the ball of a region, the same in every run."""
