@@ -17,7 +17,7 @@ from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.irie_funahashi import as_columns, ridge_network
+from ridgeflow.ridgelet.irie_funahashi import as_columns
 from ridgeflow.ridgelet.projection import WaveNumbers
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
@@ -29,6 +29,7 @@ from ridgeflow.ridgelet.sums.cartesian_sums import (
 )
 from ridgeflow.ridgelet.sums.direct_sums import polynomial_sum
 from ridgeflow.ridgelet.sums.far_points import distances, far_sums, radius_for, require_phase
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_network
 from ridgeflow.ridgelet.transform import ridgelet_transform, shaped
 
 __all__ = [

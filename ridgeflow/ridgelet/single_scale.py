@@ -23,10 +23,10 @@ from ridgeflow.ridgelet.irie_funahashi import (
     as_columns,
     as_components,
     band_of,
-    ridge_network,
     within_reach,
 )
 from ridgeflow.ridgelet.sums.far_points import exact_sums
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_network
 
 __all__ = ["SingleScaleError", "SingleScaleSpectrum", "relu_spectrum", "step_spectrum"]
 
