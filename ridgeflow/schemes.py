@@ -1,16 +1,21 @@
-"""Runge-Kutta tableaux as data that check themselves."""
+"""Runge-Kutta tableaux as data that check themselves, and the step that they describe."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._fork import cached_property
 
-__all__ = ["TABLEAUX", "Tableau", "rooted_trees"]
+__all__ = ["SCHEMES", "TABLEAUX", "Tableau", "rooted_trees"]
+
+# What can be added, and multiplied by numbers from the left: arrays, tensors, nodes of a graph.
+Value = TypeVar("Value")
 
 
 @cache
@@ -173,6 +178,32 @@ class Tableau:
     def first_same_as_last(self) -> bool:
         """Whether the last stage is the first one of the next step."""
         return bool(self.stages > 1 and np.array_equal(self.a[-1], self.b))
+
+    @cached_property
+    def nodes(self) -> tuple[float, ...]:
+        """Places within the step at which stages lie, in order and without repeats."""
+        return tuple(np.unique(self.c).tolist())
+
+    @cached_property
+    def node_of(self) -> tuple[int, ...]:
+        """For each stage the index of its node."""
+        return tuple(self.nodes.index(node) for node in self.c.tolist())
+
+    def increment(self, velocity: Callable[[int, Value], Value], x: Value, h: float) -> Value:
+        """:math:`h \\sum_i b_i k_i`, with ``velocity(i, y)`` the slope of stage i at y."""
+        slopes = [velocity(0, x)]
+        for stage, row in enumerate(self.rows, start=1):
+            slopes.append(velocity(stage, x + _combined(h, row, slopes)))  # type: ignore[operator]
+        return _combined(h, self.weights, slopes)
+
+    def step(self, velocity: Callable[[int, Value], Value], x: Value, h: float) -> Value:
+        """Where one step of size h leads from x; see :meth:`increment`."""
+        return x + self.increment(velocity, x, h)  # type: ignore[operator]
+
+
+def _combined(h: float, weights: tuple[float, ...], slopes: list[Any]) -> Any:
+    terms = [(h * w) * k for w, k in zip(weights, slopes, strict=True) if w]
+    return sum(terms[1:], terms[0])
 
 
 _TSIT5 = (
@@ -380,3 +411,5 @@ TABLEAUX = {
         ),
     )
 }  # fmt: skip
+# Those without control of their error, for steps of given size.
+SCHEMES = {name: tableau for name, tableau in TABLEAUX.items() if not tableau.error}

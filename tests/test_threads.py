@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import ridgeflow as rf
 from ridgeflow import _parallel
 from ridgeflow._parallel import interruptible, one_blas_thread
-from ridgeflow.networks import outer_weights
-from ridgeflow.networks.outer_weights import OuterProblem
+from ridgeflow.networks import least_squares
+from ridgeflow.networks.least_squares import OuterProblem
 
 RNG = np.random.default_rng(3)
 A, B = RNG.normal(size=(30, 2)), RNG.normal(size=30)
@@ -210,7 +210,7 @@ def test_samples_are_taken_whole_or_not_at_all(monkeypatch):
     problem = OuterProblem(A, B, rf.activation("tanh"), 1, X)
     problem.add(X[:200], X[:200, :1])
     before = problem.solve(1e-3)
-    monkeypatch.setattr(outer_weights, "_SLAB", 8 * 40 * 33)
+    monkeypatch.setattr(least_squares, "_SLAB", 8 * 40 * 33)
     taken = []
 
     def stopped(rows):
@@ -219,8 +219,8 @@ def test_samples_are_taken_whole_or_not_at_all(monkeypatch):
             raise KeyboardInterrupt
         return factor(rows)
 
-    factor = outer_weights.triangular_factor
-    monkeypatch.setattr(outer_weights, "triangular_factor", stopped)
+    factor = least_squares.triangular_factor
+    monkeypatch.setattr(least_squares, "triangular_factor", stopped)
     with pytest.raises(KeyboardInterrupt):
         problem.add(X[200:], X[200:, :1])
     after = problem.solve(1e-3)

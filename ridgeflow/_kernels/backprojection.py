@@ -113,6 +113,11 @@ def sum_profiles_gradient(terms: int) -> Callable:
         start, stop, points, directions, centers, low, width, profiles, out, gradient
     ):
         """Values as in ``values_of_profiles``, and gradient[c, d, i] += d out[c, i] / d x_d."""
+        # A profile is read at t = 2 (p - cell) - 1, p = (u . x - center - low) / width, so its
+        # gradient is g'(t) (2 / width) u; Horner's scheme gives g and g' in one pass over the
+        # cell's terms. From the outside in: directions whose profiles fit the cache, blocks of
+        # points, the directions one by one (two are projected at a time, which reads points once
+        # for both), components, points.
         n_directions, n_cells, n_components = profiles.shape[:3]
         dim = len(points)
         places, cell = np.empty((2, _BLOCK)), np.empty(_BLOCK, np.int32)

@@ -39,6 +39,11 @@ def mixture_drift(
     component needs one. Work space z, s (m, K, BLOCK), exponent, amplitude (K, BLOCK): weight over
     root determinant, or twice its logarithm.
     """
+    # Component k has the variances v_ki = excess_ik + heat e^{−s}. With
+    # z_ki = (turns_k (x − m_k))_i / v_ki and shares ~ w_k Π_i v_ki^{−1/2} exp(−½ Σ_i v_ki z_ki²):
+    # ∇log μ = −Σ_k share_k turns_kᵀ z_k, Δlog μ = Σ_k share_k (|z_k|² − Σ_i 1/v_ki) − |∇log μ|².
+    # 1/v comes first, for all lanes; then, register by register, exponents, shares relative to the
+    # least of them, so that the largest exponential is 1, and means. Both are multiplied by dt/ds.
     m, n = means.shape
     # Loops of unknown length run in vector registers; known ones would be taken apart before.
     width = len(rest)
@@ -123,6 +128,10 @@ def isotropic_drift(
     x, rest, heat, weights, means, excess, s, exponent, amplitude, slope, base, whole
 ):
     """As ``mixture_drift`` for excess (K,), the same on all axes, or (1,), shared by all."""
+    # With v_k = excess_k + heat e^{−s} and q_k = |x − m_k|²/v_k, shares are ~ w_k v_k^{−m/2}
+    # exp(−q_k/2): ∇log μ = −Σ_k share_k (x − m_k)/v_k and Δlog μ = Σ_k share_k (q_k − m)/v_k −
+    # |∇log μ|². There is no table z: differences are formed again. Powers of v_k are products, or
+    # logarithms where these overflow; they cancel where v is shared.
     m, n = means.shape
     width = len(rest)
     shared = len(excess) == 1
@@ -286,6 +295,10 @@ def flow_particles(
     got stuck or needs more than ``most`` evaluations. rows (S, S), nodes (S,), errors (S,): a
     Runge-Kutta pair whose last stage is the first of the next step.
     """
+    # Each pass of the loop tries one step in every lane. Where no particle waits, it first takes in
+    # a block of them with their first slopes (stage 0), for lanes that fall free. A step whose
+    # error is at most 1 is kept: the marks it passed are interpolated, and its last slope is the
+    # first of the next. That is 0.9 error^{-1/5} times as long, but between a tenth and five times.
     m, n = means.shape
     size = states.shape[1]
     whole = size > m

@@ -38,9 +38,12 @@ def spread(start, stop, points, first, weights, beta, table, begins, grid):
     """Planes [start, stop) of the grid gain ``weights_i prod_a exp(-beta (x_ia - j_a)^2)``.
 
     points (N, m), first (N, m): their lowest nodes, sorted along axis 0; weights (N,); begins
-    (n_0 + w,): points whose first node on axis 0 is below j - w are those before begins[j]; grid
+    (n_0 + w,): points whose first node on axis 0 is at most j - w are those before begins[j]; grid
     (n_0, n_1, n_2), lengths 1 for axes beyond m. Every plane is set, in an order of its own points.
     """
+    # Planes belong to one thread each: it looks at all points whose w nodes reach its range, which
+    # follow each other, and adds them plane by plane with the product of the weights on the axes.
+    # The last axis is innermost: its weights meet nodes that lie side by side.
     m = points.shape[1]
     width = table.size
     n1, n2 = grid.shape[1], grid.shape[2]
@@ -118,6 +121,10 @@ def gather(start, stop, points, first, beta, table, grid, sums, slopes):
 
     As in ``spread``; grid (n_0, n_1, n_2). slopes (N, m), or (0, m) where it is not wanted.
     """
+    # The product of weights is summed axis by axis, the last innermost: a line of nodes gives its
+    # sum and its sum with the factor j - x, once for all outer weights. On the outer axes that
+    # factor is constant along the line, so a slope there is the line's sum times it; each node is
+    # read once.
     m = points.shape[1]
     width = table.size
     wanted = len(slopes) > 0
@@ -207,6 +214,10 @@ def near_sums(start, stop, targets, cells, keys, strides, reach, sources, weight
     order. Cells within ``reach`` on every axis count. slopes (N, m) gains the sum of (c_k - x_i)
     times the term.
     """
+    # Of the (2 reach + 1)^m cells around a target those in a row along the last axis hold sources
+    # that follow each other: one run for each combination of the other axes, found by bisection of
+    # the keys. A run is taken in tiles that stay in cache: exponents, powers, masses, first
+    # moments.
     m = targets.shape[1]
     side = 2 * reach + 1
     q = np.empty(_TILE)

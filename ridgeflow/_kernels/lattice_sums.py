@@ -110,6 +110,11 @@ def kinks_on_lines(
     before the line to head (n_lines, d + 1), and those on it to the differences of order d + 1,
     differences (n_lines, n + d + 1). Arguments within ``slack`` of 0 count as 0; 0^0 is 1/2.
     """
+    # Along a line the argument is t + i speed at point i. Kinks with b_j <= t are polynomials on
+    # all of it: their sum is in ``below``, and goes to head by powers of i. A kink at the place p
+    # between points i and i + 1 is speed^d (i' - p)_+^d, whose difference of order d + 1 vanishes
+    # but on the d + 1 points behind i: d + 1 numbers stand for it, whatever the line's length, and
+    # one summation of order d + 1 at the end (not here) serves all neurons.
     dim, order, n_offsets = a.shape[1], below.shape[2] - 1, jumps.shape[1]
     last = differences.shape[1] - order - 2
     for j in range(a.shape[0]):

@@ -74,6 +74,11 @@ def _project(start, stop, source, lines, code, out):
     source (blocks, _LANES + n + _LANES, _LANES), zero outside of the samples; lines (U, 5) float64:
     α, β, γ, r and the length per row; out (U, n_offsets) in the precision of source. No checks.
     """
+    # Block by block and direction by direction: the rows of the block are sheared into the buffer,
+    # lane i by floor(γ i) steps, so that a ray meets all lanes around one row ``tap``, at the place
+    # d = tau + phase_i in [-1, 1) from it. The module's footprint, a combination of at most two
+    # rows on either side, is then summed over the lanes: nothing is looked up but the side, by the
+    # sign of d.
     one = source.dtype.type(1.0)
     zero = source.dtype.type(0.0)
     half = source.dtype.type(0.5)
@@ -155,6 +160,10 @@ def _back_project(start, stop, sinogram, lines, code, out):
 
     out (blocks, n, _LANES); the rest as there. No checks.
     """
+    # The steps of ``_project`` backwards: every ray adds its value times the footprint's weights to
+    # the rows around its tap in the sheared buffer, collected by sample instead of by ray; after
+    # all rays of a direction the buffer is added to the image with the shear undone. Blocks belong
+    # to one thread each, so that no sample is written by two.
     one = out.dtype.type(1.0)
     zero = out.dtype.type(0.0)
     half = out.dtype.type(0.5)
@@ -302,6 +311,9 @@ def project(
         In the precision of ``values``. Does not depend on the number of threads. A ray along the
         common edge of two rows of pixels takes the mean of both, to about ``eps**0.4``.
     """
+    # For directions of either kind the image is turned so that the rows which a ray crosses one
+    # after the other are lanes side by side, filled up to whole blocks with zeros; each row is
+    # padded by as many samples as a shear can move.
     out = np.zeros((len(directions), n_offsets), values.dtype)
     for along, which, lines in _groups(origin, spacing, directions, p0, dp, model, values.dtype):
         image = values.T if along == 0 else values

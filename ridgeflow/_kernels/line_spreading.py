@@ -9,7 +9,7 @@ from ridgeflow._kernels.vector_spreading import add_row, dot_row
 
 __all__ = ["WIDTH", "gather_lines", "spread_lines"]
 
-# Nodes around a point; tables are those of the kernel of this width, see ``windows``.
+# Nodes around a point; tables are those of the kernel of this width, see ``vector_spreading``.
 WIDTH = 8
 
 

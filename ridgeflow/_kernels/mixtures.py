@@ -258,6 +258,11 @@ def isotropic(
     logpdf (N,), for order >= 1 score (N, m), for order 2 jacobian (N, m, m), the Hessian of the
     log density; outputs beyond the order may be empty. No checks, no aliasing.
     """
+    # The density is Σ_k 2^{q_k}, q_k = log2c_k − half_k |y − m_k|². Tile by tile: exponents, their
+    # highest ``top``, powers e_k = 2^{q_k − top}; sums so far, of e_k and e_k g_k with g_k = p_k
+    # (m_k − y), are rescaled where top rises. The score g is their ratio. The Hessian needs it
+    # first, being the mean by shares of (g_k − g)(g_k − g)ᵀ − p_k I: it takes a second sweep, which
+    # finds the powers of a single tile as the first one left them.
     m = means.shape[0]
     n_components = means.shape[1]
     q = np.empty(_TILE, means.dtype)
@@ -305,7 +310,9 @@ def isotropic(
 
 @kernel
 def _general_exponents(q, v, z, lo, n, y, log2c, means, factors):
-    # v = Fᵀz is half the gradient of the exponent, in base 2.
+    # z = F (mean - y) with F lower triangular, q = log2c - |z|², and v = Fᵀz, which is half the
+    # gradient of the exponent, in base 2. Row i of F gives z_i, and with it all it adds to v and q:
+    # one vector z of the tile's length serves all rows. In the plane everything is in one loop.
     m = y.size
     c = log2c[lo : lo + n]
     if m == 2:
@@ -399,6 +406,10 @@ def general(
     F_kᵀF_k = HALF_LOG2E Σ_k⁻¹; precisions: Σ_k⁻¹ in the same layout (order 2 only). All else as in
     ``isotropic``.
     """
+    # As in ``isotropic``, tile by tile with a running top: q_k = log2c_k − |F_k (m_k − y)|², and
+    # the score is the mean by shares 2^{q_k} of v_k / HALF_LOG2E. The Hessian is the covariance of
+    # these under the shares less the mean precision, deviations from the score first, in a second
+    # sweep.
     m = means.shape[0]
     n_components = means.shape[1]
     q = np.empty(_TILE, means.dtype)

@@ -81,6 +81,9 @@ def _products_compiled(typing_context, rows, first, last, blocks, block, z, at):
     kind: Any = native(real, width)
 
     def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        # One loop over the depth d: the vector of the block's lanes is loaded once and multiplied
+        # by rows[r, d], repeated in all lanes, for each of the few rows r. Their sums stay in
+        # registers until the end, and do not wait for each other.
         first, last, block, at = (arguments[n] for n in (1, 2, 4, 6))
         source, panel, target = (
             context.make_array(signature.args[n])(context, builder, arguments[n]) for n in (0, 3, 5)
@@ -316,6 +319,10 @@ def neuron_sums(source: int = SOURCE) -> Callable:
     """
 
     def loop(start, stop, step, rows, blocks, code, function, far, weights, panels, out):  # type: ignore[no-untyped-def]
+        # A chunk of rows meets tile after tile of lanes, which stays in cache for all of the chunk.
+        # A few rows at a time: products, η of them, sums with the weights, added to float64. With
+        # many sums per row the features of the whole chunk are kept instead, and multiplied by the
+        # tile's panel of weights at once: a product of matrices, like the first one.
         width = blocks.shape[2]
         many = panels.shape[0] > 0
         single = weights.shape[0] == 1 and far == 0.0
@@ -381,6 +388,9 @@ def plane_sums(network: bool) -> Callable:
     """
 
     def loop(start, stop, rows, columns, split, scale, out):  # type: ignore[no-untyped-def]
+        # Weights are in the columns, ReLU being homogeneous; their signs are not, so the columns of
+        # positive ones are summed first and those of negative ones after them. Four rows share each
+        # load of a column; sums of a tile are in the type of the rows, those over tiles in float64.
         zero = rows.dtype.type(0)
         for i in range(start, stop, 4):
             i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)

@@ -32,8 +32,11 @@ def row_kernels(width: int) -> tuple[Any, Any]:
         """out[rows[u], j] = scale[u] sum_t w_t fine[u - first_row, node + t], j < n, u in rows.
 
         fine (K, period + width) real: the extension is filled here. Offset j of row u lies at
-        low[u] + j step[u] nodes, best within a period of 0; table as in ``windows``.
+        low[u] + j step[u] nodes, best within a period of 0; table as in ``vector_spreading``.
         """
+        # The window's first node is the one after place = position - width / 2; the weights are
+        # polynomials of the rest x in [0, 1). Nodes wrap once by addition; the slow remainder is
+        # for positions beyond that. Rows belong to one thread each.
         kind = fine.dtype.type
         stride = fine.shape[1]
         for u in range(start, stop):
@@ -93,8 +96,11 @@ def line_kernels(width: int) -> tuple[Any, Any]:
 
         grid (K, 2 (period + width)) holds real and imaginary parts side by side, out (U, 2 L)
         likewise; slice u crosses line l at l slope[0, u] nodes, within half a period. table as in
-        ``windows``, with the signs (-1)^t.
+        ``vector_spreading``, with the signs (-1)^t.
         """
+        # Line by line, all slices: the nodes of a line stay in cache. The signs (-1)^node shift the
+        # other side of the transform by half its period; those within a window are in the table,
+        # and that of its first node multiplies the sum.
         kind = grid.dtype.type
         stride = grid.shape[1]
         for line in range(start, stop):
@@ -150,6 +156,9 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
     @kernel
     def gather_planes(start, stop, grid, first_line, slope, period_y, period_z, table, out):
         """grid (K, period_y + width, 2 (period_z + width)); slope (2, U); out (U, 2 L)."""
+        # Plane by plane: its two extensions are filled, then every slice that crosses it sums the
+        # width x width nodes around the crossing with products of two sets of weights. The signs
+        # (-1)^(y + z) are split between tables and first nodes as in ``gather_lines``.
         kind = grid.dtype.type
         row = grid.shape[2]
         for line in range(start, stop):
@@ -191,6 +200,9 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
     @kernel
     def scatter_planes(start, stop, values, first_line, slope, period_y, period_z, table, grid):
         """Transpose of ``gather_planes``: fills grid."""
+        # The same steps in reverse: every slice adds its value times the weights to the nodes
+        # around its crossing, and the extensions are folded back onto the period at the end, first
+        # those beyond its rows, then those beyond its columns.
         kind = grid.dtype.type
         row = grid.shape[2]
         for line in range(start, stop):

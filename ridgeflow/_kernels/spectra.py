@@ -88,6 +88,9 @@ def mixture_rows(
     (i - n_s) step) r)``, ``r = (1 + rho^2 spread_dk)^(-1/2)``; along, spread (U, K). ``sign`` is
     the parity of psi. Nodes where psi is 0 are not visited. No checks.
     """
+    # The argument is linear in i: top - h i in cells of the table. So for each component the nodes
+    # on either side of psi's centre, and those in either tail, are ranges of i found by division,
+    # and each is a loop without branches.
     n_scales = scales.size
     reach = float(core.shape[0] - 1)
     far = reach * 2.0 ** ((tail.shape[0] - 1) / 16.0)
@@ -145,6 +148,10 @@ def mixture_nodes(
     ``out[j] = sum_k weights_k r^exponent psi((a_j . mean_k - b_j) r)``,
     ``r = (1 + |L_k' a_j|^2)^(-1/2)``. No checks.
     """
+    # A tile of nodes meets the components one by one, every step being a loop over the tile: 1/r²
+    # column by column of L_k, r and r^exponent by squaring (once where components share a
+    # covariance); the argument; psi from the core or the tail of its table, with its parity for
+    # negative arguments.
     dim = a.shape[1]
     shared = factors.shape[0] == 1
     whole = int(exponent)

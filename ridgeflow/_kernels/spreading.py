@@ -53,6 +53,10 @@ def _add_powers(typing, moments, at, first, places, values, terms):  # type: ign
     count = terms.literal_value // 4
 
     def emit_code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # Four points at once: v, v t, v t^2, v t^3 are four vectors with a lane for each point, and
+        # the transposed ones have a lane for each power. Each point then adds its vector to the
+        # moments of its own cell, times t^4 for every further four; two points may share a cell,
+        # so that they go one after the other.
         int32, int64 = ir.IntType(32), ir.IntType(64)
         four = ir.VectorType(ir.DoubleType(), 4)
 
@@ -223,6 +227,10 @@ def gather_waves(start, stop, grid, first, weights, factor, lowest, n, side):
     weights (n_k, w), factor (n_k, 2); side (columns, n / 2 + 1, 2) is for columns [start, stop) of
     the grid, and starts from 0 where ``lowest`` is 0.
     """
+    # Wave by wave: the window's rows of the grid are added up for all columns at once, contiguous
+    # in memory, and multiplied by a complex factor. The series is real: wave k comes with its
+    # conjugate at -k. Sampled in n places, both are seen modulo n, and the half spectrum keeps
+    # those up to n / 2.
     width = weights.shape[1]
     low, columns = 2 * start, stop - start
     total = np.empty(2 * columns)
@@ -342,6 +350,10 @@ def sum_samples(start, stop, points, columns, a, b, core, per_unit, tail, sign, 
     points (m, N), columns (C, N), a (P, m), b (P,), out (P, C); psi as polynomials of cells, see
     ``ridgeflow.profiles.ridgelet_tables``, and ``sign`` its parity.
     """
+    # A block of points stays in cache while a few nodes pass over it, two of which are projected at
+    # once. For each: cells and places, psi at |z| by Horner's scheme, its tail where there is one,
+    # its parity for z < 0, and the sum with each column. Loops over points are contiguous
+    # throughout.
     n, n_components = points.shape[1], len(columns)
     end = float(len(core) - 1)
     arguments, place = np.empty((2, _BLOCK)), np.empty(_BLOCK)

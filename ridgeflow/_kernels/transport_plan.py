@@ -170,6 +170,11 @@ def optimal_plan(cost, v, w, most, flow, parent):
     above each, rows before columns, -1 at the root; flow (n + k,) <- what moves between a node and
     the one above it. -1 after `most` steps. No checks, no aliasing.
     """
+    # Network simplex: the cells in use form a spanning tree of rows and columns, on which
+    # potentials have u_i + v_j = c_ij. A cell with c_ij < u_i + v_j enters and closes a cycle,
+    # along which flows fall and rise by turns. The least that falls, at ``cut``, leaves; the others
+    # move by it. The part cut off hangs from the entering cell then, with new potentials. With no
+    # such cell the plan is optimal.
     n, k = cost.shape
     size = n + k
     first, after, before = np.full(size, -1), np.full(size, -1), np.full(size, -1)

@@ -142,11 +142,16 @@ def wide_isotropic(
     score,
     jacobian,
 ):
-    """As ``mixtures.isotropic`` for order <= 1, with the means as ``packed_means`` lays them out.
+    """As ``mixtures.isotropic`` for order <= 1, with the means as ``wide_tables`` lays them out.
 
     log2c, precision, half (blocks lanes,), of log weight minus infinity in the padding; where
     ``expanded``, log2c is reduced by half times the squared mean.
     """
+    # A running top as in ``mixtures.isotropic``, but a block of points meets each tile of
+    # components while it is in cache, two points at a time: exponents by panels (a lane for each
+    # component), e_k = 2^{q_k − top} times precision p_k, sums of these and of them times means by
+    # rows (a lane for each variable). The score is (Σ_k e_k p_k m_k − y Σ_k e_k p_k) / Σ_k e_k,
+    # mapped back.
     n_blocks, m = panels.shape[0], panels.shape[1]
     width = lanes(panels)
     step = max(1, _CACHE // (2 * panels.itemsize * m * width))

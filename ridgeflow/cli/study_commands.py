@@ -166,7 +166,7 @@ def reconstruct(
             },
             "held_out_error": net.held_out_error,
             "displacement": float(np.sqrt(((moved - samples.points) ** 2).sum(axis=1).mean())),
-            "largest_lipschitz_bound": float(lipschitz_bounds(net).max()),
+            "largest_lipschitz_bound": float(lipschitz_bounds(net._stacked).max()),
             "seconds": time.perf_counter() - start,
         }
         write_json(folder / "report.json", report)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ridgeflow._validate import instance_of
 from ridgeflow.double_continuum.chosen_depths import rms
 from ridgeflow.double_continuum.velocity import Velocity
-from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
+from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.ridgelet.errors.budget import ErrorBudget
+from ridgeflow.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum
@@ -121,14 +122,13 @@ def stepped_by(
     velocity: Velocity, scheme: str, steps: NDArray, x: NDArray, first: float, last: float
 ) -> NDArray:
     """The same with any velocity."""
-    _, evaluations, weights = SCHEMES[scheme]
+    method = SCHEMES[scheme]
     t = first
-    for step in steps:
-        slope, increment = np.zeros_like(x), np.zeros_like(x)
-        for (_, ahead), weight in zip(evaluations, weights, strict=True):
-            when = min(t + float(ahead * step), last)
-            slope = velocity(x + ahead * step * slope if ahead else x, when)
-            increment = increment + weight * slope
-        x = x + step * increment
-        t += float(step)
+    for step in steps.tolist():
+
+        def slope(stage: int, at: NDArray, t: float = t, step: float = step) -> NDArray:
+            return velocity(at, min(t + float(method.c[stage]) * step, last))
+
+        x = method.step(slope, x, step)
+        t += step
     return x

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._parallel import interruptible
-from ridgeflow.networks.outer_weights import ridge_matrix
 from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
 __all__ = ["active_neurons", "drawn_neurons", "matching_pursuit"]
 

@@ -12,11 +12,13 @@ from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.elimination import solve_columns
-from ridgeflow.networks.outer_weights import fit_outer_weights, ridge_matrix
+from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
+from ridgeflow.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from ridgeflow.double_continuum.continuum import DoubleContinuum
@@ -27,8 +29,6 @@ __all__ = ["check_size", "finite_network", "fit_network", "shared_neurons"]
 _RIDGE = 1e-10
 # Some points of a wider law, of little weight, hold the fit where draws are few.
 _WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
-# Depths of the stages of a layer, in units of its step.
-_STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
 _WEIGHTS = ("least_squares", "tied", "importance")
 _AIMS = ("velocity", "flow")
 _SPACINGS = ("clock", "even")
@@ -88,7 +88,7 @@ def _tied(
 def check_size(continuum: DoubleContinuum, depth: int, width: int, layers: str) -> None:
     """Refuse a network whose weights do not fit."""
     fits_in_memory(
-        8.0 * depth * len(_STAGES[layers]) * width * (2 * continuum.dim + 1),
+        8.0 * depth * len(SCHEMES[layers].nodes) * width * (2 * continuum.dim + 1),
         f"a network of {depth} {layers} layers of {width} neurons",
         "take fewer layers or neurons, or raise memory_budget",
     )
@@ -111,7 +111,7 @@ def finite_network(
 ) -> ResidualNetwork:
     """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
-    one_of(layers, "layers", _STAGES)
+    one_of(layers, "layers", SCHEMES)
     one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
     one_of(weights, "weights", _WEIGHTS)
     one_of(neurons, "neurons", ("shared", "per_layer"))
@@ -145,9 +145,9 @@ def finite_network(
     for layer, (start, step) in enumerate(zip(edges[:-1], steps, strict=True)):
         stages: list[ShallowNetwork] = []
         where = x
-        for fraction in _STAGES[layers]:
+        for fraction in SCHEMES[layers].nodes:
             t = min(float(start + fraction * step), last)
-            decides = fraction == _STAGES[layers][-1]
+            decides = fraction == SCHEMES[layers].nodes[-1]
             if weights == "importance":
                 stage = ShallowNetwork.from_representation(
                     continuum._spectrum_for_sampling(t),

@@ -21,16 +21,15 @@ from ridgeflow._validate import (
 )
 from ridgeflow._validate import finite_number as _finite
 from ridgeflow.networks.elimination import solve_columns
-from ridgeflow.networks.outer_weights import as_ridge, fingerprints, ridge_matrix
+from ridgeflow.networks.least_squares import as_ridge, fingerprints
 from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.residual import ResidualNetwork
-from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
+from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values, ridge_matrix
+from ridgeflow.schemes import SCHEMES
 
 __all__ = ["FieldFit", "fit_field", "reconstruct_network"]
-
-# Depths of the stages of a layer, in units of its step.
-_STAGES = {"euler": (0.0,), "midpoint": (0.0, 0.5), "rk4": (0.0, 0.5, 1.0)}
 
 
 # Velocities at one place may differ by noise; beyond this share of their size they conflict.
@@ -373,10 +372,10 @@ def reconstruct_network(
             f"`time` must not be zero, nor vanish over {depth} layers, got {total:g} (the flow "
             "would be the identity)"
         )
-    one_of(layers, "layers", tuple(_STAGES))
+    one_of(layers, "layers", SCHEMES)
     dim = as_points(points, "points").shape[1]
     fits_in_memory(
-        8.0 * depth * len(_STAGES[layers]) * positive_int(width, "width") * (2 * dim + 1),
+        8.0 * depth * len(SCHEMES[layers].nodes) * positive_int(width, "width") * (2 * dim + 1),
         f"a network of {depth} {layers} layers of {width} neurons",
         "take fewer layers or neurons, or raise memory_budget",
     )
@@ -402,7 +401,7 @@ def reconstruct_network(
     # Points decide the precision, as everywhere.
     real = common_float(np.asarray(points), np.asarray(velocities))
     made = [
-        tuple(_cast(fit.at(begin + (layer + s) * step), real) for s in _STAGES[layers])
+        tuple(_cast(fit.at(begin + (layer + s) * step), real) for s in SCHEMES[layers].nodes)
         for layer in range(depth)
     ]
     net = ResidualNetwork(made, np.full(depth, step), scheme=layers)

@@ -25,10 +25,10 @@ from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import check_size
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.outer_weights import fit_outer_weights
-from ridgeflow.networks.residual import SCHEMES
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

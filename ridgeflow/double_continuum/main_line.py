@@ -24,11 +24,12 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.kernel_density import kernel_density
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.residual import SCHEMES, ResidualNetwork
+from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as named_activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.schemes import SCHEMES
 from ridgeflow.transport.denoise import GaussianDAE
 from ridgeflow.transport.flow import ContinuousDAE
 from ridgeflow.transport.functionals import entropy, fisher_information

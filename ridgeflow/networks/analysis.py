@@ -22,7 +22,7 @@ from ridgeflow._validate import (
     positive_int,
     representable,
 )
-from ridgeflow.networks.outer_weights import solve_outer_weights
+from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 

@@ -20,7 +20,7 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.errors import MissingDependencyError
-from ridgeflow.networks.outer_weights import (
+from ridgeflow.networks.least_squares import (
     OuterProblem,
     as_observations,
     as_ridge,
@@ -28,8 +28,9 @@ from ridgeflow.networks.outer_weights import (
 )
 from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.sample_spectrum import sample_neurons
-from ridgeflow.networks.shallow import ShallowNetwork, activation_with_values
+from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, factorial
 
 from ridgeflow._storage import whole_file
-from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.networks.neurons import Neurons
+from ridgeflow.profiles.activation import Activation
 
 __all__ = ["OPERATORS", "Graph", "plain_activation"]
 
@@ -44,9 +45,8 @@ def _erfcx_polynomial() -> NDArray[np.float64]:
     return np.asarray(np.polynomial.chebyshev.cheb2poly(coefficients), np.float64)
 
 
-def plain_activation(net: ShallowNetwork) -> tuple[str, float]:
+def plain_activation(eta: Activation) -> tuple[str, float]:
     """Name and factor of an activation that other packages can have."""
-    eta = net.activation
     if eta.order or eta.base not in (*OPERATORS, *_COMPOSED):
         names = ", ".join(sorted((*OPERATORS, *_COMPOSED)))
         raise ValueError(f"`activation` must be one of {names} to be exported, got {eta.name!r}")
@@ -177,19 +177,21 @@ class Graph:
         angle = self.node("Where", self._less(u, 1.0), angle, rest)
         return self.node("Mul", self.node("Sign", z), angle)
 
-    def shallow(self, net: ShallowNetwork, x: str) -> str:
+    def shallow(self, net: Neurons, x: str) -> str:
         """Nodes of a shallow network; the output has a component axis."""
-        base, scale = plain_activation(net)
-        outer = scale * net.c.reshape(net.width, -1)
+        base, scale = plain_activation(net.activation)
+        width, dim = net.a.shape
+        linear, bias = np.asarray(net.linear), np.asarray(net.bias)
+        outer = scale * net.c.reshape(width, -1)
         z = self.node("Gemm", x, self.constant(net.a.T, "a"), self.constant(-net.b, "b"))
         hidden = self.activation(base, z)
         value = self.node(
             *("Gemm", hidden, self.constant(outer, "c")),
-            self.constant(net.bias.reshape(-1), "bias"),
+            self.constant(bias.reshape(-1), "bias"),
         )
-        if net.linear.any():
-            linear = self.constant(net.linear.reshape(net.dim, -1), "linear")
-            value = self.node("Add", value, self.node("MatMul", x, linear))
+        if linear.any():
+            skip = self.constant(linear.reshape(dim, -1), "linear")
+            value = self.node("Add", value, self.node("MatMul", x, skip))
         return value
 
     def save(

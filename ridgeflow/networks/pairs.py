@@ -16,7 +16,7 @@ from ridgeflow._validate import (
     positive_int,
     same_length,
 )
-from ridgeflow.networks.outer_weights import as_weights
+from ridgeflow.networks.least_squares import as_weights
 
 __all__ = ["pair_neurons"]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._storage import open_archive, save_archive
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -20,23 +19,24 @@ from ridgeflow._validate import (
     items_of,
     one_of,
 )
-from ridgeflow.errors import FileFormatError, RegionWarning
-from ridgeflow.networks.residual_storage import parts_of, record_of
+from ridgeflow.errors import RegionWarning
+from ridgeflow.fields.region import Region
+from ridgeflow.networks.neurons import Neurons
+from ridgeflow.networks.onnx_format import residual_to_onnx
+from ridgeflow.networks.residual_calculus import (
+    InverseResult,
+    StackedFields,
+    advance,
+    inverse,
+    jacobian,
+    log_det,
+)
 from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.networks.storage import Layers, save_layers, stored_parts
+from ridgeflow.networks.torch_format import residual_to_torch, stages_of
+from ridgeflow.schemes import SCHEMES
 
-if TYPE_CHECKING:
-    from ridgeflow.fields.region import Region
-    from ridgeflow.networks.residual_calculus import InverseResult
-
-__all__ = ["SCHEMES", "ResidualNetwork", "load_network"]
-
-# Number of stage fields, and for every evaluation the stage field and the fraction of the step at
-# which its argument lies ahead along the evaluation before it; then the weights of the evaluations.
-SCHEMES: dict[str, tuple[int, tuple[tuple[int, float], ...], tuple[float, ...]]] = {
-    "euler": (1, ((0, 0.0),), (1.0,)),
-    "midpoint": (2, ((0, 0.0), (1, 0.5)), (0.0, 1.0)),
-    "rk4": (3, ((0, 0.0), (1, 0.5), (1, 0.5), (2, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
-}
+__all__ = ["ResidualNetwork", "load_network"]
 
 
 class ResidualNetwork:
@@ -112,7 +112,7 @@ class ResidualNetwork:
         region: Region | None = None,
     ) -> None:
         self.scheme = one_of(scheme, "scheme", SCHEMES)
-        stages = SCHEMES[self.scheme][0]
+        stages = len(SCHEMES[self.scheme].nodes)
         self.layers: list[tuple[ShallowNetwork, ...]] = []
         for index, layer in enumerate(items_of(layers, "layers")):
             fields = tuple(layer) if isinstance(layer, (tuple, list)) else (layer,)
@@ -146,11 +146,9 @@ class ResidualNetwork:
         if (self.steps == 0).any():
             raise ValueError("`steps` must not be zero, got a zero step (drop that layer)")
         if region is not None:
-            from ridgeflow.fields.region import Region
-
             instance_of(region, "region", Region)
-        if region is not None and region.dim != dim:
-            raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
+            if region.dim != dim:
+                raise ValueError(f"`region` must have dimension {dim}, got {region.dim}")
         self.steps.flags.writeable = False
         self.region = region
         self.held_out_error: float | None = None
@@ -173,7 +171,20 @@ class ResidualNetwork:
     @property
     def plan(self) -> tuple[int, tuple[tuple[int, float], ...], tuple[float, ...]]:
         """Of the scheme: stage fields, (stage, fraction of the step) of evaluations, weights."""
-        return SCHEMES[self.scheme]
+        method = SCHEMES[self.scheme]
+        ahead = (0.0, *(row[-1] for row in method.rows))
+        return (
+            len(method.nodes),
+            tuple(zip(method.node_of, ahead, strict=True)),
+            method.weights,
+        )
+
+    @property
+    def _stacked(self) -> StackedFields:
+        return StackedFields(self.layers, self.steps, SCHEMES[self.scheme])
+
+    def _parts(self) -> list[list[Neurons]]:
+        return [[field._neurons for field in fields] for fields in self.layers]
 
     def __repr__(self) -> str:
         return (
@@ -195,11 +206,6 @@ class ResidualNetwork:
                     stacklevel=3,
                 )
         return points.astype(real)
-
-    def _advance(self, x: NDArray, layer: int) -> NDArray:
-        from ridgeflow.networks.residual_calculus import advance
-
-        return advance(self, x, layer)
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """Images of the points under the whole network.
@@ -232,9 +238,9 @@ class ResidualNetwork:
         array([[ 1.5],
                [-1. ]])
         """
-        here = self._points(x)
+        here, stacked = self._points(x), self._stacked
         for layer in range(self.depth):
-            here = self._advance(here, layer)
+            here = advance(stacked, here, layer)
         return here
 
     def trajectory(self, x: ArrayLike) -> NDArray:
@@ -267,7 +273,7 @@ class ResidualNetwork:
         >>> ResidualNetwork([field], [0.5]).trajectory([[1.0]]).shape
         (2, 1, 1)
         """
-        here = self._points(x)
+        here, stacked = self._points(x), self._stacked
         fits_in_memory(
             float(here.nbytes) * (self.depth + 1),
             f"a trajectory of {len(here)} points through {self.depth} layers",
@@ -276,7 +282,7 @@ class ResidualNetwork:
         out = np.empty((self.depth + 1, *here.shape), here.dtype)
         out[0] = here
         for layer in range(self.depth):
-            out[layer + 1] = self._advance(out[layer], layer)
+            out[layer + 1] = advance(stacked, out[layer], layer)
         return out
 
     def jacobian(self, x: ArrayLike) -> NDArray:
@@ -303,9 +309,7 @@ class ResidualNetwork:
         >>> ResidualNetwork([field, field], [0.5, 0.5]).jacobian([[8.0]])
         array([[[0.25]]])
         """
-        from ridgeflow.networks.residual_calculus import jacobian
-
-        return jacobian(self, self._points(x))
+        return jacobian(self._stacked, self._points(x))
 
     def log_det(self, x: ArrayLike) -> NDArray:
         r"""Logarithm of the change of volume, :math:`\log|\det \partial y/\partial x|`.
@@ -333,9 +337,7 @@ class ResidualNetwork:
         >>> ResidualNetwork([field], [0.5]).log_det([[8.0]])
         array([-0.69314718])
         """
-        from ridgeflow.networks.residual_calculus import log_det
-
-        return log_det(self, self._points(x))
+        return log_det(self._stacked, self._points(x))
 
     def inverse(
         self, y: ArrayLike, *, tol: float = 1e-12, max_iterations: int = 100
@@ -369,9 +371,7 @@ class ResidualNetwork:
         >>> found.points.round(9), found.unique
         (array([[8.]]), True)
         """
-        from ridgeflow.networks.residual_calculus import inverse
-
-        return inverse(self, y, tol=tol, max_iterations=max_iterations)
+        return inverse(self._stacked, y, tol=tol, max_iterations=max_iterations)
 
     def to_torch(self) -> Any:
         """This network as a trainable PyTorch module.
@@ -398,9 +398,7 @@ class ResidualNetwork:
 
         **Cost.** A copy of the weights.
         """
-        from ridgeflow.networks.export import residual_to_torch
-
-        return residual_to_torch(self)
+        return residual_to_torch(self._parts(), self.steps, self.scheme)
 
     @staticmethod
     def from_torch(module: Any) -> ResidualNetwork:
@@ -425,9 +423,10 @@ class ResidualNetwork:
         --------
         to_torch
         """
-        from ridgeflow.networks.export import residual_from_torch
-
-        return residual_from_torch(module)
+        layers = [
+            [ShallowNetwork.from_torch(one) for one in stages] for stages in stages_of(module)
+        ]
+        return ResidualNetwork(layers, module.steps, scheme=module.scheme)
 
     def to_onnx(self, path: str | os.PathLike, *, dtype: str | None = None) -> None:
         """Write an ONNX model with input ``x`` (n, m) and output ``y`` (n, m).
@@ -450,9 +449,7 @@ class ResidualNetwork:
         --------
         to_torch, save
         """
-        from ridgeflow.networks.export import residual_to_onnx
-
-        residual_to_onnx(self, path, dtype)
+        residual_to_onnx(self._parts(), self.steps, self.scheme, path, dtype)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to a .npz file that :func:`ridgeflow.load_network` reads.
@@ -477,8 +474,7 @@ class ResidualNetwork:
         ...     load_network(path)
         ResidualNetwork(depth=1, width=1, dim=1, scheme='euler')
         """
-        header, arrays = record_of(self)
-        save_archive(path, "residual_network", header, arrays)
+        save_layers(Layers(self._parts(), self.steps, self.scheme, self.region), path)
 
 
 def load_network(path: str | os.PathLike) -> ShallowNetwork | ResidualNetwork:
@@ -510,14 +506,8 @@ def load_network(path: str | os.PathLike) -> ShallowNetwork | ResidualNetwork:
     ...     load_network(path).c
     array([2.])
     """
-    with open_archive(path, "shallow_network", "residual_network") as archive:
-        header = archive.header
-        try:
-            if header["kind"] == "shallow_network":
-                return ShallowNetwork._from_record(header, archive)
-            layers, steps, options = parts_of(header, archive)
-            return ResidualNetwork(layers, steps, **options)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(f"{os.fspath(path)!r} holds no valid network: {error}") from None
+    with stored_parts(path) as parts:
+        if isinstance(parts, Neurons):
+            return ShallowNetwork._of(parts)
+        layers = [[ShallowNetwork._of(field) for field in fields] for fields in parts.layers]
+        return ResidualNetwork(layers, parts.steps, scheme=parts.scheme, region=parts.region)

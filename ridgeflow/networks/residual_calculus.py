@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,16 +21,34 @@ from ridgeflow._validate import (
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.schemes import Tableau
 
-if TYPE_CHECKING:
-    from ridgeflow.networks.residual import ResidualNetwork
-
-__all__ = ["InverseResult", "advance", "inverse", "jacobian", "lipschitz_bounds", "log_det"]
+__all__ = [
+    "InverseResult",
+    "StackedFields",
+    "advance",
+    "inverse",
+    "jacobian",
+    "lipschitz_bounds",
+    "log_det",
+]
 
 # A damped step must lower the residual; where 2^-12 of a Newton step does not, none will.
 _HALVINGS = 12
 # Beyond this, squared distances leave the range.
 _LARGEST = 1e150
+
+
+class StackedFields(NamedTuple):
+    """Fields of the nodes of each layer, the steps of the layers, and their method."""
+
+    layers: Sequence[Sequence[ShallowNetwork]]
+    steps: NDArray[np.float64]
+    method: Tableau
+
+    @property
+    def dim(self) -> int:
+        return self.layers[0][0].dim
 
 
 @dataclass(frozen=True)
@@ -87,123 +106,109 @@ def _field_bound(net: ShallowNetwork) -> float:
     return linear + _steepest(net.activation) * min(spectral, each)
 
 
-def lipschitz_bounds(network: ResidualNetwork) -> NDArray[np.float64]:
+def lipschitz_bounds(net: StackedFields) -> NDArray[np.float64]:
     """For each layer a bound of the Lipschitz constant of ``x -> layer(x) - x``, shape (L,)."""
-    _, evaluations, weights = network.plan
-    out = np.empty(network.depth)
-    for layer, (fields, step) in enumerate(zip(network.layers, network.steps, strict=True)):
+    out = np.empty(len(net.layers))
+    for layer, (fields, step) in enumerate(zip(net.layers, net.steps, strict=True)):
         own = [_field_bound(f) for f in fields]
-        before, total = 0.0, 0.0
-        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
-            before = own[stage] * (1 + (abs(step) * ahead * before if ahead else 0.0))
-            total += weight * before if weight else 0.0
-        out[layer] = abs(step) * total
+
+        # A stage is steep by its field's bound times that of its argument, whose first part is x.
+        def steepness(stage: int, argument: float, own: list[float] = own) -> float:
+            return own[net.method.node_of[stage]] * argument
+
+        out[layer] = net.method.increment(steepness, 1.0, abs(float(step)))
     return out
 
 
-def advance(network: ResidualNetwork, x: NDArray, layer: int) -> NDArray:
+def advance(net: StackedFields, x: NDArray, layer: int) -> NDArray:
     """Images of points under one layer, in its range of floating-point numbers."""
-    _, evaluations, weights = network.plan
-    step = x.dtype.type(network.steps[layer])
-    increment = np.zeros_like(x)
-    slope = increment
+    fields = [net.layers[layer][node] for node in net.method.node_of]
     with np.errstate(over="ignore", invalid="ignore"):
-        for (stage, ahead), weight in zip(evaluations, weights, strict=True):
-            at = x + step * x.dtype.type(ahead) * slope if ahead else x
-            slope = network.layers[layer][stage](at)
-            if weight:
-                increment = increment + x.dtype.type(weight) * slope
-        there = x + step * increment
+        there = net.method.step(lambda stage, at: fields[stage](at), x, float(net.steps[layer]))
     if not np.isfinite(there).all():
         raise ValueError(
             f"`x` must stay in the range of {x.dtype} on its way, got {np.abs(x).max():.3g} "
-            f"before layer {layer + 1} of {network.depth}, with {network.steps[layer]:.3g} in "
+            f"before layer {layer + 1} of {len(net.layers)}, with {net.steps[layer]:.3g} in "
             "`steps` (choose another unit)"
         )
     return there
 
 
-def _layer_with_jacobian(
-    network: ResidualNetwork, x: NDArray, layer: int
-) -> tuple[NDArray, NDArray]:
+def _layer_with_jacobian(net: StackedFields, x: NDArray, layer: int) -> tuple[NDArray, NDArray]:
     """Image (n, m) of a layer, and its Jacobian (n, m, m), [i, k, d] = d y_ik / d x_id."""
-    _, evaluations, weights = network.plan
-    step = x.dtype.type(network.steps[layer])
-    unit = np.eye(network.dim, dtype=x.dtype)
-    value, slope = np.zeros_like(x), np.zeros((*x.shape, network.dim), x.dtype)
-    k, dk = value, slope
-    for (stage, ahead), weight in zip(evaluations, weights, strict=True):
-        shift = step * x.dtype.type(ahead)
-        own = network.layers[layer][stage]
-        at = x + shift * k if ahead else x
-        inner = np.swapaxes(own.gradient(at), 1, 2)
-        # The first evaluation is at x itself: its argument has the identity for derivative.
-        k, dk = own(at), inner @ (unit + shift * dk) if ahead else inner
-        if weight:
-            value = value + x.dtype.type(weight) * k
-            slope = slope + x.dtype.type(weight) * dk
-    return x + step * value, unit + step * slope
+    fields = [net.layers[layer][node] for node in net.method.node_of]
+    unit = np.broadcast_to(np.eye(net.dim, dtype=x.dtype), (*x.shape, net.dim))
+
+    def slope(stage: int, both: NDArray) -> NDArray:
+        at = np.ascontiguousarray(both[..., 0])
+        inner = np.swapaxes(fields[stage].gradient(at), 1, 2)
+        # The first stage is at x itself, whose derivative is the identity.
+        chained = inner @ both[..., 1:] if stage else inner
+        return np.concatenate([fields[stage](at)[..., None], chained], axis=2)
+
+    # One step carries the point and, in further columns, its derivatives.
+    start = np.concatenate([x[..., None], unit], axis=2)
+    end = net.method.step(slope, start, float(net.steps[layer]))
+    return end[..., 0], end[..., 1:]
 
 
-def jacobian(network: ResidualNetwork, x: NDArray) -> NDArray:
+def jacobian(net: StackedFields, x: NDArray) -> NDArray:
     """See :meth:`ResidualNetwork.jacobian`; the points are checked."""
     fits_in_memory(
-        5.0 * x.itemsize * len(x) * network.dim**2,
-        f"Jacobians of {len(x)} points in dimension {network.dim}",
+        5.0 * x.itemsize * len(x) * net.dim**2,
+        f"Jacobians of {len(x)} points in dimension {net.dim}",
         "pass fewer points, or raise memory_budget",
     )
-    total = np.broadcast_to(np.eye(network.dim, dtype=x.dtype), (*x.shape, network.dim))
-    for layer in range(network.depth):
-        x, own = _layer_with_jacobian(network, x, layer)
+    total = np.broadcast_to(np.eye(net.dim, dtype=x.dtype), (*x.shape, net.dim))
+    for layer in range(len(net.layers)):
+        x, own = _layer_with_jacobian(net, x, layer)
         total = own @ total
     return np.ascontiguousarray(total)
 
 
-def log_det(network: ResidualNetwork, x: NDArray) -> NDArray:
+def log_det(net: StackedFields, x: NDArray) -> NDArray:
     """See :meth:`ResidualNetwork.log_det`; the points are checked."""
     fits_in_memory(
-        4.0 * x.itemsize * len(x) * network.dim**2,
-        f"Jacobians of {len(x)} points in dimension {network.dim}",
+        4.0 * x.itemsize * len(x) * net.dim**2,
+        f"Jacobians of {len(x)} points in dimension {net.dim}",
         "pass fewer points, or raise memory_budget",
     )
     total = np.zeros(len(x))
-    for layer in range(network.depth):
-        x, own = _layer_with_jacobian(network, x, layer)
+    for layer in range(len(net.layers)):
+        x, own = _layer_with_jacobian(net, x, layer)
         with np.errstate(divide="ignore"):
             total += np.linalg.slogdet(own.astype(np.float64))[1]
     return total.astype(x.dtype)
 
 
-def inverse(
-    network: ResidualNetwork, y: ArrayLike, *, tol: float, max_iterations: int
-) -> InverseResult:
+def inverse(net: StackedFields, y: ArrayLike, *, tol: float, max_iterations: int) -> InverseResult:
     """See :meth:`ResidualNetwork.inverse`."""
-    target = as_points(y, "y", network.dim)
+    target = as_points(y, "y", net.dim)
     tol = below_one(positive(tol, "tol"), "tol")
     max_iterations = positive_int(max_iterations, "max_iterations")
-    real = common_float(target, *(f.c for fields in network.layers for f in fields))
+    real = common_float(target, *(f.c for fields in net.layers for f in fields))
     wanted = target.astype(np.float64)
     if np.abs(wanted).max() > _LARGEST:
         raise ValueError(
             f"`y` must have squares that are representable in float64, got "
             f"{np.abs(wanted).max():.3g} (choose another unit)"
         )
-    bounds = lipschitz_bounds(network)
-    iterations = np.zeros(network.depth, np.int64)
+    bounds = lipschitz_bounds(net)
+    iterations = np.zeros(len(net.layers), np.int64)
     x = wanted
-    for layer in reversed(range(network.depth)):
+    for layer in reversed(range(len(net.layers))):
         x, iterations[layer] = _invert_layer(
-            network, x, layer, tol, max_iterations, float(bounds[layer])
+            net, x, layer, tol, max_iterations, float(bounds[layer])
         )
     there = x
-    for layer in range(network.depth):
-        there = network._advance(there, layer)
+    for layer in range(len(net.layers)):
+        there = advance(net, there, layer)
     residual = np.linalg.norm(there - wanted, axis=1)
     return InverseResult(x.astype(real), residual, bounds, bool((bounds < 1).all()), iterations)
 
 
 def _invert_layer(
-    network: ResidualNetwork,
+    net: StackedFields,
     y: NDArray,
     layer: int,
     tol: float,
@@ -212,15 +217,15 @@ def _invert_layer(
 ) -> tuple[NDArray, int]:
     """Preimages of y under one layer, by damped Newton steps, and how many were taken."""
     enough = tol * (1.0 + np.linalg.norm(y, axis=1))
-    x = 2 * y - network._advance(y, layer)
-    size = np.linalg.norm(network._advance(x, layer) - y, axis=1)
+    x = 2 * y - advance(net, y, layer)
+    size = np.linalg.norm(advance(net, x, layer) - y, axis=1)
     for count in range(max_iterations + 1):
         open_ = np.flatnonzero(size > enough)
         if not len(open_):
             return x, count
         if count == max_iterations:
             break
-        value, slope = _layer_with_jacobian(network, x[open_], layer)
+        value, slope = _layer_with_jacobian(net, x[open_], layer)
         gap = y[open_] - value
         try:
             move = np.linalg.solve(slope, gap[..., None])[..., 0]
@@ -232,7 +237,7 @@ def _invert_layer(
         if bound < 1:
             # Fixed-point steps shrink the residual by the bound; Newton's may do better.
             trial = x[open_] + gap
-            found = np.linalg.norm(network._advance(trial, layer) - y[open_], axis=1)
+            found = np.linalg.norm(advance(net, trial, layer) - y[open_], axis=1)
             best, best_size = trial, found
         else:
             best, best_size = x[open_], size[open_]
@@ -240,7 +245,7 @@ def _invert_layer(
         waiting = np.arange(len(open_))
         for _ in range(_HALVINGS):
             trial = x[open_[waiting]] + scale[waiting, None] * move[waiting]
-            found = np.linalg.norm(network._advance(trial, layer) - y[open_[waiting]], axis=1)
+            found = np.linalg.norm(advance(net, trial, layer) - y[open_[waiting]], axis=1)
             better = found < best_size[waiting]
             best[waiting[better]], best_size[waiting[better]] = trial[better], found[better]
             waiting = waiting[~better & (best_size[waiting] >= size[open_[waiting]])]
@@ -255,7 +260,7 @@ def _invert_layer(
     if len(left):
         worst = left[np.argmax(size[left])]
         raise ConvergenceError(
-            f"layer {layer + 1} of {network.depth} must be inverted at all points, got stuck at "
+            f"layer {layer + 1} of {len(net.layers)} must be inverted at all points, got stuck at "
             f"{len(left)} of {len(y)}, the worst with a residual of {size[worst]:.1e} (its "
             f"increment has a Lipschitz bound of {bound:.3g}: only below 1 is a preimage sure to "
             "exist; take more layers, or points in the image of the network)"

@@ -19,21 +19,22 @@ from ridgeflow._validate import (
     one_of,
     positive_int,
 )
-from ridgeflow.networks.outer_weights import solve_outer_weights
-from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.networks.least_squares import solve_outer_weights
+from ridgeflow.networks.neurons import Neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
+from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.reconstruct import reconstruct
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
-    from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
     from ridgeflow.ridgelet.representation import IntegralRepresentation
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
     "ball_points",
     "draw_nodes",
-    "network_from_representation",
-    "network_from_spectrum",
+    "neurons_of_representation",
+    "neurons_of_spectrum",
     "oracle_neurons",
     "sobol_points",
 ]
@@ -133,8 +134,6 @@ def _checked(
     spectrum: Spectrum, width: int | None, sampling: str, weights: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (P, k) and quadrature weights (P,), once the options fit them."""
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-
     instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
     one_of(sampling, "sampling", _SAMPLINGS)
     one_of(weights, "weights", _WEIGHTS)
@@ -178,7 +177,7 @@ def _importance(
     rng: np.random.Generator,
     values: NDArray,
     rule: NDArray,
-) -> ShallowNetwork:
+) -> Neurons:
     """The quadrature sum, or an unbiased estimate of it by ``width`` neurons."""
     grid = spectrum.grid
     constant = admissibility(eta, spectrum.ridgelet)
@@ -237,12 +236,12 @@ def _assembled(
     c: NDArray,
     linear: NDArray,
     bias: NDArray,
-) -> ShallowNetwork:
+) -> Neurons:
     real = np.float32 if spectrum.values.dtype == np.float32 else np.float64
     shape = spectrum.component_shape
     parts = (a, b, c.reshape(-1, *shape), linear.reshape(-1, *shape), bias.reshape(shape))
     a, b, c, linear, bias = (np.asarray(part, dtype=real) for part in parts)
-    return ShallowNetwork(a, b, c, eta, linear=linear, bias=bias)
+    return Neurons(a, b, c, eta, linear, bias)
 
 
 def _distinct_nodes(
@@ -310,7 +309,7 @@ def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:
     return np.asarray(grid.center, dtype=float), float(grid.radius)
 
 
-def network_from_spectrum(
+def neurons_of_spectrum(
     spectrum: Spectrum,
     eta: Activation,
     width: int | None,
@@ -320,8 +319,8 @@ def network_from_spectrum(
     rng: int | np.random.Generator | None,
     points: ArrayLike | None = None,
     values: ArrayLike | None = None,
-) -> ShallowNetwork:
-    """Network of nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
+) -> Neurons:
+    """Neurons at nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
     transform, rule = _checked(spectrum, width, sampling, weights)
     generator = as_generator(rng)
     if not spectrum.mass.any():
@@ -346,8 +345,6 @@ def network_from_spectrum(
     else:
         x = as_points(points, "points", spectrum.dim).astype(np.float64)
     if values is None:
-        from ridgeflow.ridgelet.reconstruct import reconstruct
-
         y = reconstruct(spectrum, eta, x)
     else:
         y = as_real_array(values, "values", ndim=(1, 2))
@@ -367,7 +364,7 @@ def _fitted(
     y: NDArray,
     *,
     affine: bool,
-) -> ShallowNetwork:
+) -> Neurons:
     a, b = spectrum.grid.a[node], spectrum.grid.b[node]
     fit = solve_outer_weights(
         a, b, eta, x, y.reshape(len(x), -1).astype(np.float64), affine=affine, rcond=_FIT_CUT
@@ -375,15 +372,15 @@ def _fitted(
     return _assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)
 
 
-def network_from_representation(
+def neurons_of_representation(
     rep: IntegralRepresentation,
     width: int | None,
     *,
     sampling: str,
     weights: str,
     rng: int | np.random.Generator | None,
-) -> ShallowNetwork:
-    """Network of a representation, see :meth:`ShallowNetwork.from_representation`."""
+) -> Neurons:
+    """Neurons of a representation, see :meth:`ShallowNetwork.from_representation`."""
     if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
         raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
     spectrum, eta = rep.spectrum, rep.activation
@@ -406,11 +403,7 @@ def network_from_representation(
         x = ball_points(max(4 * len(node), 1000), center, radius, generator)
         return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
     net = _importance(spectrum, eta, width, sampling, generator, transform, rule)
-    return ShallowNetwork(
-        net.a,
-        net.b,
-        net.c,
-        eta,
-        linear=net.linear + matrix.reshape(net.linear.shape),
-        bias=net.bias + offset.reshape(net.bias.shape),
+    linear, bias = np.asarray(net.linear), np.asarray(net.bias)
+    return net._replace(
+        linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
     )

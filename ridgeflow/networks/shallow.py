@@ -14,24 +14,24 @@ from ridgeflow._validate import (
     fits_in_memory,
     same_length,
 )
-from ridgeflow.networks.exchange import Exchange
-from ridgeflow.networks.neuron_sums import (
+from ridgeflow.networks.sampling import neurons_of_representation, neurons_of_spectrum
+from ridgeflow.networks.shallow_formats import ShallowFormats
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.sums.ridge_sums import (
     activation_with_values,
-    kernel_form,
     weighted_correlation,
     weighted_gradient,
     weighted_sum,
 )
-from ridgeflow.profiles.activation import Activation
 
 if TYPE_CHECKING:
     from ridgeflow.ridgelet.representation import IntegralRepresentation
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
-__all__ = ["ShallowNetwork", "activation_with_values", "kernel_form"]
+__all__ = ["ShallowNetwork"]
 
 
-class ShallowNetwork(Exchange):
+class ShallowNetwork(ShallowFormats):
     r"""One hidden layer: a sum of neurons plus an affine skip part.
 
     .. math:: f(x) = \sum_{j=1}^{P} c_j\, \eta(a_j\cdot x - b_j) + x^{\mathsf T} A + d
@@ -386,9 +386,7 @@ class ShallowNetwork(Exchange):
         >>> ShallowNetwork.from_spectrum(spectrum, "gaussian", 30, rng=0).width
         30
         """
-        from ridgeflow.networks.sampling import network_from_spectrum
-
-        return network_from_spectrum(
+        neurons = neurons_of_spectrum(
             spectrum,
             activation_with_values(activation),
             width,
@@ -398,6 +396,7 @@ class ShallowNetwork(Exchange):
             points=points,
             values=values,
         )
+        return cls._of(neurons)
 
     @classmethod
     def from_representation(
@@ -447,9 +446,8 @@ class ShallowNetwork(Exchange):
         >>> ShallowNetwork.from_representation(rep, 20, weights="least_squares", rng=0).width
         20
         """
-        from ridgeflow.networks.sampling import network_from_representation
-
-        return network_from_representation(rep, width, sampling=sampling, weights=weights, rng=rng)
+        neurons = neurons_of_representation(rep, width, sampling=sampling, weights=weights, rng=rng)
+        return cls._of(neurons)
 
 
 def _target(out: NDArray | None, shape: tuple[int, ...], real: np.dtype) -> NDArray:

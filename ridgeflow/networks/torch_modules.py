@@ -1,20 +1,21 @@
-"""PyTorch modules with the outputs of our networks: trainable, and read back by ``export``."""
+"""PyTorch modules with the outputs of our networks, trainable."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
+
+from ridgeflow.networks.neurons import Neurons
+from ridgeflow.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ridgeflow.networks.residual import ResidualNetwork
-    from ridgeflow.networks.shallow import ShallowNetwork
-
-__all__ = ["MODULES", "Elementwise", "ResidualModule", "ShallowModule", "shallow_module"]
+__all__ = ["MODULES", "Elementwise", "ResidualModule", "ShallowModule"]
 
 _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "linear": lambda z: z,
@@ -56,24 +57,26 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
 
 
 class ShallowModule(nn.Module):
-    """Linear, activation, linear, and an affine skip part."""
+    """Linear, activation ``scale`` times the named one, linear, and an affine skip part."""
 
-    def __init__(self, net: ShallowNetwork, activation: str, scale: float) -> None:
+    def __init__(self, net: Neurons, activation: str, scale: float) -> None:
         super().__init__()
-        outputs = net.component_shape[0] if net.component_shape else 1
+        width, dim = net.a.shape
+        linear, bias = np.asarray(net.linear), np.asarray(net.bias)
+        outputs = bias.size
         kind = {"dtype": getattr(torch, str(net.a.dtype))}
-        self.scalar = not net.component_shape
-        self.hidden = nn.Linear(net.dim, net.width, **kind)
+        self.scalar = net.c.ndim == 1
+        self.hidden = nn.Linear(dim, width, **kind)
         self.activation = MODULES[activation]()
-        self.outer = nn.Linear(net.width, outputs, **kind)
-        self.skip = nn.Linear(net.dim, outputs, bias=False, **kind) if net.linear.any() else None
+        self.outer = nn.Linear(width, outputs, **kind)
+        self.skip = nn.Linear(dim, outputs, bias=False, **kind) if linear.any() else None
         with torch.no_grad():
             self.hidden.weight.copy_(torch.tensor(net.a))
             self.hidden.bias.copy_(torch.tensor(-net.b))
-            self.outer.weight.copy_(torch.tensor(scale * net.c.reshape(net.width, -1).T))
-            self.outer.bias.copy_(torch.tensor(net.bias.reshape(-1)))
+            self.outer.weight.copy_(torch.tensor(scale * net.c.reshape(width, -1).T))
+            self.outer.bias.copy_(torch.tensor(bias.reshape(-1)))
             if self.skip is not None:
-                self.skip.weight.copy_(torch.tensor(net.linear.reshape(net.dim, -1).T))
+                self.skip.weight.copy_(torch.tensor(linear.reshape(dim, -1).T))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         value = self.outer(self.activation(self.hidden(x)))
@@ -85,31 +88,17 @@ class ShallowModule(nn.Module):
 class ResidualModule(nn.Module):
     """Residual layers with the stages and weights of their scheme."""
 
-    def __init__(
-        self,
-        net: ResidualNetwork,
-        stages: list[list[ShallowModule]],
-        evaluations: tuple[tuple[int, float], ...],
-        weights: tuple[float, ...],
-    ) -> None:
+    def __init__(self, stages: list[list[ShallowModule]], steps: list[float], scheme: str) -> None:
         super().__init__()
-        self.scheme = net.scheme
-        self.steps = [float(step) for step in net.steps]
+        self.scheme, self.steps = scheme, steps
         self.layers: Any = nn.ModuleList([nn.ModuleList(layer) for layer in stages])
-        self.evaluations, self.weights = evaluations, weights
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        method = SCHEMES[self.scheme]
         for layer, step in zip(self.layers, self.steps, strict=True):
-            moved, last = x, None
-            for (stage, ahead), weight in zip(self.evaluations, self.weights, strict=True):
-                here = x if last is None or not ahead else x + step * ahead * last
-                last = layer[stage](here)
-                if weight:
-                    moved = moved + step * weight * last
-            x = moved
+
+            def field(stage: int, at: torch.Tensor, layer: Any = layer) -> torch.Tensor:
+                return layer[method.node_of[stage]](at)
+
+            x = method.step(field, x, step)
         return x
-
-
-def shallow_module(net: ShallowNetwork, activation: str, scale: float) -> ShallowModule:
-    """The module of a shallow network whose activation is ``scale`` times the named one."""
-    return ShallowModule(net, activation, scale)

@@ -35,6 +35,7 @@ from ridgeflow.ridgelet.grids.choice import (
 )
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_network
 
 __all__ = [
     "Band",
@@ -43,33 +44,13 @@ __all__ = [
     "as_components",
     "band_of",
     "irie_funahashi_spectrum",
-    "ridge_network",
     "within_reach",
 ]
 
 TransformableField = GridField | GaussianMixture
 
-# Blocks of about this many neuron evaluations stay in cache.
-_BLOCK = 1 << 20
 # Rounding leaves no more.
 _LEAST_TOL = 1e-15
-
-
-def ridge_network(
-    activation: Activation, a: NDArray, b: NDArray, c: NDArray, points: NDArray
-) -> NDArray[np.float64]:
-    """sum_j c_j eta(a_j . x - b_j), c (P, C), at points (n, m): (n, C), for any activation."""
-    from ridgeflow._kernels.ridge_sums import ridge_sum
-
-    x = np.ascontiguousarray(points, dtype=np.float64)
-    if activation.code >= 0:
-        return ridge_sum(x, a, b, np.ascontiguousarray(c), activation.code)
-    out = np.zeros((len(x), c.shape[1]))
-    rows = max(1, _BLOCK // max(1, len(x)))
-    for start in range(0, len(b), rows):
-        part = slice(start, start + rows)
-        out += activation(x @ a[part].T - b[part]) @ c[part]
-    return out
 
 
 def as_components(columns: NDArray, source: TransformableField) -> NDArray:

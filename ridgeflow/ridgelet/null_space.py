@@ -18,7 +18,6 @@ from ridgeflow.profiles.admissibility import admissibility, admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.irie_funahashi import ridge_network
 from ridgeflow.ridgelet.projection import WaveNumbers
 from ridgeflow.ridgelet.reconstruct import shaped
 from ridgeflow.ridgelet.spectra.provenance import derived
@@ -31,6 +30,7 @@ from ridgeflow.ridgelet.sums.cartesian_sums import (
 )
 from ridgeflow.ridgelet.sums.direct_sums import polynomial_sum
 from ridgeflow.ridgelet.sums.far_points import distances, far_sums, radius_for, require_phase
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_network
 from ridgeflow.ridgelet.transform import ridgelet_transform
 
 __all__ = [

@@ -21,7 +21,6 @@ from ridgeflow.ridgelet.irie_funahashi import (
     TransformableField,
     as_components,
     band_of,
-    ridge_network,
     within_reach,
 )
 from ridgeflow.ridgelet.sums.far_points import exact_sums
@@ -31,6 +30,7 @@ from ridgeflow.ridgelet.sums.filtered_projections import (
     single_scale_constant,
     trapezoid_weights,
 )
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_network
 
 __all__ = ["SingleScaleError", "SingleScaleSpectrum", "relu_spectrum", "step_spectrum"]
 

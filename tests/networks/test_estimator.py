@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 from ridgeflow._units import rounding_of  # noqa: E402
-from ridgeflow.networks.outer_weights import OuterProblem  # noqa: E402
+from ridgeflow.networks.least_squares import OuterProblem  # noqa: E402
 from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
 from ridgeflow.networks.sample_spectrum import affine_rest, sample_neurons  # noqa: E402
 

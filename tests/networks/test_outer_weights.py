@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.networks import outer_weights
+from ridgeflow.networks import least_squares
 from ridgeflow.networks.elimination import solve_columns
 
 RNG = np.random.default_rng(4)
@@ -153,7 +153,7 @@ def test_weights_and_affine_part_by_the_normal_equations(parts):
     a, b = A / [3.0, 0.2], B + (A / [3.0, 0.2]) @ [40.0, -7.0]
     y = np.column_stack([np.sin(X[:, 0]) + 5 * X[:, 1], rng.normal(size=300) - 9])
     weights = 10.0 ** rng.uniform(-3, 0, 300)
-    problem = outer_weights.OuterProblem(a, b, ETA, 2, x, weights)
+    problem = least_squares.OuterProblem(a, b, ETA, 2, x, weights)
     for part in np.array_split(np.arange(300), parts):
         problem.add(x[part], y[part], weights[part])
     fit = problem.solve(1e-2)
@@ -184,7 +184,7 @@ def test_observations_are_counted():
     again = np.repeat(np.arange(300), counts)
 
     def penalty(rows, **options):
-        fit = outer_weights.OuterProblem(A, B, ETA, 1, X[rows])
+        fit = least_squares.OuterProblem(A, B, ETA, 1, X[rows])
         fit.add(X[rows], y[rows, None], options.pop("weights", None))
         return fit.solve(None, **options).penalty
 
@@ -197,12 +197,12 @@ def test_observations_are_counted():
     doubled = penalty(every, weights=np.full(300, 2.0), observations="weights")
     assert doubled == penalty(every, observations=600.0) < plain
     # In parts, and a part that comes twice, as all at once.
-    fit = outer_weights.OuterProblem(A, B, ETA, 1, X)
+    fit = least_squares.OuterProblem(A, B, ETA, 1, X)
     for part in (every[:120], every[120:], every[50:90]):
         fit.add(X[part], y[part, None])
     assert fit.observations("distinct") == 300 and fit.observations("weights") == 340
     # The two zeros are one number.
-    zeros = outer_weights.fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
+    zeros = least_squares.fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
     assert len(zeros) == 2
 
 
@@ -250,7 +250,7 @@ def test_overflow_is_refused():
 def test_slabs_give_the_same_fit(monkeypatch):
     y = np.column_stack([np.sin(X[:, 0]), X[:, 1]])
     whole = rf.fit_outer_weights(A, B, ETA, X, y, affine=True)
-    monkeypatch.setattr(outer_weights, "_SLAB", 8 * 25 * 30)
+    monkeypatch.setattr(least_squares, "_SLAB", 8 * 25 * 30)
     slabs = rf.fit_outer_weights(A, B, ETA, X, y, affine=True)
     assert np.abs(slabs.c - whole.c).max() < 1e-13  # measured 8.6e-16
 

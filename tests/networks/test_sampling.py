@@ -5,7 +5,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.networks.analysis import sampling_report
-from ridgeflow.networks.outer_weights import solve_outer_weights
+from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.sampling import ball_points, draw_nodes, sobol_points
 from ridgeflow.profiles.activation import Activation
 

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from ridgeflow._storage import save_archive
-from ridgeflow.errors import FileFormatError
+from ridgeflow.networks.neurons import Neurons
+from ridgeflow.networks.onnx_format import shallow_from_onnx, shallow_to_onnx
+from ridgeflow.networks.storage import save_neurons
+from ridgeflow.networks.torch_format import check_outputs, shallow_from_torch, shallow_to_torch
 from ridgeflow.profiles.activation import Activation
 
-if TYPE_CHECKING:
-    from ridgeflow.networks.shallow import ShallowNetwork
-
-__all__ = ["STORED", "Exchange"]
-
-# The arrays of a network, by the names of its attributes.
-STORED = ("a", "b", "c", "linear", "bias")
+__all__ = ["ShallowFormats"]
 
 
-class Exchange:
+class ShallowFormats:
     """The part of :class:`ridgeflow.ShallowNetwork` that writes and reads networks."""
+
+    a: NDArray
+    b: NDArray
+    c: NDArray
+    activation: Activation
+    linear: NDArray
+    bias: NDArray
+
+    @property
+    def _neurons(self) -> Neurons:
+        return Neurons(self.a, self.b, self.c, self.activation, self.linear, self.bias)
+
+    @classmethod
+    def _of(cls, parts: Neurons) -> Self:
+        a, b, c, eta, linear, bias = parts
+        return cls(a, b, c, eta, linear=linear, bias=bias)  # type: ignore[call-arg]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to a .npz file that :func:`ridgeflow.load_network` reads.
@@ -46,24 +57,9 @@ class Exchange:
         ...     rf.load_network(path)
         ShallowNetwork(width=1, dim=1, components=(), activation='tanh')
         """
-        header, arrays = self._record()
-        save_archive(path, "shallow_network", header, arrays)
+        save_neurons(self._neurons, path)
 
-    def _record(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
-        eta: Activation = self.activation  # type: ignore[attr-defined]
-        header = {"activation": [eta.base, eta.order, eta.scale]}
-        return header, {name: getattr(self, name) for name in STORED}
-
-    @classmethod
-    def _from_record(cls, header: dict[str, Any], arrays: Mapping[str, NDArray]) -> Any:
-        try:
-            a, b, c, linear, bias = (arrays[name] for name in STORED)
-            eta = Activation(*header["activation"])
-            return cls(a, b, c, eta, linear=linear, bias=bias)  # type: ignore[call-arg]
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(f"the file holds no valid network: {error}") from None
-
-    def to_torch(self: ShallowNetwork) -> Any:  # type: ignore[misc]
+    def to_torch(self) -> Any:
         """This network as a trainable PyTorch module.
 
         Its layers are ``hidden`` (:math:`z = ax - b`, the bias is −b), ``activation``, ``outer``
@@ -98,12 +94,10 @@ class Exchange:
         >>> net = rf.ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0], "relu")
         >>> module = net.to_torch()  # doctest: +SKIP
         """
-        from ridgeflow.networks.export import shallow_to_torch
+        return shallow_to_torch(self._neurons)
 
-        return shallow_to_torch(self)
-
-    @staticmethod
-    def from_torch(module: Any) -> ShallowNetwork:
+    @classmethod
+    def from_torch(cls, module: Any) -> Self:
         """The network that a PyTorch module computes, with the weights it has now.
 
         Parameters
@@ -145,13 +139,11 @@ class Exchange:
         >>> layers = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))  # doctest: +SKIP
         >>> net = rf.ShallowNetwork.from_torch(layers)  # doctest: +SKIP
         """
-        from ridgeflow.networks.export import shallow_from_torch
+        net: Any = cls._of(shallow_from_torch(module))
+        check_outputs(module, net, net.dim)
+        return net
 
-        return shallow_from_torch(module)
-
-    def to_onnx(  # type: ignore[misc]
-        self: ShallowNetwork, path: str | os.PathLike, *, dtype: str | None = None
-    ) -> None:
+    def to_onnx(self, path: str | os.PathLike, *, dtype: str | None = None) -> None:
         """Write an ONNX model with input ``x`` (n, m) and output ``y`` (n,) or (n, k).
 
         Parameters
@@ -189,12 +181,10 @@ class Exchange:
         >>> net = rf.ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0], "relu")
         >>> net.to_onnx("absolute.onnx")  # doctest: +SKIP
         """
-        from ridgeflow.networks.export import shallow_to_onnx
+        shallow_to_onnx(self._neurons, path, dtype)
 
-        shallow_to_onnx(self, path, dtype)
-
-    @staticmethod
-    def from_onnx(path: str | os.PathLike) -> ShallowNetwork:
+    @classmethod
+    def from_onnx(cls, path: str | os.PathLike) -> Self:
         """The network of an ONNX model with one hidden layer.
 
         Parameters
@@ -234,6 +224,4 @@ class Exchange:
         >>> import ridgeflow as rf
         >>> net = rf.ShallowNetwork.from_onnx("absolute.onnx")  # doctest: +SKIP
         """
-        from ridgeflow.networks.export import shallow_from_onnx
-
-        return shallow_from_onnx(path)
+        return cls._of(shallow_from_onnx(path))

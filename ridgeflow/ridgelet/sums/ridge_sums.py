@@ -1,4 +1,4 @@
-"""Sums of neurons for any activation: by kernels where they know it, by blocks of features else."""
+"""Ridge sums for any activation: by kernels where they know it, by blocks of features else."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._kernels.activations import SLOPES
-from ridgeflow._kernels.ridge_sums import ridge_correlation, ridge_sum, ridge_sum_gradient
+from ridgeflow._kernels.ridge_sums import (
+    ridge_correlation,
+    ridge_features,
+    ridge_sum,
+    ridge_sum_gradient,
+)
 from ridgeflow.profiles.activation import Activation, activation
 
 __all__ = [
     "activation_with_values",
     "kernel_form",
+    "ridge_matrix",
+    "ridge_network",
     "weighted_correlation",
     "weighted_gradient",
     "weighted_sum",
@@ -43,6 +50,27 @@ def kernel_form(eta: Activation) -> tuple[int, float]:
         slope, factor = SLOPES[code]
         return slope, factor * eta.scale
     return -1, 1.0
+
+
+def ridge_matrix(x: NDArray, a: NDArray, b: NDArray, eta: Activation) -> NDArray:
+    """Features η(a_j·x_i − b_j), (n, P)."""
+    code, scale = kernel_form(eta)
+    if code < 0:
+        return eta(x @ a.T - b)
+    found = ridge_features(x, a, b, code)
+    if scale != 1.0:
+        found *= scale
+    return found
+
+
+def ridge_network(
+    eta: Activation, a: NDArray, b: NDArray, c: NDArray, points: NDArray
+) -> NDArray[np.float64]:
+    """``Σ_j c_jk η(a_j·x_i − b_j)`` in float64, (n, k)."""
+    out = np.empty((len(points), c.shape[1]))
+    x, outer = (np.ascontiguousarray(each, dtype=np.float64) for each in (points, c))
+    weighted_sum(x, a, b, outer, eta, out)
+    return out
 
 
 def weighted_sum(

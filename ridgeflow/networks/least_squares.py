@@ -1,0 +1,253 @@
+"""The least-squares problem of outer weights: samples by slabs, and one triangular factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ridgeflow._config import get_config
+from ridgeflow._parallel import interruptible
+from ridgeflow._units import Columns, power_of_two
+from ridgeflow._validate import (
+    as_real_array,
+    fits_in_memory,
+    non_negative,
+    one_of,
+    positive,
+    same_length,
+)
+from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
+
+__all__ = [
+    "OuterFit",
+    "OuterProblem",
+    "as_observations",
+    "as_ridge",
+    "as_weights",
+    "fingerprints",
+    "solve_outer_weights",
+]
+
+# Bytes of one slab of features: large enough for the factorisation to run at full speed.
+_SLAB = 2**26
+
+
+@dataclass(frozen=True)
+class OuterFit:
+    """Outer weights (P, k), affine part, and what the solution says about the features."""
+
+    outer: NDArray[np.float64]
+    linear: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    rank: int
+    largest: float
+    penalty: float
+
+
+def as_ridge(value: float | str) -> float | None:
+    """A penalty >= 0, or None for generalised cross-validation."""
+    if isinstance(value, str):
+        one_of(value, "ridge", ("gcv",))
+        return None
+    return non_negative(value, "ridge")
+
+
+def as_observations(value: float | str) -> float | str:
+    """A number of observations, or the way to count them."""
+    if isinstance(value, str):
+        return one_of(value, "observations", ("distinct", "weights"))
+    return positive(value, "observations")
+
+
+def as_weights(value: ArrayLike, name: str, points: NDArray) -> NDArray[np.float64]:
+    """Weights (n,) of as many samples as there are points, none negative and not all zero."""
+    weights = as_real_array(value, name, ndim=1).astype(np.float64)
+    same_length(**{"points": points, name: weights})
+    if (weights < 0).any() or not weights.any():
+        raise ValueError(
+            f"`{name}` must not be negative and not all zero, got values from "
+            f"{weights.min():g} to {weights.max():g} (leave out samples that should not count)"
+        )
+    return weights
+
+
+def solve_outer_weights(
+    a: NDArray,
+    b: NDArray,
+    eta: Activation,
+    points: NDArray,
+    values: NDArray,
+    *,
+    penalty: float | None = 0.0,
+    affine: bool = False,
+    weights: NDArray | None = None,
+    observations: float | str = "distinct",
+    rcond: float | None = None,
+) -> OuterFit:
+    """The problem of :func:`fit_outer_weights` on checked float64 arrays, without warnings.
+
+    ``values`` is (n, k); ``penalty`` is λ, None by cross-validation; where it is 0, directions
+    below ``rcond`` are left out.
+    """
+    problem = OuterProblem(a, b, eta, values.shape[1], points if affine else None, weights)
+    problem.add(points, values, weights)
+    return problem.solve(penalty, rcond, observations=observations)
+
+
+class OuterProblem:
+    """The fit of outer weights to samples that come in parts, as one triangular factor.
+
+    The factor of [affine | features | values] is all that any penalty needs, whatever the number of
+    samples. Arrays are checked and float64.
+
+    Parameters
+    ----------
+    a, b, eta
+        The neurons.
+    components : int
+        Columns of the values.
+    affine_points : ndarray, optional
+        Samples (the first ones, where there are more to come) that scale the affine part; without
+        them there is none.
+    weights : ndarray, optional
+        Of these samples.
+    rounding : ndarray, shape (m,), optional
+        Spreads up to which a coordinate counts as constant; by default that of its values.
+    """
+
+    def __init__(
+        self,
+        a: NDArray,
+        b: NDArray,
+        eta: Activation,
+        components: int,
+        affine_points: NDArray | None = None,
+        weights: NDArray | None = None,
+        rounding: NDArray | None = None,
+    ) -> None:
+        self._a, self._b, self._eta = a, b, eta
+        self._affine: Columns | None = None
+        self._skip = 0
+        if affine_points is not None:
+            unit = None if weights is None else weights / power_of_two(weights)
+            self._affine = Columns.of(affine_points, unit)
+            self._skip = 1 + a.shape[1]
+            relative = self._affine.rounding if rounding is None else rounding
+            # The constant is known to all digits.
+            self._rounding = np.append(0.0, relative / self._affine.scale)
+        else:
+            self._rounding = np.zeros(0)
+        self._columns = self._skip + len(b) + components
+        self._factor = np.zeros((0, self._columns))
+        self._mass = 0.0
+        self._count = 0
+        self._seen = np.zeros(0, np.uint64)
+        # Values and weights are taken in units of the first ones, so that no square overflows.
+        self._unit = self._heft = 0.0
+
+    def add(self, points: NDArray, values: NDArray, weights: NDArray | None = None) -> None:
+        """More samples (n, m) with values (n, k), taken by slabs; all of them, or none."""
+        n = len(points)
+        weights = np.ones(n) if weights is None else weights
+        fits_in_memory(
+            24.0 * min(n, self._columns) * self._columns,
+            f"a least-squares problem with {len(self._b)} neurons",
+            "use fewer neurons, or raise memory_budget",
+        )
+        slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns))
+        slab = max(slab, self._columns)
+        unit = self._unit or float(power_of_two(values))
+        heft = self._heft or float(power_of_two(np.sqrt(weights))) ** 2
+        factor = self._factor
+        for first in range(0, n, slab):
+            part = slice(first, first + slab)
+            rows = len(factor) + len(points[part])
+            factor = interruptible(
+                self._with,
+                *(factor, points[part], values[part] / unit, weights[part] / heft),
+                cost=2.0 * rows * self._columns * min(rows, self._columns),
+            )
+        here = weights > 0
+        self._seen = _merged(self._seen, fingerprints(points[here], values[here]))
+        self._factor, self._unit, self._heft = factor, unit, heft
+        self._mass += float((weights / heft).sum())
+        self._count += int(np.count_nonzero(here))
+
+    def _with(self, factor: NDArray, x: NDArray, values: NDArray, weights: NDArray) -> NDArray:
+        """The factor of some samples and of those in another factor."""
+        width, skip = len(self._b), self._skip
+        with blas_threads(self._columns):
+            rows = np.empty((len(factor) + len(x), self._columns), order="F")
+            rows[: len(factor)] = factor
+            new = rows[len(factor) :]
+            if self._affine is not None:
+                new[:, 0] = 1.0
+                new[:, 1:skip] = self._affine(x)
+            with np.errstate(over="ignore", invalid="ignore"):
+                new[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
+                new[:, skip + width :] = values
+                new *= np.sqrt(weights[:, None])
+            return triangular_factor(rows)
+
+    def observations(self, count: float | str) -> float:
+        """The number of observations that :func:`fit_outer_weights` means by an option."""
+        if isinstance(count, str):
+            return float(len(self._seen)) if count == "distinct" else self._mass * self._heft
+        return count
+
+    def solve(
+        self,
+        penalty: float | None,
+        rcond: float | None = None,
+        *,
+        observations: float | str = "distinct",
+    ) -> OuterFit:
+        """Outer weights for a penalty λ, or for that of least cross-validation error (None)."""
+        return interruptible(
+            self._solve,
+            *(penalty, rcond, self.observations(observations)),
+            # A singular value decomposition, or an orthogonal factorisation.
+            cost=20.0 * min(len(self._factor), len(self._b)) ** 2 * len(self._b),
+        )
+
+    def _solve(self, penalty: float | None, rcond: float | None, observations: float) -> OuterFit:
+        skip, width = self._skip, len(self._b)
+        with blas_threads(self._columns):
+            triangle = self._factor / np.sqrt(self._mass)
+            found = eliminate(
+                *(triangle, skip, width, penalty, rcond),
+                *(self._count, observations, self._rounding),
+            )
+        outer, part = in_unit(self._unit, found.outer, found.part)
+        linear, bias = np.zeros((self._a.shape[1], outer.shape[1])), np.zeros(outer.shape[1])
+        if self._affine is not None:
+            per_unit = self._affine.scale[:, None]
+            if found.null.shape[1]:
+                # Of all solutions the one whose gradient is least where the points are given.
+                free = found.null[1:] / per_unit
+                part = part - found.null @ np.linalg.lstsq(free, part[1:] / per_unit)[0]
+            linear = part[1:] / per_unit
+            bias = part[0] - self._affine.shift @ linear
+        return OuterFit(outer, linear, bias, found.rank, found.largest, found.penalty)
+
+
+def fingerprints(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
+    """Numbers that tell samples (x, y) apart, the same for the same ones, in order."""
+    found = np.zeros(len(points), np.uint64)
+    for column in (*points.T, *values.T):
+        # Adding zero makes one number of the two zeros; the rest is a bijection, which mixes bits.
+        found ^= (np.ascontiguousarray(column) + 0.0).view(np.uint64)
+        for shift, factor in ((32, 0xD6E8FEB86659FD93), (29, 0xA0761D6478BD642F)):
+            found ^= found >> np.uint64(shift)
+            found *= np.uint64(factor)
+        found ^= found >> np.uint64(32)
+    return np.unique(found)
+
+
+def _merged(first: NDArray, second: NDArray) -> NDArray:
+    """The union of two increasing arrays."""
+    return second if not len(first) else np.union1d(first, second)
