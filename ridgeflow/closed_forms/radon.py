@@ -21,6 +21,7 @@ from ridgeflow.closed_forms._parameters import (
     as_sinogram_axes,
     in_blocks,
 )
+from ridgeflow.geometry import unit_ball_volume
 
 __all__ = [
     "radon_ball",
@@ -29,11 +30,6 @@ __all__ = [
     "radon_gaussian",
     "radon_gaussian_mixture",
 ]
-
-
-def unit_ball_volume(dim: int) -> float:
-    """Volume of the unit ball of R^dim: π^{m/2}/Γ(m/2 + 1), which is 1 for dim 0."""
-    return math.pi ** (dim / 2) / math.gamma(dim / 2 + 1)
 
 
 def as_ellipsoid(

@@ -32,7 +32,8 @@ from ridgeflow.closed_forms._parameters import (
     in_blocks,
     in_range,
 )
-from ridgeflow.closed_forms.radon import as_ellipsoid, unit_ball_volume
+from ridgeflow.closed_forms.radon import as_ellipsoid
+from ridgeflow.geometry import unit_ball_volume
 from ridgeflow.profiles.ridgelet import Ridgelet
 
 __all__ = [
