@@ -1,4 +1,4 @@
-"""Directions, their quadrature on the half sphere, and the measures of spheres and balls."""
+"""Directions: unit vectors and quadrature of the half sphere. Points and volumes of balls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from scipy.stats import qmc
 
 from ridgeflow._validate import as_points, fits_in_memory, positive_int
 
-__all__ = ["as_directions", "ball_volume", "directions", "half_sphere_area"]
+__all__ = [
+    "as_directions",
+    "ball_points",
+    "ball_volume",
+    "directions",
+    "half_sphere_area",
+    "log_unit_ball_volume",
+    "sobol_points",
+    "sphere_points",
+    "uniform_ball_points",
+    "unit_ball_volume",
+]
 
 _QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
 _LARGEST_DIM = 429
@@ -22,9 +33,52 @@ def half_sphere_area(dim: int) -> float:
     return float(np.exp(0.5 * dim * np.log(np.pi) - gammaln(0.5 * dim)))
 
 
-def ball_volume(dim: int, radius: float = 1.0) -> float:
-    """Volume of a ball of R^dim: π^{m/2} r^m / Γ(m/2 + 1), which is 1 for dim 0."""
-    return math.pi ** (dim / 2) / math.gamma(dim / 2 + 1) * radius**dim
+def unit_ball_volume(dim: int) -> float:
+    """Volume of the unit ball of R^dim: π^{m/2}/Γ(m/2 + 1), which is 1 for dim 0."""
+    return math.pi ** (dim / 2) / math.gamma(dim / 2 + 1)
+
+
+def log_unit_ball_volume(dim: int) -> float:
+    """Its logarithm, which is representable for every dimension."""
+    return float(0.5 * dim * math.log(math.pi) - gammaln(0.5 * dim + 1))
+
+
+def ball_volume(dim: int, radius: float) -> float:
+    """Volume of a ball of R^m."""
+    return unit_ball_volume(dim) * radius**dim
+
+
+def sobol_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """First n points (n, dim) of a scrambled Sobol sequence in the unit cube, n >= 1.
+
+    Each point is uniform; together they fill the cube evenly.
+    """
+    return qmc.Sobol(dim, scramble=True, rng=rng).random_base2((n - 1).bit_length())[:n]
+
+
+def ball_points(
+    n: int, center: NDArray, radius: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """n points (n, m) that fill a ball evenly: a scrambled Sobol sequence mapped to the ball."""
+    dim = len(center)
+    cube = np.clip(sobol_points(n, dim + 1, rng), 1e-12, 1 - 1e-12)
+    gauss = ndtri(cube[:, :dim])
+    length = np.maximum(np.linalg.norm(gauss, axis=1), 1e-300)
+    return center + radius * (cube[:, dim] ** (1 / dim) / length)[:, None] * gauss
+
+
+def sphere_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """n independent uniform points (n, m) of the unit sphere."""
+    normal = rng.normal(size=(n, dim))
+    return normal / np.linalg.norm(normal, axis=1, keepdims=True)
+
+
+def uniform_ball_points(
+    n: int, dim: int, radius: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """n independent uniform points (n, m) of the ball about 0."""
+    unit = sphere_points(n, dim, rng)
+    return radius * rng.random((n, 1)) ** (1 / dim) * unit
 
 
 def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -98,8 +152,7 @@ def directions(dim: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float6
         return np.stack([np.cos(angle), np.sin(angle)], axis=1), np.full(n, np.pi / n)
     if dim == 3:
         return _reduced_gauss(n)
-    sobol = qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(_QMC_SEED))
-    uniform = sobol.random(1 << (n - 1).bit_length())[:n]
+    uniform = sobol_points(n, dim, np.random.default_rng(_QMC_SEED))
     normal = ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
     unit = normal / np.linalg.norm(normal, axis=1, keepdims=True)
     return unit, np.full(n, half_sphere_area(dim) / n)

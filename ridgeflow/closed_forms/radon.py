@@ -21,7 +21,7 @@ from ridgeflow.closed_forms._parameters import (
     as_sinogram_axes,
     in_blocks,
 )
-from ridgeflow.geometry import ball_volume
+from ridgeflow.geometry import unit_ball_volume
 
 __all__ = [
     "radon_ball",
@@ -256,7 +256,7 @@ def radon_ellipsoid(
     z = (p[None, :] - (u @ c)[:, None]) / tau
     # (1 − z)(1 + z) keeps the digits near the rim that 1 − z² would lose.
     inside = np.maximum((1 - z) * (1 + z), 0.0)
-    height = ball_volume(c.size - 1) * np.prod(s) / tau
+    height = unit_ball_volume(c.size - 1) * np.prod(s) / tau
     shape = np.where(np.abs(z) <= 1, 1.0, 0.0) if c.size == 1 else inside ** ((c.size - 1) / 2)
     return (height * shape).astype(dtype)
 

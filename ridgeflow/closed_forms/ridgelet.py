@@ -33,7 +33,7 @@ from ridgeflow.closed_forms._parameters import (
     in_range,
 )
 from ridgeflow.closed_forms.radon import as_ellipsoid
-from ridgeflow.geometry import ball_volume
+from ridgeflow.geometry import unit_ball_volume
 from ridgeflow.profiles.ridgelet import Ridgelet
 
 __all__ = [
@@ -453,7 +453,7 @@ def ridgelet_ellipsoid(
             out[chosen] = ridgelet(kappa[chosen, None] * x + z[chosen, None]) @ w
 
         in_blocks(part, members.size, n)
-    return (ball_volume(c.size - 1) * np.prod(s) * out).astype(dtype)
+    return (unit_ball_volume(c.size - 1) * np.prod(s) * out).astype(dtype)
 
 
 @representable

@@ -19,6 +19,7 @@ from ridgeflow.constructions.ridge_maps import (
     fit_kernel_map,
     relu_network,
 )
+from ridgeflow.geometry import sphere_points
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -289,9 +290,9 @@ def _neurons(
         f"fields of {width} neurons at {len(points)} points",
         "lower the width, or raise memory_budget",
     )
-    unit = rng.normal(size=(width, points.shape[1]))
-    unit /= np.linalg.norm(unit, axis=1)[:, None]
-    a = unit / (scale * np.exp(rng.uniform(-0.5, 0.5, size=(width, 1))))
+    a = sphere_points(width, points.shape[1], rng) / (
+        scale * np.exp(rng.uniform(-0.5, 0.5, size=(width, 1)))
+    )
     return a, (a * points[rng.integers(len(points), size=width)]).sum(1)
 
 

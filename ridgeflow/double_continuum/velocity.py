@@ -14,7 +14,7 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.sampling import ball_points
+from ridgeflow.geometry import ball_points
 from ridgeflow.transport.flow import ContinuousDAE
 
 __all__ = ["Source", "Velocity", "as_velocity", "region_points", "source_of"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ridgeflow._validate import (
     as_generator,
@@ -19,6 +16,7 @@ from ridgeflow._validate import (
     one_of,
     positive_int,
 )
+from ridgeflow.geometry import ball_points, sobol_points
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.neurons import Neurons
 from ridgeflow.profiles.activation import Activation
@@ -31,12 +29,10 @@ if TYPE_CHECKING:
     from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 __all__ = [
-    "ball_points",
     "draw_nodes",
     "neurons_of_representation",
     "neurons_of_spectrum",
     "oracle_neurons",
-    "sobol_points",
 ]
 
 _SAMPLINGS = ("sobol", "stratified", "monte_carlo", "quadrature")
@@ -44,28 +40,6 @@ _WEIGHTS = ("importance", "least_squares")
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
 # would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
 _FIT_CUT = 1e-9
-# SciPy renamed the argument in 1.15.
-_SOBOL_RNG = "rng" if "rng" in inspect.signature(qmc.Sobol.__init__).parameters else "seed"
-
-
-def sobol_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """First n points (n, dim) of a scrambled Sobol sequence in the unit cube, n >= 1.
-
-    Each point is uniform; together they fill the cube evenly.
-    """
-    sequence = qmc.Sobol(dim, scramble=True, **{_SOBOL_RNG: rng})
-    return sequence.random_base2((n - 1).bit_length())[:n]
-
-
-def ball_points(
-    n: int, center: NDArray, radius: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """n points (n, m) that fill a ball evenly: a scrambled Sobol sequence mapped to the ball."""
-    dim = len(center)
-    cube = np.clip(sobol_points(n, dim + 1, rng), 1e-12, 1 - 1e-12)
-    gauss = ndtri(cube[:, :dim])
-    length = np.maximum(np.linalg.norm(gauss, axis=1), 1e-300)
-    return center + radius * (cube[:, dim] ** (1 / dim) / length)[:, None] * gauss
 
 
 def _nested_ends(grid: ParameterGrid) -> list[NDArray[np.int64]]:

@@ -15,6 +15,7 @@ from ridgeflow.constructions import (
     truncation_flow,
     truncation_map,
 )
+from ridgeflow.geometry import sphere_points
 from ridgeflow.theorems.statement import (
     Comparison,
     Outcome,
@@ -36,8 +37,7 @@ def _clusters(count: int, seed: int) -> tuple[NDArray, NDArray, NDArray]:
     rng = np.random.default_rng(seed)
     means = 3 * np.eye(count) + 0.2 * rng.normal(size=(count, count))
     labels = np.repeat(np.arange(count), 12)
-    noise = rng.normal(size=(len(labels), count))
-    noise *= 0.35 * rng.uniform(size=(len(labels), 1)) / np.linalg.norm(noise, axis=1)[:, None]
+    noise = sphere_points(len(labels), count, rng) * 0.35 * rng.uniform(size=(len(labels), 1))
     targets = rng.normal(size=(count, count)) + 2 * np.eye(count)
     return means[labels] + noise, labels, targets
 

@@ -8,12 +8,12 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from scipy.special import gammaln
 
 from ridgeflow._validate import as_generator, as_points, fits_in_memory, positive, positive_int
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.geometry import log_unit_ball_volume
 from ridgeflow.transport.denoise import GaussianDAE, _as_law
 from ridgeflow.transport.functionals import quasi_samples
 
@@ -354,7 +354,7 @@ def _enough_particles(smoothed: GaussianMixture) -> float:
     k = min(8, n - 1)
     probes = white[:: max(1, n // _PROBES)]
     distance = np.median(cKDTree(white).query(probes, k=[k + 1])[0])
-    log_ball = 0.5 * m * math.log(math.pi) - gammaln(0.5 * m + 1) + m * math.log(distance)
+    log_ball = log_unit_ball_volume(m) + m * math.log(distance)
     log_density = math.log(k / n) - log_ball
     log_enough = math.log(_WANTED_NEIGHBOURS) - 0.5 * m * math.log(4 * math.pi) - log_density
     return float(np.exp(np.clip(log_enough, math.log(n), 690.0)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from scipy.special import digamma, gammaln, ndtri, polygamma
+from scipy.special import digamma, ndtri, polygamma
 from scipy.stats import qmc
 from scipy.stats import t as t_law
 
@@ -25,6 +25,7 @@ from ridgeflow._validate import (
 from ridgeflow.closed_forms import normal_entropy, normal_fisher_information
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.geometry import log_unit_ball_volume
 
 __all__ = ["Estimate", "entropy", "fisher_information", "quasi_samples", "student"]
 
@@ -328,8 +329,8 @@ def _surprisals(points: NDArray, neighbours: int = _NEIGHBOURS) -> NDArray:
             f"`law` must hold distinct samples, got {int((distance == 0).sum())} with "
             f"{neighbours} or more copies (drop the copies, or use kernel_density(points))"
         )
-    log_ball = 0.5 * m * math.log(math.pi) - gammaln(0.5 * m + 1)
-    return digamma(n) - digamma(neighbours) + log_ball + m * np.log(distance)
+    log_ball = log_unit_ball_volume(m) + m * np.log(distance)
+    return digamma(n) - digamma(neighbours) + log_ball
 
 
 def _whitened(points: NDArray) -> tuple[NDArray, float]:

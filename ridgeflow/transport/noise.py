@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
-from scipy.stats import qmc
 
 from ridgeflow._config import get_config
 from ridgeflow._validate import as_generator, as_points, fits_in_memory, one_of, positive_int
@@ -17,6 +16,7 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.geometry import sobol_points
 from ridgeflow.transport.denoise import _as_law
 from ridgeflow.transport.functionals import quasi_samples, within_squares
 from ridgeflow.transport.noise_integrals import NoiseAxis
@@ -444,9 +444,7 @@ class DenoisingAutoencoder:
         return float(np.linalg.norm([axis.width for axis in self._axes]))
 
     def _noise_draws(self, count: int, rng: np.random.Generator) -> NDArray:
-        power = (count - 1).bit_length()
-        cube = qmc.Sobol(self.dim, scramble=True, rng=rng).random_base2(power)[:count]
-        cube = cube.clip(1e-15, 1 - 1e-15)
+        cube = sobol_points(count, self.dim, rng).clip(1e-15, 1 - 1e-15)
         columns = [one.ppf(cube[:, i]) for i, one in enumerate(self._coordinates or [])]
         return np.stack(columns, axis=1)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
-from scipy.stats import qmc
 
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.geometry import sobol_points
 from ridgeflow.transport.functionals import student
 
 __all__ = ["FEW", "REPLICATES", "PosteriorDraws"]
@@ -33,8 +33,7 @@ class _Rule:
 def _rule(count: int, dim: int, rng: np.random.Generator) -> _Rule:
     normal, level = np.empty((REPLICATES, count, dim)), np.empty((REPLICATES, count))
     for r in range(REPLICATES):
-        cube = qmc.Sobol(dim + 1, scramble=True, rng=rng).random_base2((count - 1).bit_length())
-        cube = cube[:count].clip(1e-15, 1 - 1e-15)
+        cube = sobol_points(count, dim + 1, rng).clip(1e-15, 1 - 1e-15)
         normal[r], level[r] = ndtri(cube[:, 1:]), cube[:, 0]
     return _Rule(normal, level)
 

@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter
 from ridgeflow.columns import real_columns, rejoined
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.geometry import ball_volume
+from ridgeflow.geometry import ball_volume, uniform_ball_points
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
 
 __all__ = [
@@ -99,11 +99,9 @@ def _with_even(
 ) -> tuple[NDArray, float]:
     """Of the points, those in the ball, half of ``_POINTS`` spread over it, and their density."""
     dim = len(center)
-    normal = rng.normal(size=(_POINTS // 2, dim))
-    radial = radius * rng.random((len(normal), 1)) ** (1 / dim)
-    even = center + radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    even = center + uniform_ball_points(_POINTS // 2, dim, radius, rng)
     kept = drawn[np.linalg.norm(drawn - center, axis=1) <= radius]
-    return np.concatenate([even, kept]), 1 / (ball_volume(dim, radius))
+    return np.concatenate([even, kept]), 1 / ball_volume(dim, radius)
 
 
 def cell_rule(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory, positive
+from ridgeflow.geometry import uniform_ball_points
 from ridgeflow.radon_transform.fourier_slices import FourierSlices
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
@@ -142,7 +143,8 @@ class FilteredProjections:
             raise ValueError(
                 f"`step` must be less than the offsets' range of {2 * reach:.4g}, got {step:g}"
             )
-        points = self._test_points()
+        rng = np.random.default_rng(_TEST_SEED)
+        points = uniform_ball_points(_TEST_POINTS, self.grid.dim, self.radius, rng)
         exact = exact_profiles(self.slices, self.grid, 1.0001 * self.radius)(
             points + self.grid.center
         )
@@ -164,14 +166,6 @@ class FilteredProjections:
                 break
             step *= 0.9 * (_SHARE * self.tol / error) ** (1 / self.order)
         return Sampled(offsets, values, slope, bias, error)
-
-    def _test_points(self) -> NDArray[np.float64]:
-        """Uniform points of the ball, relative to its center."""
-        dim = self.grid.dim
-        rng = np.random.default_rng(_TEST_SEED)
-        normal = rng.normal(size=(_TEST_POINTS, dim))
-        radial = self.radius * rng.random((_TEST_POINTS, 1)) ** (1 / dim)
-        return radial * normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
     def _require_work(self, reach: float, step: float) -> None:
         """Refuse offsets times wave numbers that no machine gets done with."""
