@@ -20,6 +20,7 @@ from ridgeflow._config import get_config
 from ridgeflow.errors import MemoryBudgetError
 
 __all__ = [
+    "array_like",
     "as_array",
     "as_covariance",
     "as_generator",
@@ -33,6 +34,7 @@ __all__ = [
     "increasing",
     "instance_of",
     "items_of",
+    "moderate",
     "non_negative",
     "one_of",
     "positive",
@@ -40,15 +42,19 @@ __all__ = [
     "representable",
     "same_length",
     "uniform_axis",
+    "within_squares",
 ]
 
 
 # Whether the call is made by a function that looks at the range of its result itself.
 _within: ContextVar[bool] = ContextVar("ridgeflow_within", default=False)
+_Number = TypeVar("_Number", float, complex)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Counts beyond this are slips of the pen: nothing that has so many parts can be stored.
 _LARGEST_COUNT = 2**48
+# Beyond it squared distances may overflow.
+_LARGEST_SQUARED = 1e150
 
 
 def common_float(*arrays: NDArray) -> np.dtype:
@@ -192,6 +198,21 @@ def below_one(number: float, name: str, *, hint: str = "") -> float:
     return number
 
 
+def moderate(
+    number: _Number,
+    name: str,
+    *,
+    exponent: int = 150,
+    must: str = "lie between {} and {}",
+    hint: str = "take another unit of length",
+) -> _Number:
+    """A checked number whose size lies between 10^-exponent and 10^exponent."""
+    low, high = f"1e-{exponent}", f"1e{exponent}"
+    if not float(low) < abs(number) < float(high):
+        raise ValueError(f"`{name}` must {must.format(low, high)}, got {number:g} ({hint})")
+    return number
+
+
 def positive_int(value: Any, name: str, *, minimum: int = 1, maximum: int = _LARGEST_COUNT) -> int:
     """An integer from ``minimum`` to ``maximum``."""
     try:
@@ -314,6 +335,25 @@ def as_covariance(value: ArrayLike, name: str, dim: int) -> NDArray[np.float64]:
             "(drop constant or dependent coordinates, or add a multiple of the identity)"
         )
     return array
+
+
+def array_like(value: Any) -> bool:
+    """Whether a value is an array, a sequence or an object that knows how to become one."""
+    return isinstance(value, (np.ndarray, list, tuple)) or callable(
+        getattr(type(value), "__array__", None)
+    )
+
+
+def within_squares(points: NDArray, name: str) -> NDArray:
+    """The points, whose squared distances are numbers."""
+    far = np.abs(points).max(axis=1) > _LARGEST_SQUARED
+    if far.any():
+        bad = int(np.argmax(far))
+        raise ValueError(
+            f"`{name}` must lie where squared distances are representable, within "
+            f"{_LARGEST_SQUARED:g}, got {name}[{bad}] = {points[bad]} (take another unit of length)"
+        )
+    return points
 
 
 def as_generator(rng: int | np.random.Generator | None) -> np.random.Generator:

@@ -18,6 +18,7 @@ from ridgeflow._validate import (
     increasing,
     instance_of,
     positive_int,
+    within_squares,
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
 from ridgeflow.double_continuum.chosen_depths import (
@@ -39,7 +40,6 @@ from ridgeflow.profiles.activation import activation as as_activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transport.flow_result import FlowResult, times_between
-from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import integrate
 
 __all__ = ["DoubleContinuum"]

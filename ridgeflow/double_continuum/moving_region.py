@@ -17,6 +17,7 @@ from ridgeflow._validate import (
     positive,
     representable,
     same_length,
+    within_squares,
 )
 from ridgeflow.double_continuum.budget import ContinuumBudget
 from ridgeflow.double_continuum.continuum import DoubleContinuum
@@ -26,7 +27,6 @@ from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.transport.flow_result import FlowResult
-from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import integrate
 
 if TYPE_CHECKING:

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from ridgeflow._validate import as_generator, as_points, fits_in_memory, positive, positive_int
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    fits_in_memory,
+    moderate,
+    positive,
+    positive_int,
+)
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
@@ -130,11 +137,9 @@ class DeepDAE:
         self.depth = positive_int(depth, "depth")
         n_particles = positive_int(n_particles, "n_particles", minimum=2)
         self.bandwidth = None if bandwidth is None else positive(bandwidth, "bandwidth")
-        if self.bandwidth is not None and not 1e-150 < self.bandwidth < 1e150:
-            raise ValueError(
-                "`bandwidth` must have a representable square, between 1e-150 and 1e150, got "
-                f"{self.bandwidth:g} (take another unit of length)"
-            )
+        if self.bandwidth is not None:
+            square = "have a representable square, between {} and {}"
+            moderate(self.bandwidth, "bandwidth", must=square)
         generator = as_generator(rng)
         # Every layer is kept, with its law and the tables of its kernel.
         fits_in_memory(

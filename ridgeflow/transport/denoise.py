@@ -13,9 +13,11 @@ from ridgeflow._validate import (
     as_generator,
     as_points,
     fits_in_memory,
+    moderate,
     one_of,
     positive,
     positive_int,
+    within_squares,
 )
 from ridgeflow.closed_forms import normal_denoise_covariance
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
@@ -24,7 +26,6 @@ from ridgeflow.fields.fast_sums import checked_tolerance
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField, grid_law
-from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.slicing import sliced_score
 
 __all__ = ["GaussianDAE"]
@@ -186,11 +187,7 @@ class GaussianDAE:
         self._tol = checked_tolerance(tol)
         self._n_directions = positive_int(n_directions, "n_directions", minimum=2)
         self.t = positive(t, "t", hint="it is the variance of the noise")
-        if not 1e-300 < self.t < 1e300:
-            raise ValueError(
-                f"`t` must lie between 1e-300 and 1e300, got {self.t:g} (take another unit of "
-                "length)"
-            )
+        moderate(self.t, "t", exponent=300)
         if covariance is None:
             self.covariance = np.eye(self.dim)
             noise: float | NDArray = self.t

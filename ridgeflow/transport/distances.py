@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 
 from ridgeflow._kernels.transport_plan import optimal_plan
 from ridgeflow._validate import (
+    array_like,
     as_covariance,
     as_generator,
     as_points,
@@ -28,7 +29,7 @@ from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import directions
-from ridgeflow.transport.functionals import Estimate, array_like, student
+from ridgeflow.transport.functionals import Estimate, student
 
 __all__ = ["bures_map", "sliced_wasserstein2", "wasserstein2"]
 

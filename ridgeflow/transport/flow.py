@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_covariance, as_points, finite_number, flag, one_of
+from ridgeflow._validate import (
+    as_covariance,
+    as_points,
+    finite_number,
+    flag,
+    one_of,
+    within_squares,
+)
 from ridgeflow.closed_forms import mixture_singular_time, normal_flow
 from ridgeflow.errors import SingularTimeError
 from ridgeflow.fields.callable import CallableField, NoisyScore
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.transport.flow_result import FlowResult, times_between
-from ridgeflow.transport.functionals import within_squares
 from ridgeflow.transport.ode import IntegrationStats, integrate
 from ridgeflow.transport.particles import carry_particles
 

@@ -15,6 +15,7 @@ from scipy.stats import qmc
 from scipy.stats import t as t_law
 
 from ridgeflow._validate import (
+    array_like,
     as_covariance,
     as_generator,
     as_points,
@@ -34,7 +35,6 @@ _DEFAULT_N = 2**14
 _NEIGHBOURS = 4
 _BLOCKS = 8
 _CELLS = 2**30
-_LARGEST = 1e150
 # Rounds in which the directions to neighbours are evened, and samples whose neighbours are asked.
 _ROUNDS = 3
 _PROBES = 4096
@@ -149,25 +149,6 @@ def _quasi_points(
         offsets = np.einsum("nij,nj->ni", factors[picked], normal)
     points = (law.means[picked] + offsets).reshape(replicates, n, m)
     return points, picked.reshape(replicates, n)
-
-
-def array_like(value: Any) -> bool:
-    """Whether a value is an array, a sequence or an object that knows how to become one."""
-    return isinstance(value, (np.ndarray, list, tuple)) or callable(
-        getattr(type(value), "__array__", None)
-    )
-
-
-def within_squares(points: NDArray, name: str) -> NDArray:
-    """The points, whose squared distances are numbers."""
-    far = np.abs(points).max(axis=1) > _LARGEST
-    if far.any():
-        bad = int(np.argmax(far))
-        raise ValueError(
-            f"`{name}` must lie where squared distances are representable, within {_LARGEST:g}, "
-            f"got {name}[{bad}] = {points[bad]} (take another unit of length)"
-        )
-    return points
 
 
 def student(replicates: int) -> float:

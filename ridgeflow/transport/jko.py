@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, solveh_banded
 
-from ridgeflow._validate import as_points, one_of, positive
+from ridgeflow._validate import as_points, one_of, positive, within_squares
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.transport.energies import Function, checked_alpha, values_of
-from ridgeflow.transport.functionals import within_squares
 
 __all__ = ["JKOStep", "jko_step"]
 

@@ -11,14 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ridgeflow._config import get_config
-from ridgeflow._validate import as_generator, as_points, fits_in_memory, one_of, positive_int
+from ridgeflow._validate import (
+    as_generator,
+    as_points,
+    fits_in_memory,
+    one_of,
+    positive_int,
+    within_squares,
+)
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import sobol_points
 from ridgeflow.transport.denoise import _as_law
-from ridgeflow.transport.functionals import quasi_samples, within_squares
+from ridgeflow.transport.functionals import quasi_samples
 from ridgeflow.transport.noise_integrals import NoiseAxis
 from ridgeflow.transport.posterior_draws import FEW, REPLICATES, PosteriorDraws
 

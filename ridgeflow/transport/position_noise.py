@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ridgeflow._config import get_config
-from ridgeflow._validate import as_points, as_real_array, instance_of, positive, positive_int
+from ridgeflow._validate import (
+    as_points,
+    as_real_array,
+    instance_of,
+    moderate,
+    positive,
+    positive_int,
+)
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 
@@ -103,11 +110,7 @@ class PositionNoiseDAE:
             raise ValueError(f"`law` must have at most three dimensions, got {law.dim}")
         self.dim = law.dim
         self.t = positive(t, "t", hint="it is the variance of the noise")
-        if not 1e-300 < self.t < 1e300:
-            raise ValueError(
-                f"`t` must lie between 1e-300 and 1e300, got {self.t:g} (take another unit of "
-                "length)"
-            )
+        moderate(self.t, "t", exponent=300)
         if not callable(covariance):
             raise TypeError(
                 f"`covariance` must be a function of points (n, m), got {type(covariance).__name__}"
