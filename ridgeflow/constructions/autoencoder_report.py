@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps
 from ridgeflow.constructions.charts import Chart, Samples
-
-if TYPE_CHECKING:
-    from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps
 
 __all__ = ["AutoencoderReport", "ComponentReport", "make_report"]
 

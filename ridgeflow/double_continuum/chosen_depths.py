@@ -7,9 +7,9 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import finite_number, fits_in_memory, positive_int
+from ridgeflow._validate import finite_number, fits_in_memory, increasing, positive_int
 from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
@@ -21,7 +21,14 @@ from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import Localised, fine_samples, localised_grid, localised_samples
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 
-__all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all", "rms"]
+__all__ = [
+    "chebyshev_times",
+    "choose_times",
+    "given_depths",
+    "interpolation_weights",
+    "represent_all",
+    "rms",
+]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
 # the window's margin holds, the law does not see, and grids are chosen for the whole.
@@ -56,6 +63,28 @@ def chebyshev_times(start: float, end: float, n: int) -> NDArray[np.float64]:
     start, end = finite_number(start, "start"), finite_number(end, "end")
     fits_in_memory(24.0 * n, f"{n} depths", "take fewer of them")
     return start + (end - start) * np.sin(0.5 * np.pi * np.arange(n) / (n - 1)) ** 2
+
+
+def given_depths(times: ArrayLike | None, span: tuple[float, float] | None) -> NDArray:
+    """Increasing depths: all of them, or the two ends of a span."""
+    if (times is None) == (span is None):
+        raise ValueError(
+            "one of `times` and `span` must be given, got "
+            + ("neither" if times is None else "both")
+            + " (span=(start, end) chooses the depths)"
+        )
+    ends = increasing(
+        span if times is None else times,  # type: ignore[arg-type]
+        "span" if times is None else "times",
+    )
+    if times is None and len(ends) != 2:
+        raise ValueError(f"`span` must hold two depths, got {len(ends)}")
+    close = np.diff(ends).min(initial=np.inf) / (ends[-1] - ends[0] or 1.0)
+    if close < 1e-12:
+        raise ValueError(
+            f"`times` must be 1e-12 of their span apart, got two {close:.1g} of it apart"
+        )
+    return ends
 
 
 def interpolation_weights(times: NDArray, t: float) -> tuple[list[int], NDArray[np.float64]]:

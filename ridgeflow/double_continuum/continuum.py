@@ -15,7 +15,6 @@ from ridgeflow._validate import (
     finite_number,
     fits_in_memory,
     flag,
-    increasing,
     instance_of,
     positive_int,
     within_squares,
@@ -23,9 +22,12 @@ from ridgeflow._validate import (
 from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
 from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
+    given_depths,
     interpolation_error,
     represent_all,
 )
+from ridgeflow.double_continuum.discretise import finite_network
+from ridgeflow.double_continuum.field_fit import fit_field
 from ridgeflow.double_continuum.interpolated_velocity import AT, Interpolated
 from ridgeflow.double_continuum.outside_region import escape_error
 from ridgeflow.double_continuum.velocity import region_points, source_of
@@ -144,23 +146,7 @@ class DoubleContinuum(Interpolated):
         region: Region | None = None,
         tol: float = 1e-3,
     ) -> None:
-        if (times is None) == (span is None):
-            raise ValueError(
-                "one of `times` and `span` must be given, got "
-                + ("neither" if times is None else "both")
-                + " (span=(start, end) chooses the depths)"
-            )
-        ends = increasing(
-            span if times is None else times,  # type: ignore[arg-type]
-            "span" if times is None else "times",
-        )
-        if times is None and len(ends) != 2:
-            raise ValueError(f"`span` must hold two depths, got {len(ends)}")
-        close = np.diff(ends).min(initial=np.inf) / (ends[-1] - ends[0] or 1.0)
-        if close < 1e-12:
-            raise ValueError(
-                f"`times` must be 1e-12 of their span apart, got two {close:.1g} of it apart"
-            )
+        ends = given_depths(times, span)
         activation = as_activation(activation)
         self.activation = activation
         if ridgelet is not None:
@@ -187,22 +173,7 @@ class DoubleContinuum(Interpolated):
             self._source, self.times, activation, self.ridgelet, AT * tol, dual
         )
         self.interpolation_error = interpolation_error(self._source, self.times)
-        worst = float(self.errors.max())
-        if worst > tol:
-            warnings.warn(
-                f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
-                "a wider margin of the region, or a larger tol)",
-                AccuracyWarning,
-                stacklevel=2,
-            )
-        if self.interpolation_error > tol:
-            warnings.warn(
-                f"interpolation between depths has a relative error of "
-                f"{self.interpolation_error:.1e}, more than tol = {tol:g} (pass more times, or "
-                "`span` to have them chosen)",
-                AccuracyWarning,
-                stacklevel=2,
-            )
+        self._warn_of_errors()
 
     @classmethod
     def from_samples(
@@ -253,8 +224,6 @@ class DoubleContinuum(Interpolated):
         >>> bool(abs(limit.flow([[0.5]], 1.0).points[0, 0] - 0.5 * np.exp(-1)) < 1e-3)
         True
         """
-        from ridgeflow.double_continuum.field_fit import fit_field
-
         x = within_squares(as_points(points, "points").astype(np.float64), "points")
         if float(np.ptp(x, axis=0).max()) < 1e-150:
             raise ValueError(
@@ -277,6 +246,25 @@ class DoubleContinuum(Interpolated):
         made = cls(field, activation, span=span, region=region, tol=tol)
         made._sampling = max(fit.held_out_error, 0.0)
         return made
+
+    def _warn_of_errors(self) -> None:
+        tol = self.tol
+        worst = float(self.errors.max())
+        if worst > tol:
+            warnings.warn(
+                f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
+                "a wider margin of the region, or a larger tol)",
+                AccuracyWarning,
+                stacklevel=3,
+            )
+        if self.interpolation_error > tol:
+            warnings.warn(
+                f"interpolation between depths has a relative error of "
+                f"{self.interpolation_error:.1e}, more than tol = {tol:g} (pass more times, or "
+                "`span` to have them chosen)",
+                AccuracyWarning,
+                stacklevel=3,
+            )
 
     _sampling = 0.0
 
@@ -453,8 +441,6 @@ class DoubleContinuum(Interpolated):
 
         **Cost.** One least-squares problem of n_samples x J for each stage.
         """
-        from ridgeflow.double_continuum.discretise import finite_network
-
         return finite_network(
             self,
             depth,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,16 +24,14 @@ from ridgeflow._validate import (
     same_length,
     uniform_axis,
 )
+from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import as_directions, directions
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.ridgelet.grids.choice import choose_polar
 from ridgeflow.ridgelet.grids.transfer import trapezoid
-
-if TYPE_CHECKING:
-    from ridgeflow.fields.grid import GridField
-    from ridgeflow.fields.mixture import GaussianMixture
-    from ridgeflow.fields.samples import SampleField
-    from ridgeflow.profiles.activation import Activation
-    from ridgeflow.profiles.ridgelet import Ridgelet
 
 __all__ = ["ParameterGrid", "count_offsets"]
 
