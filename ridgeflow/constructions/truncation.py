@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +18,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.columns import finite_result
 from ridgeflow.constructions.layers import full_rank, layer_arguments, layer_parts, square
-
-if TYPE_CHECKING:
-    from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.networks.shallow import ShallowNetwork
 
 __all__ = [
     "cone_layer",
@@ -373,8 +370,6 @@ def truncation_field(W: ArrayLike, b: ArrayLike) -> ShallowNetwork:
     >>> truncation_field(np.eye(2), [-1.0, 0.0])([[0.5, -1.0]])
     array([[0.5, 1. ]])
     """
-    from ridgeflow.networks.shallow import ShallowNetwork
-
     weights, offsets = layer_parts(W, b)
     inverse = square(weights)
     dtype = common_float(weights, offsets)

@@ -17,6 +17,7 @@ import numpy as np
 from ridgeflow import __version__
 from ridgeflow._config import get_config
 from ridgeflow._storage import save_text
+from ridgeflow.theorems.page import page
 from ridgeflow.theorems.statement import Comparison, Plot, Result
 
 __all__ = ["Report", "number", "schema"]
@@ -248,6 +249,4 @@ class Report:
         MissingDependencyError
             If matplotlib, which draws the figures, is not installed.
         """
-        from ridgeflow.theorems.page import page
-
-        save_text(path, page(self))
+        save_text(path, page(self.results, self.summary(), self.effort))
