@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import finite_number, fits_in_memory, positive_int
+from ridgeflow.columns import rms
 from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
@@ -21,7 +22,7 @@ from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import Localised, fine_samples, localised_grid, localised_samples
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 
-__all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all", "rms"]
+__all__ = ["chebyshev_times", "choose_times", "interpolation_weights", "represent_all"]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
 # the window's margin holds, the law does not see, and grids are chosen for the whole.
@@ -275,11 +276,6 @@ class _Depths:
         )
         x, truth = self.checks[i]
         return made, _relative(made(x).reshape(truth.shape) - truth, truth)
-
-
-def rms(vectors: NDArray) -> float:
-    """Root mean square of the lengths of vectors (..., m)."""
-    return float(np.sqrt((np.asarray(vectors) ** 2).sum(axis=-1).mean()))
 
 
 def _relative(gap: NDArray, truth: NDArray) -> float:

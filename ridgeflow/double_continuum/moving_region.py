@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
@@ -26,12 +24,10 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.transport.flow_result import FlowResult
 from ridgeflow.transport.ode import integrate
-
-if TYPE_CHECKING:
-    from ridgeflow.profiles.activation import Activation
-    from ridgeflow.profiles.ridgelet import Ridgelet
 
 __all__ = ["MovingContinuum", "MovingRegion"]
 

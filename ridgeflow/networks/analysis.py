@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +24,7 @@ from ridgeflow._validate import (
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
-
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
     "NullSplit",
@@ -378,8 +375,6 @@ def sampling_report(
     >>> bool(0.001 < report.error < 0.1)
     True
     """
-    from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-
     instance_of(spectrum, "spectrum", Spectrum)
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
     width = positive_int(width, "width")
