@@ -1,4 +1,6 @@
-"""Complex, float32 and vector values as real columns, which is what kernels take, and back."""
+"""Complex, float32 and vector values as real columns, which is what kernels take, and back; their
+root mean square.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ __all__ = [
     "is_single",
     "real_columns",
     "rejoined",
+    "rms",
 ]
 
 
@@ -82,3 +85,15 @@ def finite_result(result: NDArray, name: str) -> NDArray:
             "(divide the values by their maximum, or pass float64)"
         )
     return result
+
+
+def rms(vectors: NDArray, weights: NDArray | None = None) -> float:
+    """Root of the mean square length of vectors (n, .., m), by weights (n,) where given.
+
+    Examples
+    --------
+    >>> rms(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([1.0, 24.0]))
+    1.0
+    """
+    square = (np.abs(vectors) ** 2).sum(axis=-1)
+    return float(np.sqrt(np.average(square, weights=weights)))

@@ -63,7 +63,8 @@ def validate(
         with progress_bar() as progress:
             report = run(list(names) or None, effort=effort, progress=progress)
         write_json(folder / "validation.json", report.to_dict())
-    failed = draw(out, {"validation.html": lambda: page(report)}) if figures else ""
+    html = {"validation.html": lambda: page(report.results, report.summary(), report.effort)}
+    failed = draw(out, html) if figures else ""
     if as_json:
         click.echo(text(report.to_dict()))
     else:

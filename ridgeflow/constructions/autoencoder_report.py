@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow.columns import rms
 from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps
 from ridgeflow.constructions.charts import Chart, Samples
 
@@ -178,8 +179,8 @@ def make_report(
         float(weights[error > eps].sum() / weights.sum()),
         float(error[kept].max()),
         float(error.max()),
-        _rms(error, weights),
-        _rms(error[kept], weights[kept]),
+        rms(error[:, None], weights),
+        rms(error[kept, None], weights[kept]),
         encoder_error,
         decoder_error,
         slope_f,
@@ -187,10 +188,6 @@ def make_report(
         decoder_error + slope_g * encoder_error,
         tuple(parts),
     )
-
-
-def _rms(error: NDArray, weights: NDArray) -> float:
-    return float(np.sqrt((weights * error**2).sum() / weights.sum()))
 
 
 def _component(
@@ -210,7 +207,7 @@ def _component(
         float(error.max()),
         chart.bound,
         float("nan") if chart.reach is None else chart.reach,
-        _rms(error, grid.weights),
+        rms(error[:, None], grid.weights),
         lipschitz,
     )
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.constructions.charts import Chart, Samples
@@ -94,8 +95,6 @@ def _in_a_row(extents: NDArray, rooms: NDArray) -> NDArray[np.float64]:
 
 def narrowest(charts: Sequence[Chart], samples: Sequence[Samples], gap: float) -> float:
     """The least distance over which an encoder has to jump: across a cut, or between pieces."""
-    from scipy.spatial import cKDTree
-
     found = math.inf
     for i, (chart, grid) in enumerate(zip(charts, samples)):
         inner = chart.kept(gap)
@@ -120,8 +119,6 @@ def narrowest(charts: Sequence[Chart], samples: Sequence[Samples], gap: float) -
 
 def _thinned(points: NDArray, spacing: float) -> NDArray[np.float64]:
     """Points of which none are nearer to each other than ``spacing``, in the order given."""
-    from scipy.spatial import cKDTree
-
     tree = cKDTree(points)
     taken = np.zeros(len(points), bool)
     covered = np.zeros(len(points), bool)

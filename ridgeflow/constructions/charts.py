@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from ridgeflow._validate import (
     as_points,
@@ -287,8 +288,6 @@ def _cut(
     curve: ClosedCurve, gap: float, avoid: NDArray | None, others: NDArray | None, name: str
 ) -> float:
     """The angle about which the arc is removed: where the gap is wide, and free of points."""
-    from scipy.spatial import cKDTree
-
     angle = 2 * math.pi * np.arange(_ANGLES) / _ANGLES
     chord = np.linalg.norm(curve(angle + gap) - curve(angle - gap), axis=1)
     room = chord

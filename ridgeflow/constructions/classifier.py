@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
+from scipy.sparse import eye_array, hstack
 
 from ridgeflow._validate import as_array, one_of, positive_int
 from ridgeflow.columns import finite_result
@@ -352,9 +354,6 @@ def _separable_part(x: NDArray, index: NDArray) -> NDArray[np.intp]:
 
 def _soft_hyperplane(x: NDArray, side: NDArray) -> NDArray[np.float64]:
     """Heights w·x − c of points over the hyperplane of least mean hinge loss of both sides."""
-    from scipy.optimize import linprog
-    from scipy.sparse import eye_array, hstack
-
     n, m = x.shape
     loss = np.where(side > 0, 1 / max(1, (side > 0).sum()), 1 / max(1, (side < 0).sum()))
     rows = hstack([-side[:, None] * x, side[:, None], -eye_array(n)]).tocsr()

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import BSpline, make_interp_spline, splprep
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import breadth_first_order, connected_components, laplacian
+from scipy.sparse.csgraph import minimum_spanning_tree as spanning_tree
+from scipy.sparse.linalg import eigsh
+from scipy.spatial import QhullError, Voronoi, cKDTree
 
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_points, non_negative, one_of
@@ -118,8 +124,6 @@ class ClosedCurve:
 
 def _periodic(parameter: NDArray, values: NDArray):  # type: ignore[no-untyped-def]
     """Quintic periodic spline through values, the first not repeated."""
-    from scipy.interpolate import make_interp_spline
-
     closed = np.concatenate([values, values[:1]])
     degree = 5 if len(values) > 8 else 3
     return make_interp_spline(parameter, closed, k=degree, bc_type="periodic")
@@ -179,8 +183,6 @@ def _extent(points: NDArray) -> float:
 
 
 def _from_points(points: ArrayLike, name: str, order: str, smoothing: float) -> ClosedCurve:
-    from scipy.spatial import cKDTree
-
     given = as_points(points, name).astype(np.float64)
     if len(given) < 8:
         raise ValueError(f"`{name}` must hold at least 8 points of the curve, got {len(given)}")
@@ -221,9 +223,6 @@ def _principal_curve(points: NDArray, sigma: float):  # type: ignore[no-untyped-
     Noise makes the steps of the points long and their order uncertain: points take the parameter
     of the nearest place on the curve, in turn with the curve of these parameters.
     """
-    from scipy.interpolate import BSpline, splprep
-    from scipy.spatial import cKDTree
-
     # Noise along the curve moves points on it, and leaves no residual.
     keep = points.shape[0] * (points.shape[1] - 1) * sigma**2
     parameter = np.arange(len(points), dtype=np.float64) / len(points)
@@ -279,8 +278,6 @@ def _by_arclength(parameter: NDArray, points: NDArray, name: str) -> ClosedCurve
 
 def _check_simple(curve: ClosedCurve, name: str) -> None:
     """Refuse a curve that meets itself."""
-    from scipy.spatial import cKDTree
-
     close = cKDTree(curve.nodes).query_pairs(1.01 * curve.step, output_type="ndarray")
     along = np.abs(close[:, 0] - close[:, 1])
     along = np.minimum(along, len(curve.nodes) - along)
@@ -294,8 +291,6 @@ def _check_simple(curve: ClosedCurve, name: str) -> None:
 
 
 def _check_disjoint(curves: tuple[ClosedCurve, ...]) -> None:
-    from scipy.spatial import cKDTree
-
     dims = {curve.nodes.shape[1] for curve in curves}
     if len(dims) > 1:
         raise ValueError(f"`curves` must lie in one space, got dimensions {sorted(dims)}")
@@ -316,9 +311,6 @@ def separate_points(points: ArrayLike) -> list[NDArray[np.float64]]:
     Points are linked where they are nearer than three times the largest distance of a point to
     its nearest neighbour.
     """
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
     given = as_points(points, "curves").astype(np.float64)
     if len(given) < 8:
         raise ValueError(f"`curves` must hold at least 8 points of the curve, got {len(given)}")
@@ -336,9 +328,6 @@ def order_points(points: ArrayLike, *, name: str = "points") -> NDArray[np.intp]
     The tree of points that follow a curve closely is a path. Where noise gives it branches, the
     angle of the first two eigenvectors of the neighbour graph's Laplacian goes round the curve.
     """
-    from scipy.sparse.csgraph import breadth_first_order, connected_components
-    from scipy.sparse.csgraph import minimum_spanning_tree as spanning_tree
-
     given = as_points(points, name).astype(np.float64)
     graph = _neighbour_graph(given)
     parts = connected_components(graph, directed=False)[0]
@@ -364,9 +353,6 @@ def order_points(points: ArrayLike, *, name: str = "points") -> NDArray[np.intp]
 
 
 def _neighbour_graph(points: NDArray):  # type: ignore[no-untyped-def]
-    from scipy.sparse import coo_matrix
-    from scipy.spatial import cKDTree
-
     count = min(_NEIGHBOURS + 1, len(points))
     far, near = cKDTree(points).query(points, k=count)
     rows = np.repeat(np.arange(len(points)), count - 1)
@@ -375,9 +361,6 @@ def _neighbour_graph(points: NDArray):  # type: ignore[no-untyped-def]
 
 
 def _spectral_order(graph) -> NDArray[np.intp]:  # type: ignore[no-untyped-def]
-    from scipy.sparse.csgraph import laplacian
-    from scipy.sparse.linalg import eigsh
-
     scale = float(np.median(graph.data))
     near = graph.copy()
     near.data = np.exp(-0.5 * (near.data / scale) ** 2)
@@ -468,8 +451,6 @@ def _disc(points: NDArray) -> float:
 
     Points are of the order of one.
     """
-    from scipy.spatial import cKDTree
-
     steps = points - np.roll(points, 1, axis=0)
     step = float(np.linalg.norm(steps, axis=1).max())
     corners = _corners(points)
@@ -489,8 +470,6 @@ def _disc(points: NDArray) -> float:
 
 def _corners(points: NDArray) -> NDArray[np.float64]:
     """Corners of the Voronoi cells: centres of the discs that are free of points."""
-    from scipy.spatial import QhullError, Voronoi
-
     try:
         return Voronoi(points).vertices
     except QhullError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import pdist
 
 from ridgeflow._products import product
 from ridgeflow._validate import (
@@ -207,8 +208,6 @@ class TruncationNetwork:
         Shape (L, Q, 2). They never grow: a truncation map is 1-Lipschitz in the norm of its layer.
         O(N_j²) distances per class.
         """
-        from scipy.spatial.distance import pdist
-
         data = self._data(X, labels)
         path = self._path(X, "X").astype(np.float64)
         found = np.zeros((self.depth, data.count, 2))

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
+from scipy.interpolate import CubicSpline
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.distance import cdist
 
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
@@ -41,8 +45,6 @@ class KernelMap:
 
 
 def gaussians(x: NDArray, centers: NDArray, scale: float) -> NDArray[np.float64]:
-    from scipy.spatial.distance import cdist
-
     return np.exp(-0.5 / scale**2 * cdist(x, centers, "sqeuclidean"))
 
 
@@ -59,8 +61,6 @@ def fit_kernel_map(
     penalty = ridge * len(x)
     rest = features.T @ (values - design @ affine)
     gram[np.diag_indices_from(gram)] += penalty
-    from scipy.linalg import cho_factor, cho_solve
-
     factor = cho_factor(gram)
     weights = cho_solve(factor, rest)
     # One step of refinement takes off what the squared condition number costs.
@@ -77,8 +77,6 @@ def gaussian_ridge(t: NDArray, dim: int) -> NDArray[np.float64]:
        e^{-|x|^2/2} = \frac{1}{|S^{m-1}|}\int_{S^{m-1}} g_m(u\cdot x)\,du, \qquad
        g_m(t) = {}_1F_1\bigl(\tfrac m2; \tfrac12; -\tfrac{t^2}{2}\bigr)
     """
-    from scipy import special
-
     z = 0.5 * t**2
     if dim == 2:
         return 1 - 2 * np.sqrt(z) * special.dawsn(np.sqrt(z))
@@ -141,8 +139,6 @@ def relu_network(
 
 def _profiles(kernel: KernelMap, unit: NDArray, knots: NDArray, middle: NDArray) -> NDArray:
     """g_u at knots about the middle, shape (U, B, k)."""
-    from scipy.interpolate import CubicSpline
-
     dim = unit.shape[1]
     where = (kernel.centers - middle) @ unit.T
     reach = (knots[-1] + np.abs(where).max()) / kernel.scale + 1e-9

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
 
 from ridgeflow._validate import positive_int
 from ridgeflow.constructions.clusters import Classes, as_classes
@@ -96,8 +97,6 @@ def _program(
     equal: tuple[NDArray, NDArray] | None = None,
 ) -> NDArray | None:
     """Minimiser of a linear program, None where it is infeasible."""
-    from scipy.optimize import linprog
-
     matrix, value = equal or (None, None)
     return solution_of(linprog(goal, upper, limit, matrix, value, bounds, method="highs"))
 

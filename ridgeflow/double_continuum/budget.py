@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import instance_of
-from ridgeflow.double_continuum.chosen_depths import rms
+from ridgeflow.columns import rms
+from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.double_continuum.velocity import Velocity
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.ridgelet.errors.budget import ErrorBudget
 from ridgeflow.schemes import SCHEMES
 
-if TYPE_CHECKING:
-    from ridgeflow.double_continuum.continuum import DoubleContinuum
-
-__all__ = ["ContinuumBudget", "continuum_budget", "stepped", "stepped_by"]
+__all__ = ["ContinuumBudget", "continuum_budget", "stepped"]
 
 _DRAWS = 1000
 _SEED = 17
@@ -51,9 +48,7 @@ class ContinuumBudget(ErrorBudget):
     width: float = 0.0
 
 
-def continuum_budget(
-    continuum: DoubleContinuum, network: ResidualNetwork | None
-) -> ContinuumBudget:
+def continuum_budget(continuum: Represented, network: ResidualNetwork | None) -> ContinuumBudget:
     """See :meth:`DoubleContinuum.error_budget`."""
     budgets = [one.error_budget() for one in continuum.representations]
     worst = max(budgets, key=lambda b: b.total)
@@ -86,7 +81,7 @@ def continuum_budget(
     )
 
 
-def _beyond(continuum: DoubleContinuum) -> float:
+def _beyond(continuum: Represented) -> float:
     """Share of the velocity's norm over draws of the law that lie outside the region."""
     flow = continuum._source.flow
     if flow is None:
@@ -101,27 +96,22 @@ def _beyond(continuum: DoubleContinuum) -> float:
     return worst
 
 
-def _network_errors(continuum: DoubleContinuum, network: ResidualNetwork) -> tuple[float, float]:
+def _network_errors(continuum: Represented, network: ResidualNetwork) -> tuple[float, float]:
     """Errors of steps and of neurons, relative to the displacement of the flow."""
     x = continuum.draw(_DRAWS, _SEED)
     first = float(continuum.times[0])
     end = first + float(network.steps.sum())
     target = continuum.flow(x, end, rtol=1e-7, atol=1e-9, log_density=False).points
     size = rms(target - x) or 1.0
-    exact = stepped(continuum, network.scheme, network.steps, x)
+    last = float(continuum.times[-1])
+    exact = stepped(continuum.velocity, network.scheme, network.steps, x, first, last)
     return rms(exact - target) / size, rms(network(x) - exact) / size
 
 
-def stepped(continuum: DoubleContinuum, scheme: str, steps: NDArray, x: NDArray) -> NDArray:
-    """The steps of a network's scheme with the represented velocity for its fields."""
-    first, last = float(continuum.times[0]), float(continuum.times[-1])
-    return stepped_by(continuum.velocity, scheme, steps, x, first, last)
-
-
-def stepped_by(
+def stepped(
     velocity: Velocity, scheme: str, steps: NDArray, x: NDArray, first: float, last: float
 ) -> NDArray:
-    """The same with any velocity."""
+    """The steps of a network's scheme with a velocity for its fields."""
     method = SCHEMES[scheme]
     t = first
     for step in steps.tolist():

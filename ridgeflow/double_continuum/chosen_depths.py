@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import finite_number, fits_in_memory, increasing, positive_int
+from ridgeflow.columns import rms
 from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
@@ -27,7 +28,6 @@ __all__ = [
     "given_depths",
     "interpolation_weights",
     "represent_all",
-    "rms",
 ]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
@@ -304,11 +304,6 @@ class _Depths:
         )
         x, truth = self.checks[i]
         return made, _relative(made(x).reshape(truth.shape) - truth, truth)
-
-
-def rms(vectors: NDArray) -> float:
-    """Root mean square of the lengths of vectors (..., m)."""
-    return float(np.sqrt((np.asarray(vectors) ** 2).sum(axis=-1).mean()))
 
 
 def _relative(gap: NDArray, truth: NDArray) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
 from ridgeflow.double_continuum.chosen_neurons import active_neurons
+from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.elimination import solve_columns
@@ -19,9 +20,6 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 from ridgeflow.schemes import SCHEMES
-
-if TYPE_CHECKING:
-    from ridgeflow.double_continuum.continuum import DoubleContinuum
 
 __all__ = ["check_size", "finite_network", "fit_network", "shared_neurons"]
 
@@ -85,17 +83,17 @@ def _tied(
     return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
 
 
-def check_size(continuum: DoubleContinuum, depth: int, width: int, layers: str) -> None:
-    """Refuse a network whose weights do not fit."""
+def check_size(dim: int, depth: int, width: int, layers: str) -> None:
+    """Refuse a network on R^dim whose weights do not fit."""
     fits_in_memory(
-        8.0 * depth * len(SCHEMES[layers].nodes) * width * (2 * continuum.dim + 1),
+        8.0 * depth * len(SCHEMES[layers].nodes) * width * (2 * dim + 1),
         f"a network of {depth} {layers} layers of {width} neurons",
         "take fewer layers or neurons, or raise memory_budget",
     )
 
 
 def finite_network(
-    continuum: DoubleContinuum,
+    continuum: Represented,
     depth: int,
     width: int,
     *,
@@ -111,6 +109,31 @@ def finite_network(
 ) -> ResidualNetwork:
     """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
+    _check_options(layers, sampling, weights, neurons, aim, spacing)
+    check_size(continuum.dim, depth, width, layers)
+    n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
+    generator = as_generator(rng)
+    edges = _edges(continuum, depth, spacing)
+    steps = np.diff(edges)
+    x = continuum.draw(n, generator)
+    wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
+    share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
+    x = np.concatenate([x, wide])
+    if common is None and weights != "importance" and neurons == "shared":
+        common = shared_neurons(continuum, width, sampling, generator)
+    arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else [None] * depth
+    maker = _StageMaker(continuum, width, sampling, weights, common, n, share, generator)
+    blocks = []
+    for layer, arrival in enumerate(arrivals):
+        start, step = edges[layer], steps[layer]
+        blocks.append(maker.layer(layer, x, start, step, SCHEMES[layers].nodes, arrival))
+        x = ResidualNetwork(blocks[-1:], steps[layer : layer + 1], scheme=layers)(x)
+    return ResidualNetwork(blocks, steps, scheme=layers)
+
+
+def _check_options(
+    layers: str, sampling: str, weights: str, neurons: str, aim: str, spacing: str
+) -> None:
     one_of(layers, "layers", SCHEMES)
     one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
     one_of(weights, "weights", _WEIGHTS)
@@ -123,76 +146,83 @@ def finite_network(
             "(the last stage of a layer is fitted to what is missing: take euler or midpoint "
             "layers and fitted weights)"
         )
-    check_size(continuum, depth, width, layers)
-    n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
-    generator = as_generator(rng)
+
+
+@dataclass(frozen=True)
+class _StageMaker:
+    """Makes the stage fields of layers from draws that went through the layers before: ``n`` of
+    the law, further ones of a wider law, with weights ``share``.
+    """
+
+    continuum: Represented
+    width: int
+    sampling: str
+    weights: str
+    common: tuple[NDArray, NDArray] | None
+    n: int
+    share: NDArray
+    rng: np.random.Generator
+
+    def layer(
+        self,
+        index: int,
+        x: NDArray,
+        start: float,
+        step: float,
+        nodes: tuple[float, ...],
+        arrival: NDArray | None,
+    ) -> tuple[ShallowNetwork, ...]:
+        """Fields at the nodes of a step; the last one leads to ``arrival`` where that is given."""
+        fields: list[ShallowNetwork] = []
+        where = x
+        for node in nodes:
+            if fields:
+                where = x + node * step * fields[-1](where)
+            t = min(float(start + node * step), float(self.continuum.times[-1]))
+            if self.weights == "importance":
+                fields.append(self._drawn(t))
+                continue
+            # Stages meet the law where the method evaluates them.
+            held = _held(self.continuum.region, where, self.n, index)
+            inside = where[held]
+            if arrival is not None and node == nodes[-1]:
+                value = (arrival[held] - x[held]) / step
+            else:
+                value = self.continuum.velocity(inside, t)
+            fields.append(self._fitted(t, inside, value, self.share[held]))
+        return tuple(fields)
+
+    def _drawn(self, t: float) -> ShallowNetwork:
+        """Neurons of the spectrum at t with importance weights."""
+        dense = self.continuum._spectrum_for_sampling(t)
+        return _vector(
+            ShallowNetwork.from_representation(
+                dense, self.width, sampling=self.sampling, weights=self.weights, rng=self.rng
+            )
+        )
+
+    def _fitted(self, t: float, x: NDArray, value: NDArray, share: NDArray) -> ShallowNetwork:
+        """Shared neurons, or active ones at t, fitted to values at draws."""
+        continuum, eta = self.continuum, self.continuum.activation
+        near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
+        a, b = self.common or active_neurons(
+            near, self.width, x, value, share, self.sampling, self.rng
+        )
+        if self.weights == "tied":
+            return _tied(a, b, eta, x, value, share)
+        return _vector(
+            fit_outer_weights(a, b, eta, x, value, ridge=_RIDGE, affine=True, weights=share)
+        )
+
+
+def _edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float64]:
+    """Depths between which the layers step: (depth + 1,)."""
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if last == first:
         raise ValueError(
             "a network needs a continuum over an interval of depths, got one depth "
             f"{first:g} (pass at least two `times`)"
         )
-    edges = _edges(continuum, depth, spacing)
-    steps = np.diff(edges)
-    x = continuum.draw(n, generator)
-    wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
-    share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
-    x = np.concatenate([x, wide])
-    if common is None and weights != "importance" and neurons == "shared":
-        common = shared_neurons(continuum, width, sampling, generator)
-    blocks = []
-    arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else None
-    for layer, (start, step) in enumerate(zip(edges[:-1], steps, strict=True)):
-        stages: list[ShallowNetwork] = []
-        where = x
-        for fraction in SCHEMES[layers].nodes:
-            t = min(float(start + fraction * step), last)
-            decides = fraction == SCHEMES[layers].nodes[-1]
-            if weights == "importance":
-                stage = ShallowNetwork.from_representation(
-                    continuum._spectrum_for_sampling(t),
-                    width,
-                    sampling=sampling,
-                    weights=weights,
-                    rng=generator,
-                )
-            else:
-                # Stages meet the law where the method evaluates them.
-                held = _held(continuum.region, where, n, layer)
-                inside = where[held]
-                if arrivals is not None and decides:
-                    value = (arrivals[layer][held] - x[held]) / step
-                else:
-                    value = continuum.velocity(inside, t)
-                near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
-                a, b = common or active_neurons(
-                    near, width, inside, value, share[held], sampling, generator
-                )
-                if weights == "tied":
-                    stage = _tied(a, b, continuum.activation, inside, value, share[held])
-                else:
-                    stage = fit_outer_weights(
-                        a,
-                        b,
-                        continuum.activation,
-                        inside,
-                        value,
-                        ridge=_RIDGE,
-                        affine=True,
-                        weights=share[held],
-                    )
-            stages.append(stage)
-            half = 0.5 if fraction < 0.5 else 1.0
-            where = x + half * step * stages[-1](where).reshape(x.shape)
-        # Representations in one dimension are scalar: layers map vectors to vectors.
-        blocks.append(tuple(_vector(stage) for stage in stages))
-        x = ResidualNetwork(blocks[-1:], steps[layer : layer + 1], scheme=layers)(x)
-    return ResidualNetwork(blocks, steps, scheme=layers)
-
-
-def _edges(continuum: DoubleContinuum, depth: int, spacing: str) -> NDArray[np.float64]:
-    """Depths between which the layers step: (depth + 1,)."""
-    first, last = float(continuum.times[0]), float(continuum.times[-1])
     edges = np.linspace(first, last, depth + 1)
     if spacing == "clock":
         source = continuum._source
@@ -201,7 +231,7 @@ def _edges(continuum: DoubleContinuum, depth: int, spacing: str) -> NDArray[np.f
     return edges
 
 
-def _arrivals(continuum: DoubleContinuum, x: NDArray, times: NDArray) -> NDArray:
+def _arrivals(continuum: Represented, x: NDArray, times: NDArray) -> NDArray:
     """Where the flow takes points (n, m) at the end of each layer: (depth, n, m)."""
     fits_in_memory(8.0 * len(times) * x.size, "trajectories of the draws", "take fewer n_samples")
     carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
@@ -210,6 +240,7 @@ def _arrivals(continuum: DoubleContinuum, x: NDArray, times: NDArray) -> NDArray
 
 
 def _vector(stage: ShallowNetwork) -> ShallowNetwork:
+    """The field as one of vectors: representations in one dimension are scalar."""
     if stage.component_shape:
         return stage
     return ShallowNetwork(
@@ -222,7 +253,7 @@ def _vector(stage: ShallowNetwork) -> ShallowNetwork:
     )
 
 
-def _wide_draws(continuum: DoubleContinuum, n: int, rng: np.random.Generator) -> NDArray:
+def _wide_draws(continuum: Represented, n: int, rng: np.random.Generator) -> NDArray:
     """Draws within the region of a law somewhat wider than the first; none without law."""
     flow = continuum._source.flow
     if flow is None or n == 0:
@@ -233,7 +264,7 @@ def _wide_draws(continuum: DoubleContinuum, n: int, rng: np.random.Generator) ->
 
 
 def shared_neurons(
-    continuum: DoubleContinuum, width: int, sampling: str, rng: np.random.Generator
+    continuum: Represented, width: int, sampling: str, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
     """Neurons that serve the velocities at the beginning, the middle and the end.
 

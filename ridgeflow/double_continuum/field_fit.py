@@ -20,6 +20,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow._validate import finite_number as _finite
+from ridgeflow.columns import rms
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.least_squares import as_ridge, fingerprints
 from ridgeflow.networks.pairs import draw_pairs
@@ -178,15 +179,7 @@ def fit_field(
     >>> bool(fit.held_out_error < 0.1)
     True
     """
-    x = as_points(points, "points")
-    real, x = x.dtype, x.astype(np.float64)
-    v = as_real_array(velocities, "velocities", ndim=2).astype(np.float64)
-    same_length(points=x, velocities=v)
-    if v.shape[1] != x.shape[1]:
-        raise ValueError(
-            f"`velocities` must have shape {x.shape} like `points`, got {v.shape} (a field maps "
-            "R^m to R^m)"
-        )
+    x, v, real = _samples(points, velocities)
     eta = activation_with_values(activation)
     width = positive_int(width, "width")
     degree = positive_int(time_degree, "time_degree", minimum=0)
@@ -200,19 +193,7 @@ def fit_field(
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
     generator = as_generator(rng)
-    basis, span, places = np.ones((len(x), 1)), (0.0, 0.0), x
-    if times is not None:
-        t = as_real_array(times, "times", ndim=1)
-        same_length(points=x, times=t)
-        span = (float(t.min()), float(t.max()))
-        if not span[1] - span[0] > rounding_of(t[:, None])[0]:
-            raise ValueError(
-                f"`times` must differ, got {span[0]:g} for all samples (leave them out for a "
-                "steady field)"
-            )
-        t = t.astype(np.float64)
-        basis = _chebyshev(t, span, degree + 1)
-        places = np.column_stack([x, t])
+    basis, span, places = _in_time(x, times, degree)
     _require_lipschitz(places, v, real)
     out = generator.permutation(len(x)) < round(holdout * len(x))
     inside = ~out
@@ -241,17 +222,53 @@ def fit_field(
         inner, offset, linear, bias = units.of_data(a, b, affine[1:], affine[0])
         weights = outer[d * width : (d + 1) * width]
         fields.append(ShallowNetwork(inner, offset, weights, eta, linear=linear, bias=bias))
-    error = np.nan
-    if out.any():
-        found = sum(basis[out, d, None] * f(x[out]) for d, f in enumerate(fields))
-        unit = power_of_two(v[out])
-        size = np.sqrt(np.mean((v[out] / unit) ** 2))
-        gap = found - v[out]
-        wide = power_of_two(gap)
-        error = (
-            float(np.sqrt(np.mean((gap / wide) ** 2)) * (wide / unit) / size) if size > 0 else 0.0
-        )
+    error = _relative_error(fields, basis[out], x[out], v[out])
     return FieldFit(tuple(fields), span, error, penalty)
+
+
+def _samples(points: ArrayLike, velocities: ArrayLike) -> tuple[NDArray, NDArray, np.dtype]:
+    """Points and velocities in float64, and the precision of the points as given."""
+    x = as_points(points, "points")
+    real, x = x.dtype, x.astype(np.float64)
+    v = as_real_array(velocities, "velocities", ndim=2).astype(np.float64)
+    same_length(points=x, velocities=v)
+    if v.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"`velocities` must have shape {x.shape} like `points`, got {v.shape} (a field maps "
+            "R^m to R^m)"
+        )
+    return x, v, real
+
+
+def _in_time(
+    x: NDArray, times: ArrayLike | None, degree: int
+) -> tuple[NDArray, tuple[float, float], NDArray]:
+    """Functions of time at the samples (n, D), first and last time, and places in space and time:
+    one constant function for a steady field.
+    """
+    if times is None:
+        return np.ones((len(x), 1)), (0.0, 0.0), x
+    t = as_real_array(times, "times", ndim=1)
+    same_length(points=x, times=t)
+    span = (float(t.min()), float(t.max()))
+    if not span[1] - span[0] > rounding_of(t[:, None])[0]:
+        raise ValueError(
+            f"`times` must differ, got {span[0]:g} for all samples (leave them out for a "
+            "steady field)"
+        )
+    t = t.astype(np.float64)
+    return _chebyshev(t, span, degree + 1), span, np.column_stack([x, t])
+
+
+def _relative_error(fields: list[ShallowNetwork], basis: NDArray, x: NDArray, v: NDArray) -> float:
+    """RMS error of the field in units of the RMS velocity; NaN without samples."""
+    if not len(x):
+        return float("nan")
+    gap = sum(basis[:, d, None] * f(x) for d, f in enumerate(fields)) - v
+    # In units of powers of two, so that no square overflows.
+    unit, wide = power_of_two(v), power_of_two(gap)
+    size = rms(v / unit)
+    return float(rms(gap / wide) * (wide / unit) / size) if size > 0 else 0.0
 
 
 def _require_lipschitz(places: NDArray, v: NDArray, real: np.dtype) -> None:
@@ -266,7 +283,7 @@ def _require_lipschitz(places: NDArray, v: NDArray, real: np.dtype) -> None:
         return
     index = index.ravel()
     v = v / power_of_two(v)
-    size = float(np.sqrt((v**2).sum(axis=1).mean()))
+    size = rms(v)
     mean = np.stack([np.bincount(index, v[:, k]) for k in range(v.shape[1])], axis=1)
     gap = np.linalg.norm(v - (mean / counts[:, None])[index], axis=1)
     if gap.max() > _CONFLICT * size:

@@ -18,8 +18,8 @@ from ridgeflow._validate import (
     one_of,
     positive_int,
 )
+from ridgeflow.columns import rms
 from ridgeflow.double_continuum.budget import stepped
-from ridgeflow.double_continuum.chosen_depths import rms
 from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import check_size
@@ -215,7 +215,7 @@ def double_limit_study(
         raise TypeError(f"`progress` must be a function, got {type(progress).__name__}")
     tell = progress or (lambda message, share: None)
     # A network that does not fit is refused before the first is made.
-    check_size(continuum, int(rows[-1]), int(columns[-1]), layers)
+    check_size(continuum.dim, int(rows[-1]), int(columns[-1]), layers)
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if first == last:
         raise ValueError(
@@ -235,7 +235,8 @@ def double_limit_study(
     errors = np.empty((len(rows), len(columns)))
     for i, depth in enumerate(rows):
         tell(f"networks of {depth} layers", 0.5 * i / len(rows))
-        whole = stepped(continuum, layers, np.full(depth, (last - first) / depth), x)
+        even = np.full(depth, (last - first) / depth)
+        whole = stepped(continuum.velocity, layers, even, x, first, last)
         steps_only[i] = rms(whole - target) / size
         for j, width in enumerate(columns):
             net = continuum.network(int(depth), int(width), layers=layers, rng=generator)

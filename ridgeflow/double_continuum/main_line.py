@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_generator, as_points, one_of, positive_int
-from ridgeflow.double_continuum.budget import stepped_by
+from ridgeflow.columns import rms
+from ridgeflow.double_continuum.budget import stepped
 from ridgeflow.double_continuum.chosen_depths import represent_all
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import (
@@ -19,7 +20,6 @@ from ridgeflow.double_continuum.discretise import (
     shared_neurons,
 )
 from ridgeflow.double_continuum.interpolated_velocity import AT
-from ridgeflow.double_continuum.velocity import source_of
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.kernel_density import kernel_density
 from ridgeflow.fields.mixture import GaussianMixture
@@ -144,11 +144,7 @@ def main_line(
     -----
     **Cost.** For 150 points in two dimensions about 10 s at tol 1e-3, 30 s at 1e-5, on two cores.
     """
-    x = as_points(points, "points").astype(np.float64)
-    if x.shape[1] > 3:
-        raise ValueError(
-            f"`points` must have at most 3 columns, got {x.shape[1]} (choose some of them)"
-        )
+    x = _few_columns(points)
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     layers = one_of(layers, "layers", SCHEMES)
     # Unknown names are refused before any work is done.
@@ -167,41 +163,21 @@ def main_line(
 
     clock.start(f"spectra ({eta.name})", 0.1)
     continuum = DoubleContinuum(law, eta, span=(0.0, t_end), region=region, tol=tol)
-    field = {eta.name: _field_error(continuum, exact, generator)}
-    others = [name for name in _FIELD_ACTIVATIONS if name != eta.name]
-    for i, name in enumerate(others):
-        clock.start(f"spectra ({name})", 0.3 + 0.2 * i / len(others))
-        field[name] = _error_at_depths(law, region, name, t_end, tol, generator)
-    field = {name: field[name] for name in dict.fromkeys([*_FIELD_ACTIVATIONS, eta.name])}
+    field = _field_errors(continuum, exact, tol, clock, generator)
 
     clock.start("flow", 0.5)
     draws = continuum.draw(_DRAWS, generator)
     target = exact.flow(draws, t_end, rtol=1e-9, atol=1e-11).points
-    displacement = _rms(target - draws)
+    displacement = rms(target - draws)
 
     def error(mapped: NDArray) -> float:
-        return _rms(mapped - target) / displacement
+        return rms(mapped - target) / displacement
 
     flow = error(continuum.flow(draws, t_end, rtol=1e-5, atol=1e-7, log_density=False).points)
-    steps = stepped_by(exact.velocity, layers, np.full(depth, t_end / depth), draws, 0.0, t_end)
+    steps = stepped(exact.velocity, layers, np.full(depth, t_end / depth), draws, 0.0, t_end)
 
     clock.start("network", 0.6)
-    neurons = shared_neurons(continuum, width, "sobol", generator)
-
-    def sized(layers_of_it: int, width_of_it: int) -> ResidualNetwork:
-        return finite_network(
-            continuum,
-            layers_of_it,
-            width_of_it,
-            layers=layers,
-            sampling="sobol",
-            weights="least_squares",
-            neurons="shared",
-            n_samples=max(_DRAWS, 5 * width_of_it),
-            rng=generator,
-            common=(neurons[0][:width_of_it], neurons[1][:width_of_it]),
-        )
-
+    sized = _networks(continuum, width, layers, generator)
     network = sized(depth, width)
     network_error = error(network(draws))
 
@@ -216,8 +192,8 @@ def main_line(
     clock.start("entropy", 0.95)
     when = np.linspace(0.0, t_end, 9)
     laws = [exact.law(float(t)) for t in when]
-    entropies = [entropy(one, rng=generator) for one in laws]
-    fishers = [fisher_information(one, rng=generator) for one in laws]
+    entropies = _columns([entropy(one, rng=generator) for one in laws])
+    fishers = _columns([fisher_information(one, rng=generator) for one in laws])
     path = exact.flow(x, t_end, times=np.linspace(0.0, t_end, 33)).trajectory
     stages, seconds = clock.stop()
     return MainLine(
@@ -232,8 +208,8 @@ def main_line(
         displacement=displacement,
         depth_errors=depth_errors,
         width_errors=width_errors,
-        entropy=(when, *_columns(entropies)),
-        fisher=(when, *_columns(fishers)),
+        entropy=(when, *entropies),
+        fisher=(when, *fishers),
         trajectories=(np.asarray(path), network.trajectory(x)),
         points=x,
         network=network,
@@ -241,6 +217,38 @@ def main_line(
         seconds=seconds,
         stages=stages,
     )
+
+
+def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
+    x = as_points(points, "points").astype(np.float64)
+    if x.shape[1] > 3:
+        raise ValueError(
+            f"`points` must have at most 3 columns, got {x.shape[1]} (choose some of them)"
+        )
+    return x
+
+
+def _networks(
+    continuum: DoubleContinuum, width: int, layers: str, rng: np.random.Generator
+) -> Callable[[int, int], ResidualNetwork]:
+    """Networks by depth and width, of which the narrower have the first of the same neurons."""
+    a, b = shared_neurons(continuum, width, "sobol", rng)
+
+    def sized(depth: int, width: int) -> ResidualNetwork:
+        return finite_network(
+            continuum,
+            depth,
+            width,
+            layers=layers,
+            sampling="sobol",
+            weights="least_squares",
+            neurons="shared",
+            n_samples=max(_DRAWS, 5 * width),
+            rng=rng,
+            common=(a[:width], b[:width]),
+        )
+
+    return sized
 
 
 def _shallow_dae(
@@ -271,40 +279,56 @@ def _shallow_dae(
         eta,
         region=region,
         tol=tol,
-        reference=_rms(truth),
+        reference=rms(truth),
         dual="plain" if eta.point_masses else "corrected",
     )
     shape = truth.shape
     target = representation(fitted).reshape(-1, components)
     network = fit_network(representation, width, fitted, target, rng=rng)
-    scale = _rms(truth)
+    scale = rms(truth)
     return {
-        "representation": _rms(representation(tested).reshape(shape) - truth) / scale,
-        "network": _rms(network(tested).reshape(shape) - truth) / scale,
+        "representation": rms(representation(tested).reshape(shape) - truth) / scale,
+        "network": rms(network(tested).reshape(shape) - truth) / scale,
     }
 
 
+def _field_errors(
+    continuum: DoubleContinuum,
+    exact: ContinuousDAE,
+    tol: float,
+    clock: _Clock,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Errors of the represented velocity by activation, the flow's own among them."""
+    own = continuum.activation.name
+    found = {own: _field_error(continuum, exact, rng)}
+    others = [name for name in _FIELD_ACTIVATIONS if name != own]
+    for i, name in enumerate(others):
+        clock.start(f"spectra ({name})", 0.3 + 0.2 * i / len(others))
+        found[name] = _error_at_depths(continuum, exact, name, tol, rng)
+    return {name: found[name] for name in dict.fromkeys([*_FIELD_ACTIVATIONS, own])}
+
+
 def _error_at_depths(
-    law: GaussianMixture,
-    region: Region,
+    continuum: DoubleContinuum,
+    exact: ContinuousDAE,
     name: str,
-    t_end: float,
     tol: float,
     rng: np.random.Generator,
 ) -> float:
     """Relative L2 error of the velocity with another activation, the worst over three depths."""
     eta = named_activation(name)
-    source = source_of(law, region, None)
+    source, t_end = continuum._source, float(continuum.times[-1])
     times = np.array([0.0, 0.7 * t_end, t_end])
-    psi = admissible_ridgelet(eta, law.dim)
+    psi = admissible_ridgelet(eta, continuum.dim)
     worst = 0.0
     made, _ = represent_all(source, times, eta, psi, AT * tol, "corrected")
     for t, representation in zip(times, made, strict=True):
-        x = ContinuousDAE(law).law(float(t)).sample(_DRAWS, rng=rng)
-        x = x[region.contains(x)]
+        x = exact.law(float(t)).sample(_DRAWS, rng=rng)
+        x = x[continuum.region.contains(x)]
         truth = source.truth(x, float(t))
         gap = representation(x).reshape(truth.shape) - truth
-        worst = max(worst, _rms(gap) / _rms(truth))
+        worst = max(worst, rms(gap) / rms(truth))
     return worst
 
 
@@ -318,12 +342,8 @@ def _field_error(
         x = exact.law(t).sample(_DRAWS, rng=rng)
         x = x[continuum.region.contains(x)]
         truth = exact.velocity(x, t)
-        worst = max(worst, _rms(continuum.velocity(x, t) - truth) / _rms(truth))
+        worst = max(worst, rms(continuum.velocity(x, t) - truth) / rms(truth))
     return worst
-
-
-def _rms(vectors: NDArray) -> float:
-    return float(np.sqrt((vectors**2).sum(axis=-1).mean()))
 
 
 def _columns(estimates: list) -> tuple[NDArray, NDArray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,10 +21,8 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.reconstruct import reconstruct
+from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 __all__ = [
     "draw_nodes",

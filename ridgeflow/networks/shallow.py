@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,6 +15,7 @@ from ridgeflow._validate import (
 from ridgeflow.networks.sampling import neurons_of_representation, neurons_of_spectrum
 from ridgeflow.networks.shallow_formats import ShallowFormats
 from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import (
     activation_with_values,
@@ -24,9 +23,6 @@ from ridgeflow.ridgelet.sums.ridge_sums import (
     weighted_gradient,
     weighted_sum,
 )
-
-if TYPE_CHECKING:
-    from ridgeflow.ridgelet.representation import IntegralRepresentation
 
 __all__ = ["ShallowNetwork"]
 

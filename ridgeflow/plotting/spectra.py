@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from ridgeflow._validate import items_of, positive_int
 from ridgeflow.plotting._canvas import as_headline, as_text, finished, legible, new_figure
@@ -164,8 +165,6 @@ def _headline(spectrum: Any, component: int | None, title: str | None) -> tuple[
 
 
 def _polar_line(spectrum: Any, component: int | None) -> Figure:
-    from scipy.interpolate import CubicSpline
-
     grid = spectrum.grid
     part = strongest(spectrum, component, 0)
     lines = offset_lines(spectrum, component, 0, part)

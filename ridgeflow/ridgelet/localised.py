@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
 from ridgeflow._validate import fits_in_memory, instance_of
+from ridgeflow.columns import real_columns, rms
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -146,7 +147,7 @@ def localised_grid(field: GridField, region: Region) -> Localised:
     points = field.points()
     values = field.values.reshape(len(points), *field.component_shape)
     rest, affine = localise(points, values, region)
-    size = rms(values[region.contains(points)])
+    size = rms(real_columns(values[region.contains(points)]))
     source = GridField(rest.reshape(field.values.shape), field.axes)
     return Localised(source, affine, size, region, None)
 
@@ -177,7 +178,7 @@ def localised_samples(
     values = np.zeros((len(points), *component_shape), dtype=sampled.dtype)
     values[held] = sampled
     rest, affine = localise(points, values, region)
-    size = rms(values[region.contains(points)])
+    size = rms(real_columns(values[region.contains(points)]))
     source = GridField(rest.reshape(*[n] * dim, *component_shape), axes)
     return Localised(source, affine, size, region, evaluate)
 
@@ -204,11 +205,6 @@ def fine_samples(
                 "(the field is rough on the region, or the margin of the window too narrow)"
             )
         n = min(_LARGEST_AXIS[dim], int(np.ceil(1.5 * n / 2)) * 2)
-
-
-def rms(values: NDArray) -> float:
-    """Root mean square of the lengths of rows (n, ...)."""
-    return float(np.sqrt((np.abs(values.reshape(len(values), -1)) ** 2).sum(axis=1).mean()))
 
 
 def _energy_near_nyquist(field: GridField) -> float:

@@ -249,4 +249,4 @@ class Report:
         MissingDependencyError
             If matplotlib, which draws the figures, is not installed.
         """
-        save_text(path, page(self))
+        save_text(path, page(self.results, self.summary(), self.effort))

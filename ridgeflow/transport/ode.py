@@ -60,6 +60,28 @@ class IntegrationStats:
     t: float
 
 
+class _Derivative:
+    """Rates of states: points, and where there is a divergence their log-volume in a further
+    column. It counts its calls.
+    """
+
+    def __init__(self, velocity: Field, divergence: Field | None, shape: tuple[int, ...]) -> None:
+        self.velocity, self.divergence = velocity, divergence
+        self.n, self.m = shape
+        self.columns = self.m + (divergence is not None)
+        self.count = 0
+
+    def __call__(self, t: float, state: NDArray) -> NDArray:
+        self.count += 1
+        n, m = self.n, self.m
+        x = np.ascontiguousarray(state[:, :m])
+        out = np.empty((n, self.columns))
+        out[:, :m] = _shaped(self.velocity(x, t), (n, m), "velocity")
+        if self.divergence is not None:
+            out[:, m] = _shaped(self.divergence(x, t), (n,), "divergence")
+        return out
+
+
 class _Steps:
     """Steps of one Runge-Kutta method for all particles, and the solution within the last one."""
 
@@ -242,12 +264,9 @@ def integrate(
     given = as_points(points, "points")
     start = given.astype(np.float64)
     n, m = start.shape
-    for function, name in ((velocity, "velocity"), (divergence, "divergence")):
-        if not callable(function) and not (name == "divergence" and function is None):
-            raise TypeError(
-                f"`{name}` must be a function of points (n, m) and a time, got "
-                f"{type(function).__name__}"
-            )
+    _require_function(velocity, "velocity")
+    if divergence is not None:
+        _require_function(divergence, "divergence")
     t0, t1 = finite_number(t0, "t0"), finite_number(t1, "t1")
     if not math.isfinite(t1 - t0):
         raise ValueError(f"`t1` must be less than 1.8e308 from `t0`, got {t0:g} and {t1:g}")
@@ -260,33 +279,11 @@ def integrate(
     if not (isinstance(max_step, (float, np.floating)) and max_step == math.inf):
         max_step = positive(max_step, "max_step")
     times = np.array([t1]) if t_eval is None else _report_times(t_eval, t0, t1)
-    columns = m + (divergence is not None)
-    one_of(method, "method", METHODS)
-    tableau = TABLEAUX[("dop853" if rtol < _TIGHT else "dopri5") if method == "auto" else method]
-    if not tableau.error and not math.isfinite(max_step):
-        raise ValueError(
-            f"`max_step` must be finite for method {method!r}, got {max_step} (it takes steps of "
-            "that size and does not control their error)"
-        )
-    if math.isfinite(max_step) and abs(t1 - t0) > _MAX_EVALUATIONS * max_step:
-        raise ConvergenceError(
-            f"`max_step` must allow the flow to reach t = {t1:g} within {_MAX_EVALUATIONS} steps, "
-            f"got {max_step:g} (take larger steps, or stop earlier)"
-        )
+    tableau = _tableau(method, rtol, max_step, t0, t1)
+    derivative = _Derivative(velocity, divergence, start.shape)
+    columns = derivative.columns
     copies = len(tableau.all_rows) + 8 + len(times)
     fits_in_memory(8.0 * n * columns * copies, "the integration", "carry fewer points at a time")
-
-    count = 0
-
-    def derivative(t: float, state: NDArray) -> NDArray:
-        nonlocal count
-        count += 1
-        x = np.ascontiguousarray(state[:, :m])
-        out = np.empty((n, columns))
-        out[:, :m] = _shaped(velocity(x, t), (n, m), "velocity")
-        if divergence is not None:
-            out[:, m] = _shaped(divergence(x, t), (n,), "divergence")
-        return out
 
     state = np.zeros((n, columns))
     state[:, :m] = start
@@ -307,7 +304,7 @@ def integrate(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for reached in _march(steps, t1, times, rtol, atol, max_step):
             taken += 1
-            _refuse_stuck(steps, reached, t1, taken, count)
+            _refuse_stuck(steps, reached, t1, taken, derivative.count)
             passed = int(np.sum(sign * times <= sign * steps.t))
             if passed > filled:
                 states[filled:passed] = steps.inside(times[filled:passed])
@@ -318,7 +315,32 @@ def integrate(
     log_det = None
     if divergence is not None:
         log_det = np.ascontiguousarray(states[..., m]).astype(given.dtype, copy=False)
-    return end, log_det, IntegrationStats(tableau.name, count, taken, t1)
+    return end, log_det, IntegrationStats(tableau.name, derivative.count, taken, t1)
+
+
+def _require_function(function: Any, name: str) -> None:
+    if not callable(function):
+        raise TypeError(
+            f"`{name}` must be a function of points (n, m) and a time, got "
+            f"{type(function).__name__}"
+        )
+
+
+def _tableau(method: str, rtol: float, max_step: float, t0: float, t1: float) -> Tableau:
+    """The method that a name means, refused where its steps do not lead from t0 to t1."""
+    one_of(method, "method", METHODS)
+    tableau = TABLEAUX[("dop853" if rtol < _TIGHT else "dopri5") if method == "auto" else method]
+    if not tableau.error and not math.isfinite(max_step):
+        raise ValueError(
+            f"`max_step` must be finite for method {method!r}, got {max_step} (it takes steps of "
+            "that size and does not control their error)"
+        )
+    if math.isfinite(max_step) and abs(t1 - t0) > _MAX_EVALUATIONS * max_step:
+        raise ConvergenceError(
+            f"`max_step` must allow the flow to reach t = {t1:g} within {_MAX_EVALUATIONS} steps, "
+            f"got {max_step:g} (take larger steps, or stop earlier)"
+        )
+    return tableau
 
 
 def _report_times(t_eval: ArrayLike, t0: float, t1: float) -> NDArray[np.float64]:
@@ -350,18 +372,29 @@ def _march(
 ) -> Iterator[bool]:
     """Accept steps until t1, and say after each whether it could be taken."""
     if steps.t == t1:
-        return
+        return iter(())
+    if steps.tableau.error:
+        return _controlled(steps, t1, rtol, atol, max_step)
+    return _even(steps, times if times[-1] == t1 else np.append(times, t1), max_step)
+
+
+def _even(steps: _Steps, ends: NDArray, max_step: float) -> Iterator[bool]:
+    """Equal steps from one of the ends to the next."""
+    for end in ends:
+        begin = steps.t
+        parts = math.ceil(abs(end - begin) / max_step)
+        for i in range(parts):
+            t = float(end) if i + 1 == parts else begin + (end - begin) * (i + 1) / parts
+            h = t - steps.t
+            steps.accept(h, steps.attempt(h, t))
+            yield bool(np.isfinite(steps.y).all())
+
+
+def _controlled(
+    steps: _Steps, t1: float, rtol: float, atol: float, max_step: float
+) -> Iterator[bool]:
+    """Steps whose estimated error stays within the tolerances."""
     sign = math.copysign(1.0, t1 - steps.t)
-    if not steps.tableau.error:
-        for end in times if times[-1] == t1 else np.append(times, t1):
-            begin = steps.t
-            parts = math.ceil(abs(end - begin) / max_step)
-            for i in range(parts):
-                t = float(end) if i + 1 == parts else begin + (end - begin) * (i + 1) / parts
-                h = t - steps.t
-                steps.accept(h, steps.attempt(h, t))
-                yield bool(np.isfinite(steps.y).all())
-        return
     steps.h = sign
     h = min(max_step, _first_step(steps, rtol, atol, abs(t1 - steps.t)))
     power = -1.0 / (steps.tableau.error_order + 1)

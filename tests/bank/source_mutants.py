@@ -69,7 +69,7 @@ TESTS = {
     "ridgelet/reconstruct_gradient.py": "reconstruction_accuracy far_points corrected_dual",
     "ridgelet/irie_funahashi.py": "single_scale_forms",
     "ridgelet/representation.py": "representation",
-    "columns.py": "cartesian_sums radon_inverse scattered_points",
+    "columns.py": "columns cartesian_sums radon_inverse scattered_points",
     "ridgelet/reconstruct.py": "ridgelet_transform far_points reconstruction_accuracy",
     "ridgelet/transform.py": "ridgelet_transform far_points",
     "radon_transform/scattered_points.py": "scattered_points",

@@ -91,7 +91,7 @@ def test_filling_radius_tells_where_the_geometry_fails(monkeypatch):
     def fails(*args, **options):
         raise QhullError("QH6154 Qhull precision error\nwith many lines")
 
-    monkeypatch.setattr("scipy.spatial.Voronoi", fails)
+    monkeypatch.setattr("ridgeflow.constructions.curves.Voronoi", fails)
     with pytest.raises(rf.ConvergenceError, match="QH6154 Qhull precision error"):
         filling_radius(ring_of(50))
 

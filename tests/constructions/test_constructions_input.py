@@ -101,7 +101,8 @@ def test_unsolved_linear_programs_are_errors(monkeypatch, status):
     def fails(*args, **options):
         return OptimizeResult(status=status, message="the solver gave up", x=None)
 
-    monkeypatch.setattr("scipy.optimize.linprog", fails)
+    for user in ("separation", "classifier"):
+        monkeypatch.setattr(f"ridgeflow.constructions.{user}.linprog", fails)
     with pytest.raises(rf.ConvergenceError, match="the solver gave up"):
         c.sequential_separation(X, LABELS)
     with pytest.raises(rf.ConvergenceError, match="the solver gave up"):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.double_continuum import chosen_depths
 from ridgeflow.double_continuum.chosen_depths import (
     chebyshev_times,
     choose_times,
@@ -342,16 +341,6 @@ def test_chebyshev_times_out_of_reach():
         chebyshev_times("0", 1.0, 3)
     with pytest.raises(rf.MemoryBudgetError, match="1000000000000 depths"):
         chebyshev_times(0.0, 1.0, 10**12)
-
-
-def test_root_mean_square_of_vectors_along_paths():
-    """Over every vector of an array of any shape, its components summed."""
-    vectors = np.random.default_rng(0).normal(size=(3, 5, 2))
-    expected = np.sqrt(np.mean([v @ v for v in vectors.reshape(15, 2)]))
-    assert chosen_depths.rms(vectors) == pytest.approx(expected, rel=1e-14)
-    assert chosen_depths.rms(vectors[0].tolist()) == pytest.approx(
-        np.sqrt(np.mean((vectors[0] ** 2).sum(1)))
-    )
 
 
 @pytest.mark.parametrize("timed", [False, True])

@@ -73,7 +73,8 @@ def test_every_text_on_the_page_is_escaped():
     item = Statement(
         said, said, said, ("fisher1936use",), said, said, {said: {}}, said, lambda effort: outcome
     )
-    text = html_page(Report((item.run(),), said))
+    report = Report((item.run(),), said)
+    text = html_page(report.results, report.summary(), said)
     assert "<i>" not in text and """x"'""" not in text
     # Anchor, name, title, claim, place, note, comparison, reason, break, figure, effort.
     assert text.count("x&quot;&#x27;&lt;i&gt;&amp;1") == 11
