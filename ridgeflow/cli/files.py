@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from ridgeflow._storage import save_text, whole_file
 from ridgeflow.datasets import standardise
-from ridgeflow.datasets.cells import is_number
 from ridgeflow.datasets.tables import TableFile
+from ridgeflow.datasets.text_cells import is_number
 
 __all__ = [
     "BadInput",

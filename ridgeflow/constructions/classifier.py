@@ -13,8 +13,8 @@ from scipy.sparse import eye_array, hstack
 
 from ridgeflow._validate import as_array, one_of, positive_int
 from ridgeflow.columns import finite_result
+from ridgeflow.constructions.checked_layers import full_rank
 from ridgeflow.constructions.clusters import as_classes, as_labels, power_of_two
-from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.minimizer import TruncationNetwork, clustered_minimizer
 from ridgeflow.constructions.separation import separable_minimizer, solution_of
 from ridgeflow.errors import AccuracyWarning, ConvergenceError, MissingDependencyError

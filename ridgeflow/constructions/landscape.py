@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import finite_number, fits_in_memory, positive_int
 from ridgeflow.columns import finite_result
+from ridgeflow.constructions.checked_layers import full_rank
 from ridgeflow.constructions.clusters import (
     Classes,
     ClusterGeometry,
     as_classes,
     cluster_geometry,
 )
-from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.minimizer import (
     TruncationNetwork,
     finished,

@@ -19,6 +19,7 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.columns import finite_result
+from ridgeflow.constructions.checked_layers import full_rank
 from ridgeflow.constructions.clusters import (
     Classes,
     ClusterGeometry,
@@ -26,7 +27,6 @@ from ridgeflow.constructions.clusters import (
     cluster_geometry,
     power_of_two,
 )
-from ridgeflow.constructions.layers import full_rank
 from ridgeflow.constructions.truncation import (
     cone_layer,
     cumulative_parameters,

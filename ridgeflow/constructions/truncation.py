@@ -17,7 +17,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.columns import finite_result
-from ridgeflow.constructions.layers import full_rank, layer_arguments, layer_parts, square
+from ridgeflow.constructions.checked_layers import full_rank, layer_arguments, layer_parts, square
 from ridgeflow.networks.shallow import ShallowNetwork
 
 __all__ = [

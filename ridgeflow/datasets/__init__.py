@@ -5,8 +5,8 @@ and NPZ files and says where a file goes wrong; ``standardise`` brings columns o
 one scale, which isotropic noise presumes.
 """
 
+from ridgeflow.datasets.iris import Dataset, load_iris
 from ridgeflow.datasets.scaling import standardise
-from ridgeflow.datasets.shipped import Dataset, load_iris
 from ridgeflow.datasets.tables import Table, read_table
 
 __all__ = ["Dataset", "Table", "load_iris", "read_table", "standardise"]

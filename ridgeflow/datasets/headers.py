@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from ridgeflow.datasets.cells import is_missing, is_number, looks_like_number, number, whole
+from ridgeflow.datasets.text_cells import is_missing, is_number, looks_like_number, number, whole
 from ridgeflow.errors import FileFormatError
 
 __all__ = ["begins_with_names"]

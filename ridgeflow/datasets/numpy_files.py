@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ridgeflow._validate import fits_in_memory
-from ridgeflow.datasets.other_files import refuse_zip
+from ridgeflow.datasets.refused_files import refuse_zip
 from ridgeflow.errors import FileFormatError
 
 __all__ = ["ArrayFile", "is_numpy"]

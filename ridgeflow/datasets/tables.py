@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._validate import flag, items_of
 from ridgeflow.datasets.numpy_files import ArrayFile, is_numpy
-from ridgeflow.datasets.other_files import refuse_other
+from ridgeflow.datasets.refused_files import refuse_other
 from ridgeflow.datasets.text_tables import TextTable
 from ridgeflow.errors import FileFormatError, TableWarning
 

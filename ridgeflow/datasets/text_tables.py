@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import fits_in_memory
-from ridgeflow.datasets.cells import advice, is_missing, is_number, number, whole
 from ridgeflow.datasets.headers import begins_with_names
-from ridgeflow.datasets.other_files import refuse_words
+from ridgeflow.datasets.refused_files import refuse_words
+from ridgeflow.datasets.text_cells import advice, is_missing, is_number, number, whole
 from ridgeflow.errors import FileFormatError
 
 __all__ = ["TextTable"]

@@ -30,9 +30,9 @@ from ridgeflow.profiles.activation import activation as named_activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.schemes import SCHEMES
-from ridgeflow.transport.denoise import GaussianDAE
 from ridgeflow.transport.flow import ContinuousDAE
 from ridgeflow.transport.functionals import entropy, fisher_information
+from ridgeflow.transport.gaussian_dae import GaussianDAE
 
 __all__ = ["MainLine", "main_line"]
 

@@ -27,7 +27,7 @@ from ridgeflow.fields.covariances import (
     plus,
     require_near,
 )
-from ridgeflow.fields.fast_sums import checked_tolerance, fast_evaluation
+from ridgeflow.fields.normal_sums import checked_tolerance, fast_evaluation
 
 __all__ = ["GaussianMixture"]
 

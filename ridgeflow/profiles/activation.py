@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from ridgeflow._validate import as_real_array, finite_number, one_of, positive_int, representable
-from ridgeflow.profiles.cylinder import gaussian_derivative
+from ridgeflow.profiles.parabolic_cylinder import gaussian_derivative
 
 __all__ = ["Activation", "activation", "activation_names"]
 

@@ -26,7 +26,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
-from ridgeflow.profiles.cylinder import is_hermite, profile_samples, profile_values
+from ridgeflow.profiles.parabolic_cylinder import is_hermite, profile_samples, profile_values
 from ridgeflow.profiles.reconstruction_constant import reconstruction_constant
 from ridgeflow.profiles.ridgelet_tables import ProfileCells, profile_cells
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow.profiles.cylinder import profile_table, profile_values
+from ridgeflow.profiles.parabolic_cylinder import profile_table, profile_values
 
 __all__ = ["ProfileCells", "profile_cells"]
 

@@ -21,7 +21,7 @@ from ridgeflow.ridgelet.spectra.calculus import (
 )
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.transform import ridgelet_transform
-from ridgeflow.theorems.laws import laplacian, mixture, points
+from ridgeflow.theorems.example_laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,

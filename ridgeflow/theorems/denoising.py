@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.theorems.laws import mixture, points
+from ridgeflow.theorems.example_laws import mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,
@@ -20,11 +20,11 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transport.denoise import GaussianDAE
 from ridgeflow.transport.distances import wasserstein2
 from ridgeflow.transport.flow import ContinuousDAE
-from ridgeflow.transport.position_noise import PositionNoiseDAE
-from ridgeflow.transport.stacked import StackedDAE
+from ridgeflow.transport.gaussian_dae import GaussianDAE
+from ridgeflow.transport.position_noise_dae import PositionNoiseDAE
+from ridgeflow.transport.stacked_dae import StackedDAE
 
 _PAPER = "sonoda2019transport"
 

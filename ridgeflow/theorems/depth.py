@@ -8,7 +8,7 @@ from scipy.special import ndtr, ndtri
 
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.theorems.laws import laplacian, mixture, points
+from ridgeflow.theorems.example_laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,
@@ -21,7 +21,7 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transport.deep import DeepDAE
+from ridgeflow.transport.deep_dae import DeepDAE
 from ridgeflow.transport.energies import wasserstein_velocity
 from ridgeflow.transport.flow import ContinuousDAE
 from ridgeflow.transport.functionals import entropy, fisher_information

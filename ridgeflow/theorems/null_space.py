@@ -12,7 +12,7 @@ from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.null_space import dual_transform, ghost
 from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.transform import ridgelet_transform
-from ridgeflow.theorems.laws import mixture, points, spectrum
+from ridgeflow.theorems.example_laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,

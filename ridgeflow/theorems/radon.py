@@ -9,7 +9,7 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.geometry import directions
 from ridgeflow.radon_transform.forward import radon
 from ridgeflow.radon_transform.inverse import dual_radon, filter_sinogram
-from ridgeflow.theorems.laws import laplacian, mixture, points
+from ridgeflow.theorems.example_laws import laplacian, mixture, points
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,

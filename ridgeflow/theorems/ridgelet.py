@@ -28,7 +28,7 @@ from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.spectra.calculus import inner_product
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.transform import ridgelet_transform
-from ridgeflow.theorems.laws import mixture, points, spectrum
+from ridgeflow.theorems.example_laws import mixture, points, spectrum
 from ridgeflow.theorems.statement import (
     Outcome,
     Plot,

@@ -16,7 +16,7 @@ from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.ridgelet.reconstruct import reconstruct
-from ridgeflow.theorems.laws import mixture, points, spectrum
+from ridgeflow.theorems.example_laws import mixture, points, spectrum
 from ridgeflow.theorems.ridgelet import published_line
 from ridgeflow.theorems.statement import (
     Outcome,

@@ -27,7 +27,7 @@ from ridgeflow.theorems.statement import (
     small,
     statement,
 )
-from ridgeflow.transport.deep import DeepDAE
+from ridgeflow.transport.deep_dae import DeepDAE
 from ridgeflow.transport.flow import ContinuousDAE
 from ridgeflow.transport.functionals import entropy
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from ridgeflow.profiles.cylinder import profile_table
+from ridgeflow.profiles.parabolic_cylinder import profile_table
 from ridgeflow.profiles.ridgelet import Ridgelet
 
 POINTS = np.concatenate(

@@ -24,8 +24,8 @@ from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import sobol_points
-from ridgeflow.transport.denoise import _as_law
 from ridgeflow.transport.functionals import quasi_samples
+from ridgeflow.transport.gaussian_dae import as_law
 from ridgeflow.transport.noise_integrals import NoiseAxis
 from ridgeflow.transport.posterior_draws import FEW, REPLICATES, PosteriorDraws
 
@@ -135,7 +135,7 @@ class DenoisingAutoencoder:
         n: int = 2**14,
         rng: int | np.random.Generator | None = None,
     ) -> None:
-        self.law = _as_law(law)
+        self.law = as_law(law)
         self.dim = int(self.law.dim)
         self.noise = noise
         one_of(method, "method", _METHODS)
@@ -144,7 +144,7 @@ class DenoisingAutoencoder:
         generator = as_generator(rng)
         self._coordinates: list[Any] | None = None
         if isinstance(noise, (GaussianMixture, SampleField)):
-            self._noise_law: GaussianMixture | SampleField | None = _as_law(noise)
+            self._noise_law: GaussianMixture | SampleField | None = as_law(noise)
             if noise.dim != self.dim:
                 raise ValueError(f"`noise` must have dimension {self.dim}, got {noise.dim}")
             log_weights, means, covariances = _parts(noise)

@@ -21,8 +21,8 @@ from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.geometry import log_unit_ball_volume
-from ridgeflow.transport.denoise import GaussianDAE, _as_law
 from ridgeflow.transport.functionals import quasi_samples
+from ridgeflow.transport.gaussian_dae import GaussianDAE, as_law
 
 __all__ = ["DeepDAE"]
 
@@ -131,7 +131,7 @@ class DeepDAE:
         covariance: ArrayLike | None = None,
         bandwidth: float | None = None,
     ) -> None:
-        law = _as_law(law)
+        law = as_law(law)
         self.dim = int(law.dim)
         self.t = positive(t, "t", hint="it is the variance of the noise")
         self.depth = positive_int(depth, "depth")

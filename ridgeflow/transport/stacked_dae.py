@@ -11,7 +11,7 @@ from ridgeflow._validate import as_points, as_real_array, items_of, positive, po
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
-from ridgeflow.transport.denoise import GaussianDAE, _as_law
+from ridgeflow.transport.gaussian_dae import GaussianDAE, as_law
 
 __all__ = ["StackedDAE"]
 
@@ -93,7 +93,7 @@ class StackedDAE:
         times: ArrayLike,
         decoders: Sequence[ArrayLike],
     ) -> None:
-        law = _as_law(law)
+        law = as_law(law)
         if isinstance(law, GaussianMixture) and law.n_components > 1:
             raise ValueError(
                 f"`law` must be normal or given as samples, got a mixture of {law.n_components} "

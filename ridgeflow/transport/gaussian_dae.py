@@ -22,16 +22,16 @@ from ridgeflow._validate import (
 from ridgeflow.closed_forms import normal_denoise_covariance
 from ridgeflow.errors import AccuracyWarning, ConvergenceError
 from ridgeflow.fields.callable import CallableField, NoisyScore
-from ridgeflow.fields.fast_sums import checked_tolerance
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
+from ridgeflow.fields.normal_sums import checked_tolerance
 from ridgeflow.fields.samples import SampleField, grid_law
 from ridgeflow.transport.slicing import sliced_score
 
-__all__ = ["GaussianDAE"]
+__all__ = ["GaussianDAE", "as_law"]
 
 
-def _as_law(law: Any) -> GaussianMixture | SampleField:
+def as_law(law: Any) -> GaussianMixture | SampleField:
     """A mixture, an empirical law, or the nodes of a density on a grid; the rest is refused."""
     if isinstance(law, GaussianMixture):
         return law
@@ -181,7 +181,7 @@ class GaussianDAE:
         if isinstance(law, CallableField) and law.is_score:
             self.law = _timed_score(law, covariance)
         else:
-            self.law = _as_law(law)
+            self.law = as_law(law)
         self.dim = int(self.law.dim)
         self.method = one_of(method, "method", ("auto", "exact", "fast", "sliced"))
         self._tol = checked_tolerance(tol)

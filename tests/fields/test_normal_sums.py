@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
-from ridgeflow.fields import fast_sums
+from ridgeflow.fields import normal_sums
 
 
 def all_pairs(x, c, w):
@@ -37,13 +37,15 @@ def errors(found, slopes, logs, gradient):
 @pytest.mark.parametrize(("dim", "width"), [(1, 1.0), (1, 30.0), (2, 2.0), (2, 12.0), (3, 1.5)])
 def test_errors_stay_below_the_tolerance_wherever_the_sum_is_certain(dim, width, tol, kind):
     x, c, w = clouds(dim, width, n=100 if dim == 3 else 300)
-    reach = fast_sums._reach(tol, len(c))
+    reach = normal_sums._reach(tol, len(c))
     extents = np.ptp(np.concatenate([x, c]), axis=0)
-    plans = [fast_sums._with_cost(p, len(x), len(c), extents) for p in fast_sums._grids(tol, reach)]
+    plans = [
+        normal_sums._with_cost(p, len(x), len(c), extents) for p in normal_sums._grids(tol, reach)
+    ]
     plan = min(plans, key=lambda p: p.cost)
     if kind == "cells":
-        plan = fast_sums.Plan("cells", reach, 0.0)
-    logs, slopes, certain = fast_sums.normal_sums(x, c, w, tol, plan, True)
+        plan = normal_sums.Plan("cells", reach, 0.0)
+    logs, slopes, certain = normal_sums.normal_sums(x, c, w, tol, plan, True)
     assert certain.mean() > 0.85
     expected, gradient = all_pairs(x, c, w)
     value, slope = errors(logs[certain], slopes[certain], expected[certain], gradient[certain])
@@ -57,9 +59,9 @@ def test_tails_get_a_longer_reach_or_are_left_to_the_caller():
     c = rng.normal(size=(3000, 1))
     x = np.linspace(-40, 40, 3001)[:, None]
     w = np.full(len(c), 1 / len(c))
-    plan = fast_sums.plan_sums(x, c, 1e-8)
+    plan = normal_sums.plan_sums(x, c, 1e-8)
     assert plan.kind == "grid"
-    logs, slopes, certain = fast_sums.normal_sums(x, c, w, 1e-8, plan, True)
+    logs, slopes, certain = normal_sums.normal_sums(x, c, w, 1e-8, plan, True)
     expected, gradient = all_pairs(x, c, w)
     first = np.abs(x[:, 0]) < plan.reach - 3
     assert certain[first].all()
@@ -96,19 +98,19 @@ def test_mixture_methods(covariance, dtype):
 
 def test_auto_goes_fast_only_where_that_pays(monkeypatch):
     calls = []
-    genuine = fast_sums.normal_sums
+    genuine = normal_sums.normal_sums
 
     def counted(*args):
         calls.append(len(args[0]))
         return genuine(*args)
 
-    monkeypatch.setattr(fast_sums, "normal_sums", counted)
+    monkeypatch.setattr(normal_sums, "normal_sums", counted)
     rng = np.random.default_rng(5)
     law = rf.kernel_density(rng.normal(size=(7000, 2)))
     x = rng.normal(size=(7000, 2))
     exact = law.logpdf(x)
     assert not calls
-    monkeypatch.setattr(fast_sums, "_WORTH", 1e6)
+    monkeypatch.setattr(normal_sums, "_WORTH", 1e6)
     np.testing.assert_allclose(law.logpdf(x), exact, rtol=1e-9)  # measured 2e-12
     assert calls == [7000]
     assert np.array_equal(law.logpdf(x, method="exact"), exact)
@@ -131,7 +133,7 @@ def test_cost_grows_with_the_points_and_not_with_the_pairs():
     costs = []
     for n in (10**4, 10**5):
         c, x = 10 * rng.normal(size=(2, n, 2))
-        costs.append(fast_sums.plan_sums(x, c, 1e-6).cost)
+        costs.append(normal_sums.plan_sums(x, c, 1e-6).cost)
     assert costs[1] < 12 * costs[0]
     assert costs[1] < 0.05 * 10**10
 
