@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import sqrtm
 
 import ridgeflow as rf
-from ridgeflow.schemes import TABLEAUX
+from ridgeflow.schemes import SCHEMES, TABLEAUX
 from ridgeflow.transport.ode import integrate
 
 D = np.array([[1.0, 0.3], [0.3, 0.5]])
@@ -112,6 +113,25 @@ def test_tableaux_check_themselves(name):
     for change in broken:
         with pytest.raises(ValueError, match=f"of '{name}' must meet the conditions of order"):
             replace(good, **change)
+
+
+@pytest.mark.parametrize("name", list(TABLEAUX))
+def test_a_step_is_that_of_the_exponential_to_its_order(name):
+    """Of x' = x: numbers and arrays, and the terms of the series up to the order."""
+    good, h = TABLEAUX[name], 0.1
+    series = sum(h**k / math.factorial(k) for k in range(good.order + 1))
+    one = good.step(lambda stage, x: x, 1.0, h)
+    assert abs(one - series) < 2 * h ** (good.order + 1) / math.factorial(good.order + 1) + 1e-15
+    assert one - 1 == pytest.approx(good.increment(lambda stage, x: x, 1.0, h), rel=1e-14)
+    many = good.step(lambda stage, x: x, np.ones((2, 1), np.float32), h)
+    assert many.dtype == np.float32 and many == pytest.approx(one, rel=1e-6)
+
+
+def test_stages_of_a_step_know_their_nodes():
+    for name, tableau in TABLEAUX.items():
+        assert (name in SCHEMES) == (not tableau.error)
+        assert [tableau.nodes[i] for i in tableau.node_of] == list(tableau.c)
+    assert SCHEMES["rk4"].nodes == (0.0, 0.5, 1.0) and SCHEMES["rk4"].node_of == (0, 1, 1, 2)
 
 
 def test_integrate_backwards_undoes_forwards():
