@@ -2,7 +2,8 @@
 
 A page refers to ``_examples/NAME/output.txt`` and to the ``_examples/NAME/*.png`` that
 ``examples/NAME.py`` writes into its working folder. Sphinx calls this before it reads the pages;
-``python docs/run_examples.py`` does the same. An example runs again when it or the library changed.
+``python docs/run_examples.py`` does the same, and the slow tests do it for every example. An
+example runs again when it or the library changed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def run(name: str) -> None:
         done = subprocess.run(
             [sys.executable, "-W", "error", str(example)],
             cwd=scratch,
-            env={**os.environ, "MPLBACKEND": "Agg"},
+            env={**os.environ, "MPLBACKEND": "Agg", "PYTHONWARNINGS": "error"},
             capture_output=True,
             text=True,
             timeout=_MOST_SECONDS,

@@ -167,6 +167,7 @@ def torch_blocks(problem: Problem, task: str, rows: int, columns: int) -> Callab
     out = torch.empty((len(a), r.shape[1]) if task == "correlate" else (len(x), weights.shape[1]))
     out = out.to(x.dtype)
 
+    @torch.no_grad()
     def run() -> NDArray:
         out.zero_()
         for i in range(0, len(x), rows):
@@ -192,10 +193,6 @@ def best_torch(problem: Problem, task: str, how: How) -> Contestant | None:
     """PyTorch with the block size that is fastest on an eighth of the points."""
     if not installed("torch"):
         return None
-    import torch
-
-    torch.set_num_threads(how.threads)
-    torch.set_grad_enabled(False)
     small = Problem(
         problem.name, problem.dim, problem.dtype, max(1, problem.n // 8), *_rest(problem)
     )
@@ -233,7 +230,6 @@ def product_rate(dtype: type, how: How, size: int = 2000) -> float:
     if installed("torch"):
         import torch
 
-        torch.set_num_threads(how.threads)
         b = torch.tensor(a)
         target = torch.empty_like(b)
         contestants.append(
@@ -319,6 +315,10 @@ def main() -> None:
     if options.clock == "cpu" and options.threads != 1:
         parser.error("--clock cpu counts one thread: add --threads 1")
     how = How(options.rounds, options.threads, options.clock)
+    if installed("torch"):
+        import torch
+
+        torch.set_num_threads(how.threads)
     lines = []
 
     def show(more: Iterable[str]) -> None:
