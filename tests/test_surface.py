@@ -1,5 +1,6 @@
 """The public face: names, docstrings, cost of importing, examples, and what README shows."""
 
+import ast
 import importlib
 import inspect
 import io
@@ -54,6 +55,80 @@ def test_import_is_light():
 def test_public_names_resolve(name):
     assert getattr(rf, name) is not None
     assert name in dir(rf)
+
+
+def test_the_stub_says_the_names_homes_and_groups_of_the_face():
+    text = (ROOT / "ridgeflow" / "__init__.pyi").read_text("utf-8")
+    tree = ast.parse(text)
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                assert alias.asname == alias.name, "only so is the name public"
+                found[alias.name] = node.module
+    modules = {name for name, home in found.items() if home == "ridgeflow"}
+    assert modules == set(rf._MODULES)
+    named = {name: home.removeprefix("ridgeflow.") for name, home in found.items()}
+    assert {k: v for k, v in named.items() if k not in modules} == rf._HOMES
+    assert {*found, "__version__"} == set(rf.__all__)
+    groups = re.split(r"^# (?!ruff)(.+)$", text, flags=re.MULTILINE)[1:]
+    assert {head: group_names(r" as (\w+)", part) for head, part in pairs(groups)} == {
+        **{head: set(group) for head, group in rf._GROUPS.items()},
+        "Modules with names of their own": modules,
+    }
+
+
+def pairs(parts):
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def group_names(pattern, text):
+    return set(re.findall(pattern, text, re.MULTILINE))
+
+
+def test_the_pages_group_the_names_as_the_face_does():
+    text = (ROOT / "docs" / "api" / "index.rst").read_text("utf-8")
+    parts = dict(pairs(re.split(r"^(.+)\n-{3,}$", text, flags=re.MULTILINE)[1:]))
+    assert list(parts)[: len(rf._GROUPS)] == list(rf._GROUPS)
+    for head, group in rf._GROUPS.items():
+        shown = group_names(r"^   (\w+)$", parts[head])
+        if "automodule:: ridgeflow.errors" in parts[head]:
+            shown |= set(rf.errors.__all__)
+        assert shown == set(group), head
+
+
+SCRIPT = """\
+import numpy as np
+import ridgeflow as rf
+
+law = rf.GaussianMixture([1.0], [[0.0, 0.0]], 0.25)
+limit = rf.DoubleContinuum(law, "tanh", times=[0.0, 0.1], tol=1e-2)
+network = rf.ShallowNetwork(np.eye(2), np.zeros(2), np.ones(2), "relu")
+reveal_type(rf.radon)
+reveal_type(rf.config)
+reveal_type(rf.corrected_dual)
+reveal_type(limit.velocity)
+reveal_type(network(np.zeros((3, 2))))
+reveal_type(rf.closed_forms.ridgelet_gaussian)
+"""
+
+
+def test_type_checkers_see_real_types(tmp_path):
+    pytest.importorskip("mypy")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "script.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    revealed = re.findall(r'Revealed type is "(.+)"', done.stdout)
+    assert len(revealed) == SCRIPT.count("reveal_type")
+    assert not [one for one in revealed if one == "Any"], revealed
+    assert "Union[builtins.str, ridgeflow.profiles" in done.stdout or "str |" in done.stdout
 
 
 def test_unknown_names_are_refused():

@@ -65,7 +65,7 @@ class DoubleContinuum(Interpolated):
     law_or_field : GaussianMixture, CallableField or list of GridField
         A law, a vector field v(x) or v(x, t) with as many components as dimensions, or such a field
         on grids, one for each of ``times``. Samples of a field: :meth:`from_samples`.
-    activation : Activation
+    activation : str or Activation
         :math:`\eta`.
     ridgelet : Ridgelet, optional
         :math:`\psi`; by default ``admissible_ridgelet(activation, dim)``.
@@ -138,7 +138,7 @@ class DoubleContinuum(Interpolated):
     def __init__(
         self,
         law_or_field: GaussianMixture | CallableField | Sequence[GridField],
-        activation: Activation,
+        activation: str | Activation,
         *,
         ridgelet: Ridgelet | None = None,
         times: ArrayLike | None = None,
@@ -180,7 +180,7 @@ class DoubleContinuum(Interpolated):
         cls,
         points: ArrayLike,
         velocities: ArrayLike,
-        activation: Activation,
+        activation: str | Activation,
         *,
         width: int,
         times: ArrayLike | None = None,
@@ -194,7 +194,7 @@ class DoubleContinuum(Interpolated):
         Parameters
         ----------
         points, velocities : array_like, shape (n, m)
-        activation : Activation
+        activation : str or Activation
             Of the continuum; the fit takes tanh, so that there is something smooth to transform.
         width : int
             Neurons of the fit, see :func:`fit_field`.

@@ -254,7 +254,7 @@ class MovingContinuum:
     ----------
     field : CallableField
         v(x) or v(x, t) with as many components as dimensions.
-    activation : Activation
+    activation : str or Activation
     region : MovingRegion
         Its first and last depth are those of the continuum.
     ridgelet, tol
@@ -295,7 +295,7 @@ class MovingContinuum:
     def __init__(
         self,
         field: CallableField,
-        activation: Activation,
+        activation: str | Activation,
         *,
         region: MovingRegion,
         ridgelet: Ridgelet | None = None,

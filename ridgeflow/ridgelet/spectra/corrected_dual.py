@@ -31,7 +31,7 @@ def corrected_dual(
     ----------
     spectrum : Spectrum
         On a polar grid.
-    activation : Activation
+    activation : str or Activation
         Of the reconstruction, admissible with the spectrum's ridgelet.
     limit : float
         Largest amplification K/T that is granted on the band, at least 1.
