@@ -46,6 +46,14 @@ def process_state() -> dict[str, Any]:
     return state
 
 
+@pytest.fixture
+def global_draws() -> Iterator[None]:
+    """Without a `random_state`, scikit-learn draws numbers from NumPy's global state."""
+    state = np.random.get_state()  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
 class Guard:
     """Compares before the first fixture of a test and after the last, doctests included."""
 

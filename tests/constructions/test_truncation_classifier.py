@@ -15,6 +15,8 @@ from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 from ridgeflow.constructions import TruncationClassifier  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("global_draws")
+
 
 def test_scikit_learn_checks():
     with warnings.catch_warnings():

@@ -23,6 +23,8 @@ from ridgeflow.networks.least_squares import OuterProblem  # noqa: E402
 from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
 from ridgeflow.networks.sample_spectrum import affine_rest, sample_neurons  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("global_draws")
+
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (300, 2))
 Y = np.sin(3 * X[:, 0]) * X[:, 1] + 0.1 * RNG.normal(size=300)

@@ -76,6 +76,7 @@ def ridge_slope(n, width, beta, seed):
     return slope, gap
 
 
+@pytest.mark.slow
 def test_ridge_regression_finds_the_ridgelet_spectrum():
     beta = 0.5
     small = [ridge_slope(300, 300, beta, seed) for seed in range(6)]
