@@ -645,11 +645,11 @@ room.add("ridgelet.irie_funahashi.IrieFunahashiSpectrum.nodes", on=irie)
 room.add("ridgelet.single_scale.SingleScaleSpectrum.nodes", on=single)
 for method in ("exact", "direct"):
     for owner, made in {
-        "relatives.IrieFunahashiSpectrum": irie,
+        "irie_funahashi.IrieFunahashiSpectrum": irie,
         "single_scale.SingleScaleSpectrum": single,
     }.items():
         room.add(
-            f"transforms.{owner}.reconstruct",
+            f"ridgelet.{owner}.reconstruct",
             lambda method=method: {"points": points(), "method": method},
             on=made,
             variant=method,
