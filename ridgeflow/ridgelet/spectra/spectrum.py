@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
-from ridgeflow._validate import as_real_array, finite_number, instance_of, items_of
+from ridgeflow._validate import as_real_array, finite_number, instance_of, items_of, moderate
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.ridgelet.errors.budget import ErrorBudget, spectrum_budget
@@ -227,7 +227,7 @@ class Spectrum(NodeValues):
         if not _is_number(factor):
             return NotImplemented
         factor = _as_factor(factor, "factor")
-        _refuse_extreme(factor, factor, "factor")
+        _refuse_extreme(factor, "factor")
         return self._combined(factor)
 
     __rmul__ = __mul__
@@ -242,7 +242,7 @@ class Spectrum(NodeValues):
             inverse = 1 / np.complex128(divisor)
         if not np.isfinite(inverse) or inverse == 0:
             raise ValueError(f"`divisor` must have an inverse in float64, got {divisor:g}")
-        _refuse_extreme(inverse, divisor, "divisor")
+        _refuse_extreme(divisor, "divisor")
         return self._combined(1 / divisor)
 
     def _combined(
@@ -391,12 +391,10 @@ def _as_factor(value: complex, name: str) -> complex:
     return finite_number(value, name)
 
 
-def _refuse_extreme(factor: complex, given: complex, name: str) -> None:
-    if factor and not 1e-150 < abs(factor) < 1e150:
-        raise ValueError(
-            f"`{name}` must lie between 1e-150 and 1e150 in size, got {given:g} (take another "
-            "unit: squares of the spectrum are no numbers)"
-        )
+def _refuse_extreme(factor: complex, name: str) -> None:
+    if factor:
+        must, hint = "lie between {} and {} in size", "take another unit: squares are no numbers"
+        moderate(factor, name, must=must, hint=hint)
 
 
 def load_spectrum(path: str | os.PathLike) -> Spectrum:
@@ -490,11 +488,7 @@ def linear_combination(spectra: Sequence[Spectrum], coefficients: ArrayLike) -> 
         return Spectrum(values, first.grid, first.ridgelet, provenance=history)
     # All else in a record is relative to the field.
     size = float(abs(factor[0]))
-    if size and not 1e-150 < size < 1e150:
-        raise ValueError(
-            f"`coefficients` must lie between 1e-150 and 1e150 in size, got {size:g} (take another "
-            "unit: squares of the spectrum are no numbers)"
-        )
+    _refuse_extreme(size, "coefficients")
     scaled = replace(
         record,
         energy=size**2 * record.energy,
