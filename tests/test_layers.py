@@ -226,7 +226,7 @@ def test_folders_of_ridgelet_form_a_line():
 
 
 def test_late_imports_have_a_reason():
-    """Figures and files of optional packages alone; commands start faster for theirs."""
+    """Figures, files of optional packages, and faces alone; commands start faster for theirs."""
     optional = {
         name
         for name, tree in FILES.items()
@@ -241,6 +241,7 @@ def test_late_imports_have_a_reason():
         for name, tree in FILES.items()
         if not name.startswith("ridgeflow.cli")
         for function in functions(tree)
+        if function.name != "__getattr__"
         for other in sorted(targets(function))
         if other not in optional and not other.startswith("ridgeflow.plotting")
     ]
