@@ -1,9 +1,13 @@
 """The floors of the house, by parsing imports: each module may look only downwards."""
 
 import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+import ridgeflow as rf
 
 PACKAGE = Path(__file__).parents[1] / "ridgeflow"
 
@@ -44,6 +48,9 @@ HOMES = {
     "click": ("cli",),
     "rich": ("cli",),
 }
+# Folders of ridgelet/, from the ground up; its own files stand above them.
+RIDGELET = ("grids", "sums", "errors", "spectra")
+OPTIONAL = {"h5netcdf", "h5py", "matplotlib", "onnx", "sklearn", "torch", "xarray", "zarr"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -155,6 +162,137 @@ def test_the_check_sees_violations(own, source):
 )
 def test_the_check_passes_what_is_allowed(own, source):
     assert violations(PACKAGE / own, source) == []
+
+
+# Files: no circle, a line inside ridgelet, reasons for what is imported late
+
+
+def dotted(path: Path) -> str:
+    """The name of a module."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+FILES = {dotted(path): ast.parse(path.read_text("utf-8")) for path in MODULES}
+
+
+def targets(tree: ast.AST) -> set[str]:
+    """Files of the package that a module, or one of its functions, imports when it runs."""
+    found = set()
+    for name, _ in imports(tree):
+        home = name if name in FILES else name.rpartition(".")[0]
+        if home in FILES:
+            found.add(home)
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Files that import each other in turn, or none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def test_files_form_no_circle():
+    graph = {name: targets(tree) - {name} for name, tree in FILES.items()}
+    assert circle(graph) == []
+    graph["ridgeflow.errors"] = {"ridgeflow.cli"}
+    assert circle(graph), "the search sees one"
+
+
+def height(name: str) -> int:
+    """Where a file of ridgelet/ stands in its line."""
+    folder = name.split(".")[2] if name.count(".") > 2 else ""
+    return RIDGELET.index(folder) if folder in RIDGELET else len(RIDGELET)
+
+
+def test_folders_of_ridgelet_form_a_line():
+    inside = {name: tree for name, tree in FILES.items() if name.startswith("ridgeflow.ridgelet.")}
+    assert {height(name) for name in inside} == set(range(len(RIDGELET) + 1))
+    upwards = [
+        f"{name} imports {other}"
+        for name, tree in inside.items()
+        for other in sorted(targets(tree) & inside.keys())
+        if height(other) > height(name)
+    ]
+    assert upwards == []
+
+
+def test_late_imports_have_a_reason():
+    """Figures, files of optional packages, and faces alone; commands start faster for theirs."""
+    optional = {
+        name
+        for name, tree in FILES.items()
+        if any(
+            isinstance(node, ast.Import | ast.ImportFrom)
+            and OPTIONAL & {one.split(".")[0] for one, _ in imports(node)}
+            for node in tree.body
+        )
+    }
+    late = [
+        f"{name}.{function.name} imports {other}"
+        for name, tree in FILES.items()
+        if not name.startswith("ridgeflow.cli")
+        for function in functions(tree)
+        if function.name != "__getattr__"
+        for other in sorted(targets(function))
+        if other not in optional and not other.startswith("ridgeflow.plotting")
+    ]
+    assert late == []
+
+
+def test_no_name_hides_a_folder():
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} | {
+        path.stem for path in PACKAGE.glob("*.py")
+    }
+    assert folders & set(rf.__all__) <= set(rf._MODULES)
+
+
+# Functions that are read at once
+
+BRANCHES = (
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.While,
+    ast.ExceptHandler,
+    ast.comprehension,
+    ast.match_case,
+)
+
+
+def branches(node: ast.AST) -> int:
+    """Decisions of a function, without those of functions and classes inside it."""
+    count = 0
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            own = len(child.values) - 1 if isinstance(child, ast.BoolOp) else 0
+            count += isinstance(child, BRANCHES) + own + branches(child)
+    return count
+
+
+def body_lines(function: ast.FunctionDef) -> int:
+    """Lines without the signature and the docstring."""
+    body = function.body[bool(ast.get_docstring(function)) :]
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_functions_can_be_read_at_once():
+    long = [
+        f"{name}.{function.name}: {body_lines(function)} lines, {branches(function)} branches"
+        for name, tree in FILES.items()
+        if not name.startswith(("ridgeflow._kernels", "ridgeflow.cli"))
+        for function in functions(tree)
+        if body_lines(function) > 80 or branches(function) > 15
+    ]
+    assert long == []
 
 
 def test_files_stay_readable():
