@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, ndtri
-from scipy.stats import qmc
 
 from ridgeflow._validate import as_points, fits_in_memory, positive_int
 
@@ -53,6 +52,9 @@ def sobol_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float
 
     Each point is uniform; together they fill the cube evenly.
     """
+    # Its package takes longer to load than the rest of this library.
+    from scipy.stats import qmc
+
     return qmc.Sobol(dim, scramble=True, rng=rng).random_base2((n - 1).bit_length())[:n]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
-from scipy.stats import chi2, ncx2
+from scipy.special import gammainccinv
 
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.fields.mixture import GaussianMixture
@@ -146,7 +146,7 @@ class _MassOutside:
         self.dim = m
         self.sigma = np.sqrt(self.spectra.max(axis=1))
         # |z| exceeds this with a probability that is negligible beside `outside`.
-        self.cut = float(np.sqrt(chi2.isf(1e-6 * outside, m)))
+        self.cut = float(np.sqrt(2 * gammainccinv(0.5 * m, 1e-6 * outside)))
 
     def _local(self, center: NDArray) -> tuple[NDArray, NDArray]:
         offset = center - self.means
@@ -161,6 +161,9 @@ class _MassOutside:
         if not self.isotropic:
             q = np.full(int(near.sum()), r * r)
             return quadratic_tail(q, self.spectra[near], offset[near])
+        # Its package takes longer to load than the rest of this library.
+        from scipy.stats import ncx2
+
         variance = self.spectra[near, 0]
         q = r * r / variance
         noncentral = np.maximum(distance[near] ** 2 / variance, 1e-300)

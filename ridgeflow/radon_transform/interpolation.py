@@ -84,7 +84,7 @@ class SemicircleKernel:
 
     @cached_property
     def table(self) -> NDArray[np.float64]:
-        """Polynomials of the place of a point among its nodes, for ``windows``: (cells, terms, w).
+        """Polynomials of the place of a point among its nodes, for the kernels: (cells, terms, w).
 
         A point at position p, with s = p - w/2, has the nodes floor(s) + 1 + t, t = 0..w - 1; its
         place s - floor(s) in [0, 1) is split into equal cells.

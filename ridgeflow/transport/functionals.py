@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from scipy.special import digamma, ndtri, polygamma
-from scipy.stats import qmc
-from scipy.stats import t as t_law
+from scipy.special import digamma, ndtri, polygamma, stdtrit
 
 from ridgeflow._validate import (
     array_like,
@@ -134,6 +132,9 @@ def _quasi_points(
         "the sample",
         "ask for fewer points",
     )
+    # Takes as long to load as all else.
+    from scipy.stats import qmc
+
     base = qmc.Sobol(m + 1, scramble=False).random_base2(max(0, math.ceil(math.log2(n))))[:n]
     cells = (base * _CELLS).astype(np.int64)
     # A shift of binary digits keeps the balance of the points, a shift modulo 1 would not.
@@ -156,7 +157,7 @@ def student(replicates: int) -> float:
 
     Twice the result then covers as often as two standard deviations of a normal law, 95.45 %.
     """
-    return float(t_law.ppf(0.977249868, replicates - 1)) / 2
+    return float(stdtrit(replicates - 1, 0.977249868)) / 2
 
 
 def checked_draws(n: Any, rng: Any) -> None:
