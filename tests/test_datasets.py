@@ -348,7 +348,7 @@ def archive(**members):
         (archive(xl__workbook_xml="<x/>"), "an Excel workbook, no table .save the sheet as CSV"),
         (archive(content_xml="<x/>"), "an OpenDocument file, no table"),
         (archive(points_csv="1,2"), "a ZIP archive of 'points.csv', not of arrays .unpack it"),
-        (gzip.compress(b"1,2\n"), "compressed by gzip, no table .unpack it first: gunzip"),
+        (gzip.compress(b"1,2\n", mtime=0), "compressed by gzip, no table .unpack it first: gunzip"),
         (b"PAR1\x15\x04", "a Parquet file, no table .pandas.read_parquet"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"\xd0\xcf\x11\xe0\xa1", "an old Excel"),
