@@ -7,13 +7,14 @@ status: 0 done, 1 the computation failed or the demo missed a target, 2 bad usag
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -55,10 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(given: list[str]) -> int:
     debug = "--debug" in given or os.environ.get("RIDGEFLOW_DEBUG", "") not in ("", "0")
-    if threading.current_thread() is threading.main_thread():
-        # Leaving through an exception lets unfinished output be removed.
-        signal.signal(signal.SIGTERM, _terminate)
-    with warnings.catch_warnings():
+    with _terminated_by_exception(), warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
             # The option is the program's own, wherever it stands.
@@ -88,6 +86,19 @@ def _fail(error: Exception, debug: bool, status: int) -> int:
     message = error.format_message() if isinstance(error, click.ClickException) else str(error)
     click.echo(f"error: {' '.join(message.split()) or type(error).__name__}", err=True)
     return status
+
+
+@contextlib.contextmanager
+def _terminated_by_exception() -> Iterator[None]:
+    """Leaving through an exception lets unfinished output be removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

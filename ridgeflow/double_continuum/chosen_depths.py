@@ -291,7 +291,7 @@ class _Depths:
         like: FieldRecord | None = None,
     ) -> tuple[IntegralRepresentation, float]:
         """One depth on given nodes, and its error at the source's points."""
-        made = IntegralRepresentation.of_localised(
+        made = IntegralRepresentation._of_localised(
             self.localised(i, n_axis),
             self.activation,
             self.ridgelet,

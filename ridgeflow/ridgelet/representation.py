@@ -217,7 +217,7 @@ class IntegralRepresentation:
             )
 
     @classmethod
-    def of_localised(
+    def _of_localised(
         cls,
         localised: Localised,
         activation: Activation,
