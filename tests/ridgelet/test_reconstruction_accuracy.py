@@ -101,3 +101,24 @@ def test_gradient_of_the_network_that_the_nodes_are():
     x = PLANE.sample(20, rng=6)
     slope = rf.reconstruct_gradient(spectrum, eta, x)
     assert np.abs(net.gradient(x) - slope).max() < 1e-10 * np.abs(slope).max()  # measured 7e-12
+
+
+def test_a_budget_is_computed_once_for_all_reconstructions_of_a_spectrum(monkeypatch):
+    from ridgeflow.ridgelet.errors import lost_energy
+
+    calls = []
+    predict = lost_energy.spectrum_budget
+    monkeypatch.setattr(
+        lost_energy, "spectrum_budget", lambda *a, **k: calls.append(a) or predict(*a, **k)
+    )
+    law = rf.GaussianMixture([1.0], [[0.0]], 0.25)
+    few = rf.ParameterGrid.polar(1, 1, [1.0, 2.0], 2.0, 0.4)
+    spectrum = rf.ridgelet_transform(law, rf.admissible_ridgelet("tanh", 1), few)
+    for dual, count in (("plain", 1), ("plain", 1)):
+        # What is lost is said every time.
+        with pytest.warns(rf.AccuracyWarning, match="this grid loses about"):
+            rf.reconstruct(spectrum, "tanh", [[0.1]], dual=dual)
+        assert len(calls) == count
+    with pytest.warns(rf.AccuracyWarning, match="this grid loses about"):
+        rf.reconstruct(spectrum, "sigmoid", [[0.1]])
+    assert len(calls) == 2

@@ -21,10 +21,22 @@ _NOTICEABLE, _SUGGESTED = 0.01, 0.01
 def warn_of_lost_energy(
     spectrum: NodeValues, activation: Activation, dual: CorrectedDual | None
 ) -> None:
-    """Warn where a grid loses a noticeable share of its field's energy, with one that would not."""
+    """Warn where a grid loses a noticeable share of its field's energy, with one that would not.
+
+    What there is to say is worked out once for a spectrum, an activation and a dual.
+    """
+    key = (activation, None if dual is None else (dual.band, dual.largest))
+    if key not in spectrum.words:
+        spectrum.words[key] = _loss(spectrum, activation, dual)
+    if said := spectrum.words[key]:
+        warnings.warn(said, AccuracyWarning, stacklevel=3)
+
+
+def _loss(spectrum: NodeValues, activation: Activation, dual: CorrectedDual | None) -> str:
+    """What the grid loses, in words; nothing where that is little."""
     record, grid = spectrum.record, spectrum.grid
     if record is None or grid.kind != "polar" or record.energy.sum() == 0:
-        return
+        return ""
     budget = spectrum_budget(spectrum, activation, dual, measure=False, kink=False)
     parts = {
         "scales": budget.truncation,
@@ -34,8 +46,8 @@ def warn_of_lost_energy(
     lost = sum(parts.values()) ** 2
     if lost <= _NOTICEABLE:
         if grid.tol is not None and sum(parts.values()) + budget.sampling > grid.tol:
-            _warn_of_a_miss(spectrum, activation, dual, grid.tol)
-        return
+            return _miss(spectrum, activation, dual, grid.tol)
+        return ""
     share = f"{100 * lost:.2g} %" if lost < 1 else "all"
     try:
         choice = polar_for_energy(
@@ -57,18 +69,16 @@ def warn_of_lost_energy(
             f"{better.scales[0]:.3g} to {better.scales[-1]:.3g}, radius {better.radius:.3g}, step "
             f"{better.step:.2g} and margin {better.margin:.3g}"
         )
-    warnings.warn(
+    return (
         f"this grid loses about {share} of the field's energy, most by its "
-        f"{max(parts, key=lambda name: parts[name])} (Spectrum.error_budget tells more): {advice}",
-        AccuracyWarning,
-        stacklevel=3,
+        f"{max(parts, key=lambda name: parts[name])} (Spectrum.error_budget tells more): {advice}"
     )
 
 
-def _warn_of_a_miss(
+def _miss(
     spectrum: NodeValues, activation: Activation, dual: CorrectedDual | None, tol: float
-) -> None:
-    """Warn where a reconstruction misses what its grid was chosen for, by more than its samples.
+) -> str:
+    """By how much a reconstruction misses what its grid was chosen for, beyond its samples.
 
     What was predicted may overstate, so that the error is measured first.
     """
@@ -76,11 +86,9 @@ def _warn_of_a_miss(
     # Of larger errors of the samples the choice of the grid has told.
     told = budget.sampling if budget.sampling > UNSAID * tol else 0.0
     error = budget.total - told
-    if error > tol:
-        warnings.warn(
-            f"the reconstruction has a relative L2 error of up to {error:.1e}, more than tol = "
-            f"{tol:g} that its grid was chosen for (take a smaller tol for the grid, and for the "
-            "transform)",
-            AccuracyWarning,
-            stacklevel=4,
-        )
+    if error <= tol:
+        return ""
+    return (
+        f"the reconstruction has a relative L2 error of up to {error:.1e}, more than tol = {tol:g} "
+        "that its grid was chosen for (take a smaller tol for the grid, and for the transform)"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_real_array, instance_of
 from ridgeflow.profiles.ridgelet import Ridgelet
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
@@ -49,6 +50,11 @@ class NodeValues:
                 f"{len(record.leaks)} and {len(record.edges)}"
             )
         object.__setattr__(self, "values", values)
+
+    @cached_property
+    def words(self) -> dict[Any, str]:
+        """What is to be said of reconstructions, by activation and dual."""
+        return {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
