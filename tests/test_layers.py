@@ -1,6 +1,7 @@
 """The floors of the house, by parsing imports: each module may look only downwards."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -299,3 +300,20 @@ def test_files_stay_readable():
     # "About 500 lines": a twentieth of grace.
     long = {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 525}
     assert long == {}
+
+
+def test_the_page_of_the_architecture_names_what_there_is():
+    page = (PACKAGE.parent / "docs" / "architecture.rst").read_text("utf-8")
+    picture, _, words = page.partition("A module imports from")
+    assert [room for room in FLOORS if room not in re.findall(r"\w+", picture)] == []
+    source = "\n".join(path.read_text("utf-8") for path in MODULES)
+    places = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    named = {
+        part
+        for term in re.findall(r"``([^`]+)``", words)
+        for part in re.findall(r"[A-Za-z_]\w*", term.split("(")[0].removesuffix(".py"))
+    }
+    known = (
+        places | set(re.findall(r"[A-Za-z_]\w*", source)) | {"tests", "test_layers", "__pycache__"}
+    )
+    assert named - known == set()
