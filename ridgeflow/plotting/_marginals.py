@@ -20,7 +20,7 @@ __all__ = ["marginals"]
 def marginals(spectrum: Any, component: int | None) -> Figure:
     grid = spectrum.grid
     energy = energies(spectrum, component)
-    log_step = grid.scale_weights / grid.scales**grid.dim
+    log_step = grid.log_steps
     joint = grid.direction_weights[:, None] * energy * log_step
     total = max(float(joint.sum()), np.finfo(float).tiny)
     figure = new_figure(14.2, 4.4)

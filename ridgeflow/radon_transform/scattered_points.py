@@ -31,8 +31,6 @@ __all__ = [
 
 # Directions are taken in slabs of about this many projected samples.
 _SLAB = 1 << 23
-# Share of the tolerance for moments of cells, for interpolation between waves and for tails of the
-# ridgelet; and where its transform is cut, relative to tolerance and maximum.
 
 
 def point_waves(

@@ -325,7 +325,7 @@ def _projected(spectrum: Spectrum, eta: Activation, tol: float) -> NDArray:
     """Values of the projection onto the range of the adjoint."""
     waves = WaveNumbers(spectrum, eta)
     grid, ratio, response = waves.grid, waves.ratio, waves.response
-    weight = (grid.scale_weights / grid.scales**grid.dim)[:, None] * ratio ** (1.0 - grid.dim)
+    weight = grid.log_steps[:, None] * ratio ** (1.0 - grid.dim)
     size = (weight * np.abs(response) ** 2).sum(axis=0)
     # With half of the directions, both functionals run over both signs of omega alike.
     weight = np.divide(weight * response, size, out=np.zeros_like(response), where=size > 0)

@@ -16,6 +16,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
 from ridgeflow.ridgelet.errors.diagnostics import backprojection_error, field_check
+from ridgeflow.ridgelet.grids.field_record import norm_of_energy
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.irie_funahashi import (
     TransformableField,
@@ -344,7 +345,7 @@ def _single_scale(
     )
     slices = fourier_slices(source, grid.directions, grid.center, 1e-2 * tol)
     _, energy = slices.radial_energy(grid.direction_weights, dim)
-    norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** dim))
+    norm = norm_of_energy(energy, dim)
     unit = float(np.sqrt(ball_volume(dim, radius))) / norm if norm > 0 else 0.0
     order = 1 if name == "step" else 2
     projections = FilteredProjections(slices, grid, order, radius, unit, tol)

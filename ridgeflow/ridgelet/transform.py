@@ -22,7 +22,7 @@ from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slic
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, with_energy
 from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
-from ridgeflow.ridgelet.grids.field_record import FieldRecord
+from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.provenance import transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
@@ -167,7 +167,7 @@ def transform_like(
     """
     values, slices = _by_slices(_Task(field, ridgelet, grid, tol))
     k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
-    norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
+    norm = norm_of_energy(energy, grid.dim)
     record = replace(
         like,
         tol=tol,

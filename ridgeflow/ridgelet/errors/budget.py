@@ -115,7 +115,7 @@ def _predicted(
     spectrum."""
     grid, ridgelet, record = spectrum.grid, spectrum.ridgelet, spectrum.record
     assert record is not None
-    k, ball = record.wave_numbers, (grid.dim, grid.radius, grid.area)
+    k = record.wave_numbers
     largest = 1.0 if dual is None else dual.largest
     if dual is not None:
         truncation, quadrature = dual.lost, 0.0
@@ -128,12 +128,12 @@ def _predicted(
             # A single frequency meets the lowest wave numbers by its quadrature, not by a cut.
             a_min=0.0 if activation.point_masses else float(grid.scales[0]),
         )
-        truncation = local_norm(record, kept / constant - 1, *ball)
+        truncation = local_norm(record, kept / constant - 1, *grid.ball)
         if activation.point_masses:
             quadrature = max(record.single_frequency - truncation - record.directions, 0.0)
         else:
             realised = discrete_transfer(grid.scales, grid.log_steps, activation, ridgelet, k)
-            quadrature = local_norm(record, (realised - kept) / constant, *ball)
+            quadrature = local_norm(record, (realised - kept) / constant, *grid.ball)
     quadrature += largest * _alias(grid, record, activation, ridgelet, constant)
     quadrature += _leak(grid, record, activation, ridgelet, constant, dual)
     return truncation, quadrature, record.directions
@@ -154,7 +154,7 @@ def _leak(
     """
     if activation.point_masses or not record.leaks:
         return 0.0
-    weight = 2 * grid.scale_weights * grid.area
+    weight = 2 * grid.scale_weights * float(grid.direction_weights.sum())
     value = 0.0
     if activation.origin_order < 1 and activation.base != "dirac":
         nearest = abs(float(activation.parity_part(grid.margin)))
@@ -208,7 +208,7 @@ def _alias(
     kernel = np.abs(ridgelet.fourier(omega)) * seen * omega ** (1.0 - grid.dim)
     both = np.where(beyond, kernel, 0.0) @ grid.log_steps
     factor = 2 * (2 * np.pi) ** (grid.dim - 1) * both / constant
-    return local_norm(record, factor, grid.dim, grid.radius, grid.area)
+    return local_norm(record, factor, *grid.ball)
 
 
 def _kink(

@@ -10,7 +10,7 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, ball_about, soften
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
 from ridgeflow.ridgelet.errors.check_points import check_parts, check_rule, rms_bound
-from ridgeflow.ridgelet.grids.field_record import FieldRecord
+from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.sums.fourier_profiles import exact_profiles
 
@@ -34,8 +34,7 @@ def field_record(
 ) -> FieldRecord:
     """Energy of the field by wave number, and the errors that do not depend on the activation."""
     k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
-    # Parseval in polar coordinates, both signs of u.
-    norm = float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** grid.dim))
+    norm = norm_of_energy(energy, grid.dim)
     leaks, edges = _ends(values, grid)
     check = field_check(field, grid, norm)
     return FieldRecord(

@@ -119,10 +119,9 @@ def _band_of(record: FieldRecord, grid: ParameterGrid) -> tuple[float, float]:
     above = np.cumsum(energy[::-1])[::-1] / energy.sum()
     high = int(np.flatnonzero(above > OUTSIDE**2)[-1])
     low, over = 0, high
-    ball = grid.dim, grid.radius, grid.area
     while over - low > 1:
         middle = (low + over) // 2
-        small = local_norm(record, (np.arange(len(k)) < middle) * 1.0, *ball) <= OUTSIDE
+        small = local_norm(record, (np.arange(len(k)) < middle) * 1.0, *grid.ball) <= OUTSIDE
         low, over = (middle, over) if small else (low, middle)
     return float(k[low]), float(k[high])
 
@@ -197,7 +196,7 @@ def dual_of_scales(
     if record is not None:
         missing = _share(grid, activation, ridgelet, record.wave_numbers)
         faded = np.exp(-((_FADE * max(largest, _LEAST) * missing) ** 2))
-        lost = local_norm(record, faded, grid.dim, grid.radius, grid.area)
+        lost = local_norm(record, faded, *grid.ball)
     k = np.unique(np.concatenate([k, tried]))
     with np.errstate(divide="ignore"):
         amplification = 1 / _share(grid, activation, ridgelet, k)

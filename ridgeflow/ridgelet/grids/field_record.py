@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._validate import as_real_array, increasing, non_negative
 from ridgeflow.geometry import ball_volume
 
-__all__ = ["FieldRecord", "local_norm"]
+__all__ = ["FieldRecord", "local_norm", "norm_of_energy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +69,11 @@ def _shells(record: FieldRecord, dim: int) -> NDArray[np.float64]:
     return k ** (dim - 1) * np.diff(edges)
 
 
+def norm_of_energy(energy: NDArray, dim: int) -> float:
+    """L2 norm of a field by Parseval in polar coordinates, both signs of u."""
+    return float(np.sqrt(2 * energy.sum() / (2 * np.pi) ** dim))
+
+
 def local_norm(record: FieldRecord, factor: NDArray, dim: int, radius: float, area: float) -> float:
     r"""Bound of the L2 norm over a ball of f filtered by a factor of k, over that of f.
 
@@ -91,7 +96,7 @@ def local_norm(record: FieldRecord, factor: NDArray, dim: int, radius: float, ar
     signed = np.abs(np.cumsum(np.where(one_phase, np.sign(factor) * value, 0.0)))
     value = signed + np.cumsum(np.where(one_phase, 0.0, value))
     volume = ball_volume(dim, radius)
-    norm = np.sqrt(2 * total / (2 * np.pi) ** dim)
+    norm = norm_of_energy(energy, dim)
     low = np.concatenate([[0.0], value]) * np.sqrt(volume) / norm
     share = size**2 * energy / total
     high = np.sqrt(np.concatenate([np.cumsum(share[::-1])[::-1], [0.0]]))

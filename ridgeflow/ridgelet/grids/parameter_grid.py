@@ -428,9 +428,9 @@ class ParameterGrid:
         return self.kind == "polar"
 
     @cached_property
-    def area(self) -> float:
-        """Area of the half sphere that the directions of a polar grid stand for."""
-        return float(self.direction_weights.sum())
+    def ball(self) -> tuple[int, float, float]:
+        """Dimension and radius of the ball of a polar grid, and area of its half sphere."""
+        return self.dim, self.radius, float(self.direction_weights.sum())
 
     @cached_property
     def log_steps(self) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from ridgeflow._storage import open_archive, save_archive
 from ridgeflow._validate import increasing, instance_of, non_negative, one_of, positive
 from ridgeflow.errors import FileFormatError
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.grids.field_record import FieldRecord
+from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
 from ridgeflow.ridgelet.grids.node_values import NodeValues
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid, count_offsets
 from ridgeflow.ridgelet.spectra.provenance import Provenance
@@ -109,7 +109,7 @@ def record_from(scalars: Any, parts: dict[str, NDArray], grid: ParameterGrid) ->
         for name, value in instance_of(scalars, "record", dict).items()
     }
     record = FieldRecord(**whole, **parts)  # type: ignore[arg-type]
-    norm = float(np.sqrt(2 * record.energy.sum() / (2 * np.pi) ** grid.dim))
+    norm = norm_of_energy(record.energy, grid.dim)
     if abs(norm - record.norm) > 1e-6 * record.norm:
         raise ValueError(f"the energies of a field of norm {record.norm:g} make {norm:g}")
     check = record.check
