@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._parallel import interruptible
-from ridgeflow.networks.sampling import oracle_neurons
+from ridgeflow.networks.node_draws import oracle_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
 from ridgeflow.double_continuum.chosen_neurons import active_neurons
+from ridgeflow.double_continuum.drawn_layers import as_vector, drawn_stage
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
@@ -180,7 +181,7 @@ class _StageMaker:
                 where = x + node * step * fields[-1](where)
             t = min(float(start + node * step), float(self.continuum.times[-1]))
             if self.weights == "importance":
-                fields.append(self._drawn(t))
+                fields.append(drawn_stage(self.continuum, t, self.width, self.sampling, self.rng))
                 continue
             # Stages meet the law where the method evaluates them.
             held = _held(self.continuum.region, where, self.n, index)
@@ -192,15 +193,6 @@ class _StageMaker:
             fields.append(self._fitted(t, inside, value, self.share[held]))
         return tuple(fields)
 
-    def _drawn(self, t: float) -> ShallowNetwork:
-        """Neurons of the spectrum at t with importance weights."""
-        dense = self.continuum._spectrum_for_sampling(t)
-        return _vector(
-            ShallowNetwork.from_representation(
-                dense, self.width, sampling=self.sampling, weights=self.weights, rng=self.rng
-            )
-        )
-
     def _fitted(self, t: float, x: NDArray, value: NDArray, share: NDArray) -> ShallowNetwork:
         """Shared neurons, or active ones at t, fitted to values at draws."""
         continuum, eta = self.continuum, self.continuum.activation
@@ -210,7 +202,7 @@ class _StageMaker:
         )
         if self.weights == "tied":
             return _tied(a, b, eta, x, value, share)
-        return _vector(
+        return as_vector(
             fit_outer_weights(a, b, eta, x, value, ridge=_RIDGE, affine=True, weights=share)
         )
 
@@ -237,20 +229,6 @@ def _arrivals(continuum: Represented, x: NDArray, times: NDArray) -> NDArray:
     carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
     assert carried.trajectory is not None
     return carried.trajectory
-
-
-def _vector(stage: ShallowNetwork) -> ShallowNetwork:
-    """The field as one of vectors: representations in one dimension are scalar."""
-    if stage.component_shape:
-        return stage
-    return ShallowNetwork(
-        stage.a,
-        stage.b,
-        stage.c[:, None],
-        stage.activation,
-        linear=stage.linear[:, None],
-        bias=stage.bias.reshape(1),
-    )
 
 
 def _wide_draws(continuum: Represented, n: int, rng: np.random.Generator) -> NDArray:

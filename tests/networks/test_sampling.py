@@ -7,7 +7,7 @@ import ridgeflow as rf
 from ridgeflow.geometry import ball_points, sobol_points
 from ridgeflow.networks.analysis import sampling_report
 from ridgeflow.networks.least_squares import solve_outer_weights
-from ridgeflow.networks.sampling import draw_nodes
+from ridgeflow.networks.node_draws import draw_nodes
 from ridgeflow.profiles.activation import Activation
 
 POINTS = np.linspace(-1.5, 1.5, 7)[:, None]
