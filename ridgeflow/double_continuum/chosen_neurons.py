@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._parallel import interruptible
-from ridgeflow.networks.node_draws import oracle_neurons
+from ridgeflow.networks.node_draws import Sampling, oracle_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
@@ -24,7 +24,7 @@ _DEPENDENT = 1e-6
 
 
 def drawn_neurons(
-    representation: IntegralRepresentation, count: int, sampling: str, rng: np.random.Generator
+    representation: IntegralRepresentation, count: int, sampling: Sampling, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
     """Draws of the spectrum's density, spread over the interval of scales of each node."""
     spectrum = representation.spectrum
@@ -45,7 +45,7 @@ def active_neurons(
     points: NDArray,
     targets: NDArray,
     weights: NDArray,
-    sampling: str,
+    sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[NDArray, NDArray]:
     """Neurons for a fit of the targets (n, q) at points (n, m) with sample weights (n,).

@@ -20,6 +20,7 @@ def drawn_stage(
             width,
             sampling=sampling,
             weights="importance",
+            control=None,
             rng=rng,
         )
     )

@@ -308,7 +308,12 @@ def _velocity_errors(
     out = []
     for width in widths:
         square = [
-            error(ShallowNetwork.from_representation(rep, int(width), sampling=way, rng=rng)) ** 2
+            error(
+                ShallowNetwork.from_representation(
+                    rep, int(width), sampling=way, weights="importance", control=None, rng=rng
+                )
+            )
+            ** 2
             for _ in range(repeats)
         ]
         out.append(float(np.sqrt(np.mean(square))))
@@ -334,7 +339,7 @@ def _quadrature_errors(
                 grid=_coarser(dense.spectrum.grid, tol),
                 tol=0.5,
             )
-        net = ShallowNetwork.from_representation(rep, sampling="quadrature")
+        net = ShallowNetwork.from_representation(rep, sampling="quadrature", weights="importance")
         sizes.append(net.width)
         errors.append(error(net))
     return np.array(sizes), np.array(errors)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +20,9 @@ from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = [
+    "NodeDensity",
+    "Sampling",
+    "SobolBlocks",
     "checked_spectrum",
     "distinct_nodes",
     "draw_nodes",
@@ -27,6 +33,63 @@ __all__ = [
 
 _SAMPLINGS = ("sobol", "stratified", "monte_carlo", "quadrature")
 _WEIGHTS = ("importance", "least_squares")
+
+
+class SobolBlocks:
+    """One scrambled Sobol sequence, of which each draw takes the next block of points.
+
+    Passed as ``sampling`` to one draw after the other, as for the layers of a network: what one of
+    them leaves out the next ones fill.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._sequences: dict[int, Any] = {}
+
+    def take(self, count: int, dim: int) -> NDArray[np.float64]:
+        """The next ``count`` points (count, dim) of the sequence in so many coordinates."""
+        # Its package takes longer to load than the rest of this library.
+        from scipy.stats import qmc
+
+        if dim not in self._sequences:
+            sequence = qmc.Sobol(dim, scramble=True, rng=self._rng)
+            first = sequence.random_base2(0)
+            self._sequences[dim] = sequence
+            return np.concatenate([first, sequence.random(count - 1)]) if count > 1 else first
+        return np.asarray(self._sequences[dim].random(count))
+
+
+Sampling: TypeAlias = str | SobolBlocks
+
+
+@dataclass(frozen=True)
+class NodeDensity:
+    """Probabilities of the nodes of a grid, and draws from them.
+
+    Attributes
+    ----------
+    share : ndarray, shape (P,)
+        Probabilities, of sum 1.
+    cumulative : ndarray, shape (P + 1,)
+    ends : list of ndarray
+        Of :func:`nested_ends`.
+    """
+
+    share: NDArray[np.float64]
+    cumulative: NDArray[np.float64]
+    ends: list[NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, grid: ParameterGrid, mass: NDArray) -> NodeDensity:
+        """Probabilities proportional to a mass (P,) that is not zero everywhere."""
+        cumulative = np.concatenate([[0.0], np.cumsum(mass)])
+        return cls(mass / cumulative[-1], cumulative, nested_ends(grid))
+
+    def draw(
+        self, count: int, sampling: Sampling, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Nodes (count,), and a number in [0, 1) for each."""
+        return drawn_nodes(self.cumulative, self.ends, count, sampling, rng)
 
 
 def nested_ends(grid: ParameterGrid) -> list[NDArray[np.int64]]:
@@ -92,11 +155,12 @@ def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
 
 
 def checked_spectrum(
-    spectrum: Spectrum, width: int | None, sampling: str, weights: str
+    spectrum: Spectrum, width: int | None, sampling: Sampling, weights: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (P, k) and quadrature weights (P,), once the options fit them."""
     instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
-    one_of(sampling, "sampling", _SAMPLINGS)
+    if not isinstance(sampling, SobolBlocks):
+        one_of(sampling, "sampling", _SAMPLINGS)
     one_of(weights, "weights", _WEIGHTS)
     rule = spectrum.grid.weights
     if rule is None:
@@ -130,7 +194,7 @@ def drawn_nodes(
     cumulative: NDArray,
     ends: list[NDArray[np.int64]],
     count: int,
-    sampling: str,
+    sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Nodes with probability ∝ their mass, and a number in [0, 1) for each."""
@@ -140,7 +204,9 @@ def drawn_nodes(
         place = (np.arange(count) + rng.random(count)) / count
         return draw_nodes(cumulative, ends[-1:], place[:, None]), rng.random(count)
     levels = len(ends) + 1
-    if sampling == "sobol":
+    if isinstance(sampling, SobolBlocks):
+        uniform = sampling.take(count, levels)
+    elif sampling == "sobol":
         uniform = sobol_points(count, levels, rng)
     else:
         uniform = rng.random((count, levels))
@@ -150,7 +216,7 @@ def drawn_nodes(
 def distinct_nodes(
     spectrum: Spectrum,
     width: int | None,
-    sampling: str,
+    sampling: Sampling,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     """``width`` different nodes, drawn with the oracle density and repeats left out; where the
@@ -187,7 +253,7 @@ def oracle_neurons(
     spectrum: Spectrum,
     width: int,
     *,
-    sampling: str = "sobol",
+    sampling: Sampling = "sobol",
     rng: int | np.random.Generator | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Different neurons (a, b) drawn with density ``|spectrum|``, for weights to be fitted.

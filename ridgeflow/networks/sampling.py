@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_generator, as_points, as_real_array
+from ridgeflow._validate import as_generator, as_points, as_real_array, one_of
 from ridgeflow.geometry import ball_points
-from ridgeflow.networks.importance import assembled, importance_neurons, polynomial_degree
+from ridgeflow.networks.affine_control import AffineControl
+from ridgeflow.networks.importance import (
+    assembled,
+    importance_draw,
+    polynomial_degree,
+    quadrature_neurons,
+    warn_of_draws,
+)
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.neurons import Neurons
 from ridgeflow.networks.node_draws import checked_spectrum, distinct_nodes
@@ -17,19 +26,24 @@ from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
-__all__ = ["neurons_of_representation", "neurons_of_spectrum"]
+__all__ = ["as_control", "neurons_of_representation", "neurons_of_spectrum"]
 
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
 # would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
 _FIT_CUT = 1e-9
+# Points of the ball over which neurons lose their affine parts.
+_CONTROL_POINTS, _CONTROL_SEED = 512, 29
 
 
-def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:
+def _covered_ball(spectrum: Spectrum, weights: str) -> tuple[NDArray, float]:
     grid = spectrum.grid
     if grid.kind != "polar":
+        way = "pass the points where the network should hold"
+        if weights == "importance":
+            way += ", or control=None"
         raise ValueError(
-            f"`points` must be given for weights='least_squares' on a {grid.kind} grid, got None "
-            "(pass the points where the network should fit)"
+            f"`points` must be given for weights={weights!r} on a {grid.kind} grid, got None "
+            f"({way})"
         )
     return np.asarray(grid.center, dtype=float), float(grid.radius)
 
@@ -44,31 +58,39 @@ def neurons_of_spectrum(
     rng: int | np.random.Generator | None,
     points: ArrayLike | None = None,
     values: ArrayLike | None = None,
+    control: str | None = "affine",
 ) -> Neurons:
     """Neurons at nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
     transform, rule = checked_spectrum(spectrum, width, sampling, weights)
+    control = as_control(control)
     generator = as_generator(rng)
     if not spectrum.mass.any():
         raise ValueError(
             "`spectrum` must not vanish, got zeros at all nodes (there is no density to draw "
             "neurons from; the field is zero, or an affine field that the ridgelet cannot see)"
         )
+    x = None if points is None else as_points(points, "points", spectrum.dim).astype(np.float64)
     if weights == "importance":
-        if points is not None or values is not None:
+        if values is not None:
             raise ValueError(
-                "`points` and `values` must be left out for weights='importance' (they belong to "
+                "`values` must be left out for weights='importance' (they belong to "
                 "weights='least_squares')"
             )
-        return importance_neurons(spectrum, eta, width, sampling, generator, transform, rule)
+        if sampling == "quadrature":
+            return quadrature_neurons(spectrum, eta, transform, rule)
+        if x is None and (control is not None or spectrum.grid.kind == "polar"):
+            x = _control_points(*_covered_ball(spectrum, weights))
+        return _drawn(
+            *(spectrum, eta, width, sampling, generator, (transform, rule), control, x),
+            lambda points: reconstruct(spectrum, eta, points),
+        )
     admissibility(eta, spectrum.ridgelet)
     node = distinct_nodes(spectrum, width, sampling, generator)
-    if points is None:
+    if x is None:
         if values is not None:
             raise ValueError("`points` must come with `values`, got None")
-        center, radius = _covered_ball(spectrum)
+        center, radius = _covered_ball(spectrum, weights)
         x = ball_points(max(4 * len(node), 1000), center, radius, generator)
-    else:
-        x = as_points(points, "points", spectrum.dim).astype(np.float64)
     if values is None:
         y = reconstruct(spectrum, eta, x)
     else:
@@ -79,6 +101,89 @@ def neurons_of_spectrum(
             )
     affine = spectrum.grid.half and polynomial_degree(eta) >= 0
     return _fitted(spectrum, eta, node, x, y, affine=affine)
+
+
+def as_control(control: str | None) -> str | None:
+    """One of the control variates, or none."""
+    return None if control is None else one_of(control, "control", ("affine",))
+
+
+def _control_points(center: NDArray, radius: float) -> NDArray[np.float64]:
+    """Points that fill a ball evenly, the same in every run."""
+    return ball_points(_CONTROL_POINTS, center, radius, np.random.default_rng(_CONTROL_SEED))
+
+
+def _drawn(
+    spectrum: Spectrum,
+    eta: Activation,
+    width: int | None,
+    sampling: str,
+    rng: np.random.Generator,
+    nodes: tuple[NDArray, NDArray],
+    control: str | None,
+    x: NDArray | None,
+    function: Callable[[NDArray], NDArray],
+    affine: tuple[NDArray, NDArray] | None = None,
+) -> Neurons:
+    """Importance weights; ``affine`` is what the function has beside the spectrum."""
+    count = int(width)  # type: ignore[arg-type]
+    split = None if control is None or x is None else AffineControl(x)
+    draw = importance_draw(spectrum, eta, *nodes, control=split, affine=affine)
+    made = draw.draw(count, sampling, rng)
+    if x is not None:
+        warn_of_draws(draw, count, x, function)
+    return made
+
+
+def neurons_of_representation(
+    rep: IntegralRepresentation,
+    width: int | None,
+    *,
+    sampling: str,
+    weights: str,
+    rng: int | np.random.Generator | None,
+    points: ArrayLike | None = None,
+    control: str | None = "affine",
+) -> Neurons:
+    """Neurons of a representation, see :meth:`ShallowNetwork.from_representation`."""
+    if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
+        raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
+    spectrum, eta = rep.spectrum, rep.activation
+    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
+    control = as_control(control)
+    generator = as_generator(rng)
+    x = None if points is None else as_points(points, "points", spectrum.dim).astype(np.float64)
+    matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
+    offset = np.asarray(rep.affine.offset, dtype=float).reshape(-1)
+    if not spectrum.mass.any():
+        # An affine field: the affine part is all of it, and any neurons serve.
+        node = distinct_nodes(spectrum, width, sampling, generator)
+        a, b = spectrum.grid.a[node], spectrum.grid.b[node]
+        outer = np.zeros((len(node), transform.shape[1]))
+        return assembled(spectrum, eta, a, b, outer, matrix, offset)
+    if weights == "importance" and sampling == "quadrature":
+        net = quadrature_neurons(spectrum, eta, transform, rule)
+        linear, bias = np.asarray(net.linear), np.asarray(net.bias)
+        return net._replace(
+            linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
+        )
+    if rep.region is None:
+        center, radius = _covered_ball(spectrum, weights) if x is None else (offset, 0.0)
+    else:
+        center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
+    if weights == "least_squares":
+        node = distinct_nodes(spectrum, width, sampling, generator)
+        if x is None:
+            x = ball_points(max(4 * len(node), 1000), center, radius, generator)
+        return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
+    if x is None:
+        x = _control_points(center, radius)
+    if points is not None and rep.region is not None and not rep.region.contains(x).all():
+        rep(x)  # which refuses them
+    return _drawn(
+        *(spectrum, eta, width, sampling, generator, (transform, rule), control, x),
+        *(rep, (matrix, offset)),
+    )
 
 
 def _fitted(
@@ -95,40 +200,3 @@ def _fitted(
         a, b, eta, x, y.reshape(len(x), -1).astype(np.float64), affine=affine, rcond=_FIT_CUT
     )
     return assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)
-
-
-def neurons_of_representation(
-    rep: IntegralRepresentation,
-    width: int | None,
-    *,
-    sampling: str,
-    weights: str,
-    rng: int | np.random.Generator | None,
-) -> Neurons:
-    """Neurons of a representation, see :meth:`ShallowNetwork.from_representation`."""
-    if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
-        raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
-    spectrum, eta = rep.spectrum, rep.activation
-    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
-    generator = as_generator(rng)
-    matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
-    offset = np.asarray(rep.affine.offset, dtype=float).reshape(-1)
-    if not spectrum.mass.any():
-        # An affine field: the affine part is all of it, and any neurons serve.
-        node = distinct_nodes(spectrum, width, sampling, generator)
-        a, b = spectrum.grid.a[node], spectrum.grid.b[node]
-        outer = np.zeros((len(node), transform.shape[1]))
-        return assembled(spectrum, eta, a, b, outer, matrix, offset)
-    if weights == "least_squares":
-        node = distinct_nodes(spectrum, width, sampling, generator)
-        if rep.region is None:
-            center, radius = _covered_ball(spectrum)
-        else:
-            center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
-        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
-        return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
-    net = importance_neurons(spectrum, eta, width, sampling, generator, transform, rule)
-    linear, bias = np.asarray(net.linear), np.asarray(net.bias)
-    return net._replace(
-        linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
-    )

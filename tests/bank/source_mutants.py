@@ -82,6 +82,7 @@ TESTS = {
     "ridgelet/sums/fourier_profiles.py": "ridgelet_transform far_points",
     "geometry.py": "parameter_grid radon",
     "radon_transform/segment_waves.py": "scattered_points",
+    "networks/affine_control.py": "sampling",
     "networks/analysis.py": "network_analysis sampling",
     "networks/elimination.py": "outer_weights estimator",
     "networks/estimator.py": "estimator",
