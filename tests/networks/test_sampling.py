@@ -131,7 +131,8 @@ def test_the_affine_part_of_neurons_is_not_drawn(name, kind, gain):
         )
     assert error[True] > gain * error[False]
     for way, found in error.items():
-        assert 0.7 < predicted[way] / np.sqrt(12) / found < 1.2  # measured 0.81 to 1.02: what 512 of the points say
+        # measured 0.81 to 1.02: 512 of the points are not all
+        assert 0.7 < predicted[way] / np.sqrt(12) / found < 1.2
 
 
 def test_neurons_are_split_exactly():
