@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
-from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.double_continuum.drawn_layers import as_vector, drawn_stage
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
+from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
@@ -49,12 +49,10 @@ def fit_network(
     ``points`` (n, m) are draws of the law on which the network will be used.
     """
     generator = as_generator(rng)
-    weights = np.ones(len(points))
     target = values.reshape(len(values), -1)
-    a, b = active_neurons(representation, width, points, target, weights, sampling, generator)
-    return fit_outer_weights(
-        a, b, representation.activation, points, values, ridge=_RIDGE, affine=True
-    )
+    eta, spectrum = representation.activation, representation.spectrum
+    a, b = chosen_neurons(spectrum, eta, width, points, target, sampling=sampling, rng=generator)
+    return fit_outer_weights(a, b, eta, points, values, ridge=_RIDGE, affine=True)
 
 
 def _tied(
@@ -197,8 +195,10 @@ class _StageMaker:
         """Shared neurons, or active ones at t, fitted to values at draws."""
         continuum, eta = self.continuum, self.continuum.activation
         near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
-        a, b = self.common or active_neurons(
-            near, self.width, x, value, share, self.sampling, self.rng
+        a, b = self.common or chosen_neurons(
+            *(near.spectrum, eta, self.width, x, value, share),
+            sampling=self.sampling,
+            rng=self.rng,
         )
         if self.weights == "tied":
             return _tied(a, b, eta, x, value, share)
@@ -258,8 +258,11 @@ def shared_neurons(
     for mark in _MARKS:
         value = continuum.velocity(points, first + mark * (last - first))
         targets.append(value / max(float(np.sqrt((value**2).mean())), 1e-300))
-    return active_neurons(
-        middle, width, points, np.concatenate(targets, axis=1), share, sampling, rng
+    return chosen_neurons(
+        *(middle.spectrum, continuum.activation, width),
+        *(points, np.concatenate(targets, axis=1), share),
+        sampling=sampling,
+        rng=rng,
     )
 
 

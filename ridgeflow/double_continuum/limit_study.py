@@ -20,10 +20,10 @@ from ridgeflow._validate import (
 )
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.budget import stepped
-from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import check_size
 from ridgeflow.errors import AccuracyWarning
+from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
@@ -300,8 +300,9 @@ def _velocity_errors(
         rep = continuum.representations[len(continuum.times) // 2]
         out = []
         for width in widths:
-            a, b = active_neurons(rep, int(width), fresh, values, np.ones(len(fresh)), "sobol", rng)
-            fit = fit_outer_weights(a, b, rep.activation, fresh, values, ridge=1e-10, affine=True)
+            eta = rep.activation
+            a, b = chosen_neurons(rep.spectrum, eta, int(width), fresh, values, rng=rng)
+            fit = fit_outer_weights(a, b, eta, fresh, values, ridge=1e-10, affine=True)
             out.append(error(fit))
         return widths, np.array(out)
     rep = continuum._spectrum_for_sampling(middle)

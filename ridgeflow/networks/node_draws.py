@@ -187,6 +187,12 @@ def checked_spectrum(
                 f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
                 f"{width} (leave it out, or draw with sampling='sobol')"
             )
+        available = int(np.count_nonzero(spectrum.mass)) or nodes
+        if weights == "least_squares" and width > available:
+            raise ValueError(
+                f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
+                "(use a finer grid, or fewer neurons)"
+            )
     return _real_values(spectrum), rule
 
 
@@ -227,12 +233,6 @@ def distinct_nodes(
         cumulative = np.concatenate([[0.0], np.cumsum(mass)])
     if sampling == "quadrature":
         return np.arange(len(mass))
-    available = int(np.count_nonzero(mass))
-    if int(width) > available:  # type: ignore[arg-type]
-        raise ValueError(
-            f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
-            "(use a finer grid, or fewer neurons)"
-        )
     wanted = int(width)  # type: ignore[arg-type]
     ends = nested_ends(spectrum.grid)
     count = wanted

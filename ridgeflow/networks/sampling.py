@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_generator, as_points, as_real_array, one_of
 from ridgeflow.geometry import ball_points
 from ridgeflow.networks.affine_control import AffineControl
+from ridgeflow.networks.chosen_neurons import FIT_CUT, chosen_neurons
 from ridgeflow.networks.importance import (
     assembled,
     importance_draw,
@@ -19,7 +20,7 @@ from ridgeflow.networks.importance import (
 )
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.neurons import Neurons
-from ridgeflow.networks.node_draws import checked_spectrum, distinct_nodes
+from ridgeflow.networks.node_draws import Sampling, checked_spectrum, distinct_nodes
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
 from ridgeflow.ridgelet.reconstruct import reconstruct
@@ -28,9 +29,8 @@ from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
 __all__ = ["as_control", "neurons_of_representation", "neurons_of_spectrum"]
 
-# Singular values below this part of the largest are left out of fits to a spectrum: their weights
-# would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
-_FIT_CUT = 1e-9
+# Points to which weights are fitted at least.
+_FIT_POINTS = 1000
 # Points of the ball over which neurons lose their affine parts.
 _CONTROL_POINTS, _CONTROL_SEED = 512, 29
 
@@ -85,12 +85,10 @@ def neurons_of_spectrum(
             lambda points: reconstruct(spectrum, eta, points),
         )
     admissibility(eta, spectrum.ridgelet)
-    node = distinct_nodes(spectrum, width, sampling, generator)
     if x is None:
         if values is not None:
             raise ValueError("`points` must come with `values`, got None")
-        center, radius = _covered_ball(spectrum, weights)
-        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
+        x = _fit_points(spectrum, width, *_covered_ball(spectrum, weights), generator)
     if values is None:
         y = reconstruct(spectrum, eta, x)
     else:
@@ -99,8 +97,8 @@ def neurons_of_spectrum(
             raise ValueError(
                 f"`values` must have shape {(len(x), *spectrum.component_shape)}, got {y.shape}"
             )
-    affine = spectrum.grid.half and polynomial_degree(eta) >= 0
-    return _fitted(spectrum, eta, node, x, y, affine=affine)
+    affine = control is not None or (spectrum.grid.half and polynomial_degree(eta) >= 0)
+    return _fitted(spectrum, eta, width, sampling, control, generator, x, y, affine=affine)
 
 
 def as_control(control: str | None) -> str | None:
@@ -172,10 +170,10 @@ def neurons_of_representation(
     else:
         center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
     if weights == "least_squares":
-        node = distinct_nodes(spectrum, width, sampling, generator)
         if x is None:
-            x = ball_points(max(4 * len(node), 1000), center, radius, generator)
-        return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
+            x = _fit_points(spectrum, width, center, radius, generator)
+        y = np.asarray(rep(x))
+        return _fitted(spectrum, eta, width, sampling, control, generator, x, y, affine=True)
     if x is None:
         x = _control_points(center, radius)
     if points is not None and rep.region is not None and not rep.region.contains(x).all():
@@ -186,17 +184,37 @@ def neurons_of_representation(
     )
 
 
+def _fit_points(
+    spectrum: Spectrum,
+    width: int | None,
+    center: NDArray,
+    radius: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Points that fill a ball, enough to fit as many weights."""
+    count = spectrum.grid.size if width is None else int(width)
+    return ball_points(max(4 * count, _FIT_POINTS), center, radius, rng)
+
+
 def _fitted(
     spectrum: Spectrum,
     eta: Activation,
-    node: NDArray[np.int64],
+    width: int | None,
+    sampling: Sampling,
+    control: str | None,
+    rng: np.random.Generator,
     x: NDArray,
     y: NDArray,
     *,
     affine: bool,
 ) -> Neurons:
-    a, b = spectrum.grid.a[node], spectrum.grid.b[node]
-    fit = solve_outer_weights(
-        a, b, eta, x, y.reshape(len(x), -1).astype(np.float64), affine=affine, rcond=_FIT_CUT
-    )
+    """Neurons that act at the points, or by |spectrum| alone, with weights fitted to values."""
+    y = y.reshape(len(x), -1).astype(np.float64)
+    if control is None or sampling == "quadrature":
+        node = distinct_nodes(spectrum, width, sampling, rng)
+        a, b = spectrum.grid.a[node], spectrum.grid.b[node]
+    else:
+        count = int(width)  # type: ignore[arg-type]
+        a, b = chosen_neurons(spectrum, eta, count, x, y, sampling=sampling, rng=rng)
+    fit = solve_outer_weights(a, b, eta, x, y, affine=affine, rcond=FIT_CUT)
     return assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)

@@ -9,9 +9,9 @@ from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
     interpolation_error,
 )
-from ridgeflow.double_continuum.chosen_neurons import matching_pursuit
 from ridgeflow.double_continuum.limit_study import _velocity_errors
 from ridgeflow.double_continuum.velocity import source_of
+from ridgeflow.networks.chosen_neurons import matching_pursuit
 
 TANH = rf.activation("tanh")
 LAW = rf.GaussianMixture([0.4, 0.6], [[-0.7, 0.2], [0.6, -0.2]], [0.3, 0.35])

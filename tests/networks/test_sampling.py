@@ -467,6 +467,7 @@ def test_neurons_from_the_spectrum_of_a_sine_beat_a_uniform_box():
                     20,
                     sampling=sampling,
                     weights="least_squares",
+                    control=None,
                     points=x[:, None],
                     values=sine,
                     rng=seed,
