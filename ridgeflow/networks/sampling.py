@@ -138,7 +138,7 @@ def neurons_of_representation(
     width: int | None,
     *,
     sampling: str,
-    weights: str,
+    weights: str | None,
     rng: int | np.random.Generator | None,
     points: ArrayLike | None = None,
     control: str | None = "affine",
@@ -147,6 +147,8 @@ def neurons_of_representation(
     if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
         raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
     spectrum, eta = rep.spectrum, rep.activation
+    if weights is None:
+        weights = "importance" if sampling == "quadrature" else "least_squares"
     transform, rule = checked_spectrum(spectrum, width, sampling, weights)
     control = as_control(control)
     generator = as_generator(rng)

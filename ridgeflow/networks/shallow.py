@@ -484,8 +484,6 @@ class ShallowNetwork(ShallowFormats):
         >>> ShallowNetwork.from_representation(rep, 20, rng=0).width
         20
         """
-        if weights is None:
-            weights = "importance" if sampling == "quadrature" else "least_squares"
         neurons = neurons_of_representation(
             rep,
             width,
