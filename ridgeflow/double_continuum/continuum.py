@@ -497,12 +497,17 @@ class DoubleContinuum(Interpolated):
         Parameters
         ----------
         network : ResidualNetwork, optional
-            Read off from this continuum: its width and depth are measured on 1000 draws.
+            Read off from this continuum; it is compared with the flow.
 
         Returns
         -------
         ContinuumBudget
-            Relative to the norm of the velocity, the worst over the depths; width and depth of a
-            network relative to the RMS displacement of the flow.
+            Relative to the norm of the velocity, the worst over the depths; of a network, upper
+            bounds of RMS errors relative to the RMS displacement.
+
+        Raises
+        ------
+        ValueError
+            If the network has another dimension, or leads beyond the last depth.
         """
         return continuum_budget(self, network)
