@@ -167,23 +167,30 @@ def neurons_of_representation(
         return net._replace(
             linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
         )
-    if rep.region is None:
-        center, radius = _covered_ball(spectrum, weights) if x is None else (offset, 0.0)
-    else:
-        center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
+    if x is None:
+        x = _filling(rep, width, weights, generator)
+    elif rep.region is not None and not rep.region.contains(x).all():
+        rep(x)  # which refuses them
     if weights == "least_squares":
-        if x is None:
-            x = _fit_points(spectrum, width, center, radius, generator)
         y = np.asarray(rep(x))
         return _fitted(spectrum, eta, width, sampling, control, generator, x, y, affine=True)
-    if x is None:
-        x = _control_points(center, radius)
-    if points is not None and rep.region is not None and not rep.region.contains(x).all():
-        rep(x)  # which refuses them
     return _drawn(
         *(spectrum, eta, width, sampling, generator, (transform, rule), control, x),
         *(rep, (matrix, offset)),
     )
+
+
+def _filling(
+    rep: IntegralRepresentation, width: int | None, weights: str, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Points that fill the ball where a representation holds, as many as its weights need."""
+    if rep.region is None:
+        center, radius = _covered_ball(rep.spectrum, weights)
+    else:
+        center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
+    if weights == "importance":
+        return _control_points(center, radius)
+    return _fit_points(rep.spectrum, width, center, radius, rng)
 
 
 def _fit_points(
