@@ -374,7 +374,8 @@ class DoubleContinuum(Interpolated):
         layers: str = "euler",
         sampling: str = "sobol",
         weights: str = "least_squares",
-        neurons: str = "shared",
+        control: str | None = "affine",
+        neurons: str | None = None,
         aim: str = "velocity",
         spacing: str = "clock",
         n_samples: int | None = None,
@@ -397,15 +398,21 @@ class DoubleContinuum(Interpolated):
             Neurons J of each layer (of each stage, for "midpoint" and "rk4"), at least 1.
         layers : {"euler", "midpoint", "rk4"}
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
-        sampling : {"sobol", "stratified", "monte_carlo"}
-            How neurons are drawn from ``|spectrum|``.
+        sampling : {"sobol", "sobol_layers", "stratified", "monte_carlo"}
+            How neurons are drawn from the spectra; "sobol_layers": one Sobol sequence for all
+            layers, of which each takes the next block, so that their errors make up for each other.
         weights : {"least_squares", "tied", "importance"}
             Outer weights; "tied" fits one number s_j for each neuron, :math:`c_j = s_j a_j`, and a
             symmetric linear part: every stage is the gradient of a potential, as the score is.
-            "importance" draws neurons for every stage anew.
-        neurons : {"shared", "per_layer"}
-            Whether all layers have the same neurons (a, b), chosen for the velocities at the
-            beginning, in the middle and at the end of the depths, or each its own.
+            "importance": unbiased ones, without samples; :class:`WidthDepthLaw` tells their error.
+        control : {"affine", None}
+            Of importance weights: whether skip units carry the affine parts of neurons over the law
+            at each depth (without law, over the region), see :meth:`ShallowNetwork.from_spectrum`.
+        neurons : {"shared", "per_layer"}, optional
+            Whether all layers have the same neurons (a, b), or each its own. Shared ones are chosen
+            for the velocities at the beginning, in the middle and at the end, or, for importance
+            weights, drawn once from the average density of the depths: then depth does not average
+            their errors. By default "per_layer" for importance weights, else "shared".
         aim : {"velocity", "flow"}
             What the last stage of a layer is fitted to: the velocity, so that the network is a
             Runge-Kutta line of the flow; or what is missing to where the flow takes the draws by
@@ -433,6 +440,11 @@ class DoubleContinuum(Interpolated):
         MemoryBudgetError
             If the weights exceed the memory budget.
 
+        Warns
+        -----
+        AccuracyWarning
+            If importance weights are expected to move points by more than the flow does.
+
         Notes
         -----
         **Accuracy.** Order 1 in 1/L for "euler", 2 for "midpoint", 4 for "rk4", plus the width
@@ -448,6 +460,7 @@ class DoubleContinuum(Interpolated):
             layers=layers,
             sampling=sampling,
             weights=weights,
+            control=control,
             neurons=neurons,
             aim=aim,
             spacing=spacing,

@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
-from ridgeflow.double_continuum.drawn_layers import as_vector, drawn_stage
+from ridgeflow.double_continuum.drawn_layers import DrawnLayers, as_vector
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.node_draws import Sampling, SobolBlocks
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.sampling import as_control
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 from ridgeflow.schemes import SCHEMES
 
-__all__ = ["check_size", "finite_network", "fit_network", "shared_neurons"]
+__all__ = ["check_size", "finite_network", "fit_network", "layer_edges", "shared_neurons"]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
@@ -99,29 +101,36 @@ def finite_network(
     layers: str,
     sampling: str,
     weights: str,
-    neurons: str,
+    neurons: str | None,
     n_samples: int | None,
     rng: int | np.random.Generator | None,
     aim: str = "velocity",
     spacing: str = "clock",
+    control: str | None = "affine",
     common: tuple[NDArray, NDArray] | None = None,
 ) -> ResidualNetwork:
     """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
-    _check_options(layers, sampling, weights, neurons, aim, spacing)
+    neurons = _check_options(layers, sampling, weights, neurons, aim, spacing, control)
     check_size(continuum.dim, depth, width, layers)
     n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)
-    edges = _edges(continuum, depth, spacing)
+    draws = SobolBlocks(generator) if sampling == "sobol_layers" else sampling
+    edges = layer_edges(continuum, depth, spacing)
+    if weights == "importance":
+        shared = neurons == "shared"
+        return _drawn_network(
+            DrawnLayers(continuum, width, draws, control, shared, generator), edges, layers
+        )
     steps = np.diff(edges)
     x = continuum.draw(n, generator)
     wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
     share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
     x = np.concatenate([x, wide])
-    if common is None and weights != "importance" and neurons == "shared":
-        common = shared_neurons(continuum, width, sampling, generator)
+    if common is None and neurons == "shared":
+        common = shared_neurons(continuum, width, draws, generator)
     arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else [None] * depth
-    maker = _StageMaker(continuum, width, sampling, weights, common, n, share, generator)
+    maker = _StageMaker(continuum, width, draws, weights, common, n, share, generator)
     blocks = []
     for layer, arrival in enumerate(arrivals):
         start, step = edges[layer], steps[layer]
@@ -130,12 +139,38 @@ def finite_network(
     return ResidualNetwork(blocks, steps, scheme=layers)
 
 
+def _drawn_network(drawn: DrawnLayers, edges: NDArray, layers: str) -> ResidualNetwork:
+    """Layers of drawn neurons, for which no points need to be carried along."""
+    scheme, last = SCHEMES[layers], float(drawn.continuum.times[-1])
+    shares = np.bincount(scheme.node_of, scheme.weights)
+    blocks = []
+    for start, step in zip(edges[:-1], np.diff(edges), strict=True):
+        blocks.append(
+            tuple(
+                drawn.stage(min(float(start + node * step), last), float(share * step))
+                for node, share in zip(scheme.nodes, shares, strict=True)
+            )
+        )
+    drawn.warn_of_error()
+    return ResidualNetwork(blocks, np.diff(edges), scheme=layers)
+
+
 def _check_options(
-    layers: str, sampling: str, weights: str, neurons: str, aim: str, spacing: str
-) -> None:
+    layers: str,
+    sampling: str,
+    weights: str,
+    neurons: str | None,
+    aim: str,
+    spacing: str,
+    control: str | None,
+) -> str:
+    """Refuse what does not exist; the neurons that are meant."""
     one_of(layers, "layers", SCHEMES)
-    one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
+    one_of(sampling, "sampling", ("sobol", "sobol_layers", "stratified", "monte_carlo"))
     one_of(weights, "weights", _WEIGHTS)
+    as_control(control)
+    if neurons is None:
+        neurons = "per_layer" if weights == "importance" else "shared"
     one_of(neurons, "neurons", ("shared", "per_layer"))
     one_of(aim, "aim", _AIMS)
     one_of(spacing, "spacing", _SPACINGS)
@@ -145,6 +180,7 @@ def _check_options(
             "(the last stage of a layer is fitted to what is missing: take euler or midpoint "
             "layers and fitted weights)"
         )
+    return neurons
 
 
 @dataclass(frozen=True)
@@ -155,7 +191,7 @@ class _StageMaker:
 
     continuum: Represented
     width: int
-    sampling: str
+    sampling: Sampling
     weights: str
     common: tuple[NDArray, NDArray] | None
     n: int
@@ -178,9 +214,6 @@ class _StageMaker:
             if fields:
                 where = x + node * step * fields[-1](where)
             t = min(float(start + node * step), float(self.continuum.times[-1]))
-            if self.weights == "importance":
-                fields.append(drawn_stage(self.continuum, t, self.width, self.sampling, self.rng))
-                continue
             # Stages meet the law where the method evaluates them.
             held = _held(self.continuum.region, where, self.n, index)
             inside = where[held]
@@ -207,7 +240,7 @@ class _StageMaker:
         )
 
 
-def _edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float64]:
+def layer_edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float64]:
     """Depths between which the layers step: (depth + 1,)."""
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if last == first:
@@ -242,7 +275,7 @@ def _wide_draws(continuum: Represented, n: int, rng: np.random.Generator) -> NDA
 
 
 def shared_neurons(
-    continuum: Represented, width: int, sampling: str, rng: np.random.Generator
+    continuum: Represented, width: int, sampling: Sampling, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
     """Neurons that serve the velocities at the beginning, the middle and the end.
 

@@ -22,6 +22,7 @@ from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 __all__ = [
     "ImportanceDraw",
     "assembled",
+    "best_mass",
     "importance_draw",
     "polynomial_degree",
     "quadrature_neurons",
@@ -226,9 +227,21 @@ def _split(
     return np.hypot(left, other) / np.sqrt(2), both, 0.5 * (rest + there)
 
 
+def best_mass(
+    spectrum: Spectrum, eta: Activation, control: AffineControl | None
+) -> NDArray[np.float64]:
+    """What nodes are drawn in proportion to, in the unit of the function: (P,)."""
+    constant = abs(admissibility(eta, spectrum.ridgelet))
+    if control is None:
+        return spectrum.mass / constant
+    nothing = np.zeros((spectrum.grid.size, 1))
+    return controlled_mass(spectrum.mass, _split(spectrum, eta, nothing, control)[0]) / constant
+
+
 def controlled_mass(mass: NDArray, left: NDArray) -> NDArray[np.float64]:
     """w|R| times the deviations of the residuals: (P,)."""
-    mean = float(mass @ left) / float(mass.sum())
+    total = float(mass.sum())
+    mean = float(mass @ left) / total if total > 0 else 0.0
     # Where nothing bends at all the mass alone remains.
     return mass * (left + _FLOOR * mean) if mean > 0 else mass
 

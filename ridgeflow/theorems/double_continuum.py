@@ -106,6 +106,7 @@ def _width_errors(width: int, shares: tuple[int, ...], draws: int) -> list[float
             width,
             sampling="monte_carlo",
             weights="importance",
+            control=None,
             spacing="even",
             n_samples=1,
             rng=seed,

@@ -78,6 +78,7 @@ def depth_and_width(**more: Any) -> dict[str, Any]:
         "layers": "euler",
         "sampling": "sobol",
         "weights": "least_squares",
+        "control": "affine",
         "neurons": "shared",
         "aim": "velocity",
         **more,
@@ -94,6 +95,22 @@ room.add(
     limit=10.0,
     slow=True,
     rtol=1e-6,
+)
+room.add(
+    "DoubleContinuum.network",
+    lambda: {
+        **depth_and_width(spacing="even"),
+        "width": 64,
+        "sampling": "sobol_layers",
+        "weights": "importance",
+        "neurons": "per_layer",
+    },
+    on=continuum,
+    out=lambda net: net(line_points()),
+    limit=10.0,
+    slow=True,
+    rtol=1e-6,
+    variant="drawn",
 )
 
 
