@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,14 +13,17 @@ from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.affine_control import AffineControl
 from ridgeflow.networks.importance import ImportanceDraw, best_mass, importance_draw
-from ridgeflow.networks.node_draws import NodeDensity, Sampling, checked_spectrum
+from ridgeflow.networks.node_draws import NodeDensity, Sampling, SobolBlocks, checked_spectrum
+from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.schemes import SCHEMES
 
-__all__ = ["DrawnLayers", "as_vector", "layer_draw", "shared_density"]
+__all__ = ["DrawnLayers", "as_vector", "drawn_outputs", "layer_draw", "shared_density"]
 
-# Depths over which the density of shared neurons is averaged: the middles of equal intervals.
-_AVERAGED = 8
+# Depths over which the density of shared neurons is averaged, the middles of equal intervals, and
+# points that tell it: weights make up for what it is off the best one.
+_AVERAGED, _FEW = 4, 128
 # Points at which the size of a velocity is told.
 _CHECKED = 64
 
@@ -61,7 +65,8 @@ def shared_density(continuum: Represented, control: str | None) -> NodeDensity |
         rep = continuum._spectrum_for_sampling(first + share * (last - first))
         split = None
         if control is not None:
-            split = AffineControl(continuum._source.points(first + share * (last - first)))
+            points = continuum._source.points(first + share * (last - first))
+            split = AffineControl(points, count=_FEW)
         total = total + best_mass(rep.spectrum, rep.activation, split)
     assert isinstance(total, np.ndarray)
     return NodeDensity.of(rep.spectrum.grid, total) if total.any() else None
@@ -71,7 +76,7 @@ def shared_density(continuum: Represented, control: str | None) -> NodeDensity |
 class DrawnLayers:
     """The stages of one network with importance weights, one after the other.
 
-    Neurons of all stages are drawn anew, or once from a density that is shared.
+    Neurons of all stages are drawn anew, or once from a ``density`` that is shared.
     """
 
     continuum: Represented
@@ -80,35 +85,33 @@ class DrawnLayers:
     control: str | None
     shared: bool
     rng: np.random.Generator
-    _common: tuple[NodeDensity, NDArray, NDArray] | None = None
-    _spread: float = 0.0
+    density: NodeDensity | None = None
+    _common: tuple[NDArray, NDArray] | None = None
     _moved: float = 0.0
     _parts: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        density = shared_density(self.continuum, self.control) if self.shared else None
-        if density is not None:
-            self._common = (density, *density.draw(self.width, self.sampling, self.rng))
+        if not self.shared:
+            return
+        if self.density is None:
+            self.density = shared_density(self.continuum, self.control)
+        if self.density is not None:
+            self._common = self.density.draw(self.width, self.sampling, self.rng)
 
     def stage(self, t: float, step: float) -> ShallowNetwork:
         """Neurons of the velocity at depth t, which count in the network with a step."""
-        density = None if self._common is None else self._common[0]
-        draw = layer_draw(self.continuum, t, self.control, density)
+        draw = layer_draw(self.continuum, t, self.control, self.density)
+        if draw is not None:
+            self._count(draw, t, step)
+        return self.of(draw, t)
+
+    def of(self, draw: ImportanceDraw | None, t: float) -> ShallowNetwork:
+        """A stage of draws that were made ready for depth t."""
         if draw is None:
-            return self._affine(t)
-        self._count(draw, t, step)
+            return _affine_stage(self.continuum, t, self.width)
         if self._common is None:
             return as_vector(ShallowNetwork._of(draw.draw(self.width, self.sampling, self.rng)))
-        return as_vector(ShallowNetwork._of(draw.weigh(*self._common[1:])))
-
-    def _affine(self, t: float) -> ShallowNetwork:
-        """Neurons of no weight beside the affine part."""
-        rep = self.continuum._spectrum_for_sampling(t)
-        node = np.arange(self.width) % rep.spectrum.grid.size
-        linear, bias = affine_part(rep)
-        nothing = np.zeros((self.width, linear.shape[1]))
-        a, b = rep.spectrum.grid.a[node], rep.spectrum.grid.b[node]
-        return ShallowNetwork(a, b, nothing, rep.activation, linear=linear, bias=bias)
+        return as_vector(ShallowNetwork._of(draw.weigh(*self._common)))
 
     def _count(self, draw: ImportanceDraw, t: float, step: float) -> None:
         """Keep what the stage is expected to err by, and how far it moves."""
@@ -135,7 +138,7 @@ class DrawnLayers:
             f"worse than none (take {ratio**2:.2g} times as many neurons, control='affine', or "
             "weights='least_squares')",
             AccuracyWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -151,3 +154,48 @@ def as_vector(stage: ShallowNetwork) -> ShallowNetwork:
         linear=stage.linear[:, None],
         bias=stage.bias.reshape(1),
     )
+
+
+def _affine_stage(continuum: Represented, t: float, width: int) -> ShallowNetwork:
+    """Neurons of no weight beside an affine velocity."""
+    rep = continuum._spectrum_for_sampling(t)
+    grid, (linear, bias) = rep.spectrum.grid, affine_part(rep)
+    node = np.arange(width) % grid.size
+    nothing = np.zeros((width, linear.shape[1]))
+    return ShallowNetwork(
+        grid.a[node], grid.b[node], nothing, rep.activation, linear=linear, bias=bias
+    )
+
+
+def drawn_outputs(
+    continuum: Represented,
+    edges: NDArray,
+    width: int,
+    x: NDArray,
+    seeds: Sequence[int],
+    *,
+    layers: str = "euler",
+    sampling: str = "monte_carlo",
+    control: str | None = None,
+    shared: bool = False,
+) -> NDArray[np.float64]:
+    """Where networks of drawn layers between ``edges`` take points x (n, m): (R, n, m).
+
+    One for each seed, the same as :meth:`DoubleContinuum.network` gives; the densities, which are
+    most of the work, are made once.
+    """
+    scheme, last = SCHEMES[layers], float(continuum.times[-1])
+    density = shared_density(continuum, control) if shared else None
+    networks = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        draws = SobolBlocks(rng) if sampling == "sobol_layers" else sampling
+        networks.append(DrawnLayers(continuum, width, draws, control, shared, rng, density))
+    places = [x] * len(networks)
+    for start, step in zip(edges[:-1], np.diff(edges), strict=True):
+        times = [min(float(start + node * step), last) for node in scheme.nodes]
+        ready = [layer_draw(continuum, t, control, density) for t in times]
+        for i, network in enumerate(networks):
+            fields = tuple(network.of(draw, t) for draw, t in zip(ready, times, strict=True))
+            places[i] = ResidualNetwork([fields], [float(step)], scheme=layers)(places[i])
+    return np.array(places)

@@ -39,13 +39,17 @@ class AffineControl:
         In float64. Of more than 512 so many are taken, the same in every run.
     weights : ndarray, shape (n,), optional
         Not negative and not all zero; equal by default.
+    count : int, optional
+        In place of 512: a density of nodes needs fewer, since weights make up for it.
     """
 
-    def __init__(self, points: NDArray, weights: NDArray | None = None) -> None:
+    def __init__(
+        self, points: NDArray, weights: NDArray | None = None, count: int = _POINTS
+    ) -> None:
         mass = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
         index = np.flatnonzero(mass > 0)
-        if len(index) > _POINTS:
-            index = np.random.default_rng(_SEED).choice(index, _POINTS, replace=False)
+        if len(index) > count:
+            index = np.random.default_rng(_SEED).choice(index, count, replace=False)
         self.points = np.ascontiguousarray(points[index], np.float64)
         self.weights = mass[index] / mass[index].sum()
         self._center, self._basis, self._slopes = _affine_basis(self.points, self.weights)
