@@ -399,8 +399,8 @@ class DoubleContinuum(Interpolated):
         layers : {"euler", "midpoint", "rk4"}
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
         sampling : {"sobol", "sobol_layers", "stratified", "monte_carlo"}
-            How neurons are drawn from the spectra; "sobol_layers": one Sobol sequence for all
-            layers, of which each takes the next block, so that their errors make up for each other.
+            How neurons are drawn from the spectra; "sobol_layers": by one Sobol sequence, of which
+            each layer takes the next block, so that their errors make up for each other.
         weights : {"least_squares", "tied", "importance"}
             Outer weights; "tied" fits one number s_j for each neuron, :math:`c_j = s_j a_j`, and a
             symmetric linear part: every stage is the gradient of a potential, as the score is.
@@ -409,10 +409,9 @@ class DoubleContinuum(Interpolated):
             Of importance weights: whether skip units carry the affine parts of neurons over the law
             at each depth (without law, over the region), see :meth:`ShallowNetwork.from_spectrum`.
         neurons : {"shared", "per_layer"}, optional
-            Whether all layers have the same neurons (a, b), or each its own. Shared ones are chosen
-            for the velocities at the beginning, in the middle and at the end, or, for importance
-            weights, drawn once from the average density of the depths: then depth does not average
-            their errors. By default "per_layer" for importance weights, else "shared".
+            Whether all layers have the same neurons (a, b): chosen for the velocities at the ends
+            and in the middle, or, for importance weights, drawn from the average density of the
+            depths. By default "per_layer" for importance weights, else "shared".
         aim : {"velocity", "flow"}
             What the last stage of a layer is fitted to: the velocity, so that the network is a
             Runge-Kutta line of the flow; or what is missing to where the flow takes the draws by

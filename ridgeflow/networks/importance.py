@@ -24,6 +24,7 @@ __all__ = [
     "assembled",
     "best_mass",
     "importance_draw",
+    "is_mirrored",
     "polynomial_degree",
     "quadrature_neurons",
     "warn_of_draws",
@@ -41,7 +42,7 @@ def polynomial_degree(eta: Activation) -> int:
     return max((k for k, p in enumerate(eta.polynomial) if p), default=-1)
 
 
-def _mirrored(spectrum: Spectrum, eta: Activation) -> bool:
+def is_mirrored(spectrum: Spectrum, eta: Activation) -> bool:
     """Whether each neuron is drawn with its mirror image, to cancel a quadratic part."""
     return spectrum.grid.half and polynomial_degree(eta) > 1
 
@@ -65,7 +66,7 @@ def quadrature_neurons(
     c = values * (rule / admissibility(eta, spectrum.ridgelet))[:, None]
     slopes, constants = _polynomial_part(spectrum, eta, a, b)
     linear, bias = -slopes.T @ c, -constants @ c
-    if _mirrored(spectrum, eta):
+    if is_mirrored(spectrum, eta):
         sign = 1.0 if eta.parity == "even" else -1.0
         a, b, c = np.vstack([a, -a]), np.hstack([b, -b]), np.vstack([c / 2, sign * c / 2])
     return assembled(spectrum, eta, a, b, c, linear, bias)
@@ -125,6 +126,11 @@ class ImportanceDraw:
     rest: NDArray | None = None
     left: NDArray | None = None
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether nodes are drawn with their mirror images."""
+        return is_mirrored(self.spectrum, self.eta)
+
     def draw(self, count: int, sampling: Sampling, rng: np.random.Generator) -> Neurons:
         """A network of so many neurons."""
         return self.weigh(*self.density.draw(count, sampling, rng))
@@ -141,7 +147,7 @@ class ImportanceDraw:
         grid = self.spectrum.grid
         c = self.outer[node] / (self.density.share[node] * len(node))[:, None]
         a, b = grid.a[node], grid.b[node]
-        if _mirrored(self.spectrum, self.eta):
+        if is_mirrored(self.spectrum, self.eta):
             flip = np.where(coin < 0.5, 1.0, -1.0)
             a, b = a * flip[:, None], b * flip
             if self.eta.parity != "even":
@@ -217,7 +223,7 @@ def _split(
     """The split of all nodes, of both mirror images where a quadratic part must cancel."""
     grid = spectrum.grid
     left, part, rest = control.split(grid.a, grid.b, outer, eta)
-    if not _mirrored(spectrum, eta):
+    if not is_mirrored(spectrum, eta):
         # On half a grid the polynomial part of η is no part of the function.
         slopes, constants = _polynomial_part(spectrum, eta, grid.a, grid.b)
         return left, (part[0] - slopes.T @ outer, part[1] - constants @ outer), rest
