@@ -121,6 +121,8 @@ TESTS = {
     "double_continuum/chosen_depths.py": "continuum_parts double_continuum",
     "double_continuum/discretise.py": "continuum_parts double_continuum",
     "double_continuum/drawn_layers.py": "drawn_layers",
+    "double_continuum/drawn_variance.py": "width_depth",
+    "double_continuum/width_depth.py": "width_depth",
     "double_continuum/moving_region.py": "moving_region",
     "double_continuum/field_fit.py": "reconstruct_network",
     "double_continuum/velocity.py": "continuum_parts",
