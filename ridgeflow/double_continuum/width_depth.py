@@ -76,7 +76,8 @@ class WidthDepthLaw:
     >>> law = rf.GaussianMixture([0.5, 0.5], [[-0.5], [0.5]], 0.3)
     >>> limit = rf.DoubleContinuum(law, rf.activation("gaussian"), span=(0.0, 0.05), tol=1e-2)
     >>> both = rf.width_depth_law(limit, n_points=64, n_depths=4)
-    >>> network = limit.network(16, 16, weights="importance", rng=0)
+    >>> options = {"weights": "importance", "sampling": "monte_carlo", "rng": 0}
+    >>> network = limit.network(16, 16, **options)
     >>> x = limit.draw(200, rng=1)
     >>> gap = network(x) - limit.flow(x, 0.05).points
     >>> bool(0.5 < np.sqrt(np.mean(gap**2)) / both.error(16, 16) < 2)
