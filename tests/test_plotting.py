@@ -459,6 +459,20 @@ def test_a_limit_study_says_what_it_shows(tmp_path):
     )
 
 
+def test_a_limit_study_shows_predictions_beside_what_was_measured(tmp_path):
+    sizes = np.array([[0.3, 0.29, 0.28], [0.2, 0.15, 0.14], [0.16, 0.09, 0.07]])
+    kinds = dict.fromkeys(("independent", "shared", "controlled"), (sizes, 1.1 * sizes))
+    figure = study(drawn=kinds).plot()
+    check(figure, tmp_path)
+    _, _, axes = figure.axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert set(drawn) == {"independent", "shared", "controlled", "as predicted"}
+    np.testing.assert_array_equal(drawn["shared"].get_ydata(), sizes.ravel())
+    np.testing.assert_array_equal(drawn["shared"].get_xdata(), 1.1 * sizes.ravel())
+    diagonal = drawn["as predicted"]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+
+
 def test_functionals_show_the_rate_of_entropy(tmp_path):
     t = np.linspace(0, 0.1, 4)
     figure = plotting.functionals((t, 1 - 2 * t, 0.01 + 0 * t), (t, 2 + 5 * t, 0.1 + 0 * t))

@@ -170,7 +170,7 @@ def _affine_stage(continuum: Represented, t: float, width: int) -> ShallowNetwor
 def drawn_outputs(
     continuum: Represented,
     edges: NDArray,
-    width: int,
+    width: int | Sequence[int],
     x: NDArray,
     seeds: Sequence[int],
     *,
@@ -181,16 +181,17 @@ def drawn_outputs(
 ) -> NDArray[np.float64]:
     """Where networks of drawn layers between ``edges`` take points x (n, m): (R, n, m).
 
-    One for each seed, the same as :meth:`DoubleContinuum.network` gives; the densities, which are
-    most of the work, are made once.
+    One for each seed, of one width or of its own, the same as :meth:`DoubleContinuum.network`
+    gives; the densities, which are most of the work, are made once.
     """
     scheme, last = SCHEMES[layers], float(continuum.times[-1])
     density = shared_density(continuum, control) if shared else None
     networks = []
-    for seed in seeds:
+    widths = [width] * len(seeds) if isinstance(width, int) else width
+    for count, seed in zip(widths, seeds, strict=True):
         rng = np.random.default_rng(seed)
         draws = SobolBlocks(rng) if sampling == "sobol_layers" else sampling
-        networks.append(DrawnLayers(continuum, width, draws, control, shared, rng, density))
+        networks.append(DrawnLayers(continuum, count, draws, control, shared, rng, density))
     places = [x] * len(networks)
     for start, step in zip(edges[:-1], np.diff(edges), strict=True):
         times = [min(float(start + node * step), last) for node in scheme.nodes]

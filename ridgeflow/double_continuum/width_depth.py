@@ -128,8 +128,13 @@ class WidthDepthLaw:
         depth, width = positive_int(depth, "depth"), positive_int(width, "width")
         one_of(neurons, "neurons", _NEURONS)
         if flag(finite, "finite"):
-            return self._recursion(depth, width, neurons == "shared")
+            return float(self._finite_errors(depth, np.array([width]), neurons)[0])
         return float(self._errors(np.array([depth]), np.array([width]), neurons)[0])
+
+    def _finite_errors(self, depth: int, widths: NDArray, neurons: str) -> NDArray[np.float64]:
+        """Those of the L steps themselves for several widths (J,)."""
+        steps, drawn = self._recursion(depth, neurons == "shared")
+        return np.sqrt(steps + drawn / widths)
 
     def _errors(self, depth: NDArray, width: NDArray, neurons: str) -> NDArray[np.float64]:
         drawn = self.c_shared**2 / width if neurons == "shared" else self.c2**2 / (depth * width)
@@ -266,7 +271,8 @@ class WidthDepthLaw:
         variance = np.diagonal(spread, axis1=1, axis2=2) / (depth * width)
         return _QUANTILE * np.sqrt(np.maximum(variance, 0.0))
 
-    def _recursion(self, depth: int, width: int, shared: bool) -> float:
+    def _recursion(self, depth: int, shared: bool) -> tuple[float, float]:
+        """Mean squares of L steps of the velocity off the flow, and of what one neuron adds."""
         limit = self._limit
         edges = layer_edges(limit, depth, self.spacing)
         density = shared_density(limit, self.control) if shared else None
@@ -286,12 +292,11 @@ class WidthDepthLaw:
             else:
                 spread = onward @ spread @ onward.transpose(0, 2, 1)
                 if neuron is not None:
-                    spread += step**2 / width * neuron.variance(x)
+                    spread += step**2 * neuron.variance(x)
             x = x + step * value
         if parts is not None and nodes is not None:
-            spread = deviations(parts, nodes[2]) / width
-        drawn = float(np.trace(spread, axis1=1, axis2=2).mean())
-        return float(np.sqrt(rms(x - end) ** 2 + drawn))
+            spread = deviations(parts, nodes[2])
+        return rms(x - end) ** 2, float(np.trace(spread, axis1=1, axis2=2).mean())
 
 
 def _nodes_of(

@@ -296,9 +296,18 @@ def test_double_limit_study_measures_both_rates():
     assert study.continuum < 1e-3
     assert (study.errors[:, -1] < 1.2 * study.depth_errors).all()
     table = study.table()
-    assert "rate in depth (euler): -" in table and len(table.splitlines()) == 7
-    assert len(study.plot().axes) == 2
-    assert study.to_dict()["widths"] == [12, 24]
+    assert "rate in depth (euler): -" in table and len(table.splitlines()) == 7 + 3 * 4
+    assert len(study.plot().axes) == 3
+    kept = study.to_dict()
+    assert kept["widths"] == [12, 24]
+    assert set(kept["drawn"]) == {"independent", "shared", "controlled"}
+    for measured, predicted in study.drawn.values():
+        assert measured.shape == predicted.shape == (2, 2)
+        # Two networks of each size: measured .53 to 1.73
+        assert (np.abs(np.log(measured / predicted)) < np.log(3)).all()
+    # The steps of the limit are those of its networks, whatever their width.
+    wide = study.errors[:, -1]
+    assert np.abs(wide / study.depth_errors - 1).max() < 1e-3  # measured 2.4e-5
     widths = np.array([256, 1024, 4096])
     rng = np.random.default_rng(0)
     rates = {}
