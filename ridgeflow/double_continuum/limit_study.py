@@ -236,19 +236,15 @@ def double_limit_study(
         raise TypeError(f"`ways` must be a list or a tuple, got {ways!r} (write [{ways!r}])")
     ways = [one_of(way, "ways", WAYS) for way in items_of(ways, "ways")]
     repeats = positive_int(repeats, "repeats")
-    layered = len(_KINDS) * float(rows.sum()) if layers == "euler" else 0.0
-    drawn = float(columns.sum()) * (sum(way in _DRAWN for way in ways) + layered) * repeats
-    if drawn > _MOST_NEURONS:
-        raise ValueError(
-            f"`repeats` must leave at most {_MOST_NEURONS:.0e} neurons to draw and evaluate, got "
-            f"{repeats} draws of each of the `widths`: {drawn:.1e} neurons (take fewer repeats)"
-        )
+    _affordable(repeats, float(columns.sum()), sum(way in _DRAWN for way in ways))
     generator = as_generator(rng)
     if progress is not None and not callable(progress):
         raise TypeError(f"`progress` must be a function, got {type(progress).__name__}")
     tell = progress or (lambda message, share: None)
     # A network that does not fit is refused before the first is made.
     check_size(continuum.dim, int(rows[-1]), int(columns[-1]), layers)
+    kinds = _KINDS if layers == "euler" else {}
+    _affordable(repeats, float(columns.sum()) * float(rows.sum()), len(kinds))
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if first == last:
         raise ValueError(
@@ -264,19 +260,13 @@ def double_limit_study(
     if flow is not None and first == 0.0:
         target = flow.flow(x, last, rtol=1e-9, atol=1e-11).points
         missed = rms(ours - target) / size
-    steps_only = np.empty(len(rows))
-    errors = np.empty((len(rows), len(columns)))
-    for i, depth in enumerate(rows):
-        tell(f"networks of {depth} layers", 0.4 * i / len(rows))
-        steps = np.diff(layer_edges(continuum, int(depth), "clock"))
-        whole = stepped(continuum.velocity, layers, steps, x, first, last)
-        steps_only[i] = rms(whole - target) / size
-        for j, width in enumerate(columns):
-            net = continuum.network(int(depth), int(width), layers=layers, rng=generator)
-            errors[i, j] = rms(net(x) - target) / size
+    errors, steps_only = _network_errors(
+        continuum, rows, columns, layers, x, target, generator, tell
+    )
+    errors, steps_only = errors / size, steps_only / size
     beside = {}
-    for k, kind in enumerate(_KINDS if layers == "euler" else ()):
-        tell(f"networks of {kind} neurons", 0.4 + 0.3 * k / len(_KINDS))
+    for k, kind in enumerate(kinds):
+        tell(f"networks of {kind} neurons", 0.4 + 0.3 * k / len(kinds))
         beside[kind] = _drawn_errors(
             continuum, kind, rows, columns, repeats, (x[:_FEW], target[:_FEW]), size, generator
         )
@@ -297,6 +287,40 @@ def double_limit_study(
         missed,
         beside,
     )
+
+
+def _affordable(repeats: int, neurons: float, kinds: int) -> None:
+    """Refuse more draws than anyone waits for."""
+    drawn = repeats * neurons * kinds
+    if drawn > _MOST_NEURONS:
+        raise ValueError(
+            f"`repeats` must leave at most {_MOST_NEURONS:.0e} neurons to draw and evaluate, got "
+            f"{repeats} draws of each of the `widths`: {drawn:.1e} neurons (take fewer repeats)"
+        )
+
+
+def _network_errors(
+    continuum: DoubleContinuum,
+    depths: NDArray,
+    widths: NDArray,
+    layers: str,
+    x: NDArray,
+    target: NDArray,
+    rng: np.random.Generator,
+    tell: Callable[[str, float], None],
+) -> tuple[NDArray, NDArray]:
+    """Errors (L, J) of networks of fitted weights, and (L,) of their steps with the velocity."""
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    errors, steps_only = np.empty((len(depths), len(widths))), np.empty(len(depths))
+    for i, depth in enumerate(depths):
+        tell(f"networks of {depth} layers", 0.4 * i / len(depths))
+        steps = np.diff(layer_edges(continuum, int(depth), "clock"))
+        whole = stepped(continuum.velocity, layers, steps, x, first, last)
+        steps_only[i] = rms(whole - target)
+        for j, width in enumerate(widths):
+            net = continuum.network(int(depth), int(width), layers=layers, rng=rng)
+            errors[i, j] = rms(net(x) - target)
+    return errors, steps_only
 
 
 def _drawn_errors(
