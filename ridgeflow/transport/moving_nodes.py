@@ -243,7 +243,9 @@ class MovingNodes:
         rank = np.ceil(np.log2(top / wanted) - 1e-9).astype(int)
         layers = self.tau * self.depth / self._scales[0]
         beyond = _FRONT * math.sqrt(layers * self.tau * self.depth)
-        radii = np.sqrt(2 * gammaincinv(0.5 * self.dim, 1 - 0.1 * self._cut) * most) + beyond
+        radii = np.sqrt(2 * gammaincinv(0.5 * self.dim, 1 - 0.1 * self._cut) * most)
+        # Noise far beyond the law leaves one point of it: no disturbance travels.
+        radii = radii + np.minimum(beyond, 3 * np.sqrt(most))
         levels = []
         for g in range(int(rank.max()) + 1):
             chosen = np.flatnonzero(rank == g)
