@@ -462,8 +462,10 @@ class DeepDAE:
         given = as_points(x, "x", self.dim)
         points = given.astype(np.float64, copy=False)
         product = np.broadcast_to(np.eye(self.dim), (len(points), self.dim, self.dim))
-        for _, bend in self._walk(points, slopes=True):
-            product = bend @ product
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _, bend in self._walk(points, slopes=True):
+                product = bend @ product
+        _require_finite(product)
         return product.astype(given.dtype, copy=False)
 
     def push(self, x: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -509,8 +511,17 @@ class DeepDAE:
         )
         points = given.astype(np.float64, copy=False)
         log_density = self._initial.logpdf(points).copy()
-        path = list(self._walk(points, slopes=True))
-        image = path[-1][0]
-        for _, bend in path:
-            log_density -= np.linalg.slogdet(bend)[1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            path = list(self._walk(points, slopes=True))
+            image = path[-1][0]
+            for _, bend in path:
+                log_density -= np.linalg.slogdet(bend)[1]
+        _require_finite(log_density)
         return image.astype(given.dtype, copy=False), log_density.astype(given.dtype, copy=False)
+
+
+def _require_finite(values: NDArray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "`x` must lie near the law, got points too far away (map draws of the law)"
+        )
