@@ -522,6 +522,4 @@ class DeepDAE:
 
 def _require_finite(values: NDArray) -> None:
     if not np.isfinite(values).all():
-        raise ValueError(
-            "`x` must lie near the law, got points too far away (map draws of the law)"
-        )
+        raise ValueError("`x` must lie near the law, got points far away (map draws of the law)")
