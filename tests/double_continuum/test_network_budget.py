@@ -141,17 +141,20 @@ def test_networks_that_lead_elsewhere_are_refused(limit, net):
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_samples", "seed"), [(None, 0), (4000, 1)])
 def test_two_clusters_in_the_plane(n_samples, seed):
-    """One in a thousand points, on the ridge between the clusters, carry all of the error."""
+    """One in a thousand points, on the ridge between the clusters, carry most of the error."""
     law = rf.GaussianMixture([0.9, 0.1], [[0.0, 0.0], [6.0, 0.0]], [0.5, 0.2])
     exact = rf.ContinuousDAE(law)
     end = 0.5 * exact.t_max
     limit = rf.DoubleContinuum(law, TANH, span=(0.0, end), tol=1e-2)
     net = limit.network(6, 150, layers="midpoint", n_samples=n_samples, rng=seed)
-    x = law.sample(400_000, rng=5)
+    axes = np.linspace(-5.0, 9.0, 1000), np.linspace(-5.0, 5.0, 700)
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    weights = law.pdf(x)
+    x, weights = x[weights > 1e-13], weights[weights > 1e-13]
     target = exact.flow(x, end, log_density=False).points
-    truth = rms(net(x) - target) / rms(target - x)
+    bare = rf.ResidualNetwork(net.layers, net.steps, scheme=net.scheme)
+    truth = rms(bare(x) - target, weights) / rms(target - x, weights)
     budget = limit.error_budget(net)
-    # 400 000 plain draws are good for a tenth of it.
-    assert 0.9 * truth < budget.total < 1.5 * truth  # measured 1.15, 1.09
-    assert budget.total > 20 * budget.quantile99  # measured 59, 206
+    assert truth < budget.total < 1.3 * truth  # measured 1.13, 1.13
+    assert budget.total > 4 * budget.quantile99  # measured 10, 19
     assert 2.5 < budget.worst_point[0] < 4.5
