@@ -19,11 +19,20 @@ from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.schemes import SCHEMES
 
-__all__ = ["DrawnLayers", "as_vector", "drawn_outputs", "layer_draw", "shared_density"]
+__all__ = [
+    "DrawnLayers",
+    "as_vector",
+    "drawn_ensemble",
+    "drawn_outputs",
+    "layer_draw",
+    "shared_density",
+]
 
 # Depths over which the density of shared neurons is averaged, the middles of equal intervals, and
 # points that tell it: weights make up for what it is off the best one.
 _AVERAGED, _FEW = 4, 128
+# Numbers in one slab of features.
+_SLAB = 2**20
 # Points at which the size of a velocity is told.
 _CHECKED = 64
 
@@ -42,7 +51,9 @@ def layer_draw(
     if not rep.spectrum.mass.any():
         return None
     values, rule = checked_spectrum(rep.spectrum, None, "quadrature", "importance")
-    split = None if control is None else AffineControl(continuum._source.points(t))
+    split = None
+    if control is not None:
+        split = AffineControl.for_nodes(continuum._source.points(t), rep.spectrum.grid.size)
     return importance_draw(
         *(rep.spectrum, rep.activation, values, rule),
         control=split,
@@ -200,3 +211,48 @@ def drawn_outputs(
             fields = tuple(network.of(draw, t) for draw, t in zip(ready, times, strict=True))
             places[i] = ResidualNetwork([fields], [float(step)], scheme=layers)(places[i])
     return np.array(places)
+
+
+def drawn_ensemble(
+    continuum: Represented,
+    edges: NDArray,
+    width: int,
+    x: NDArray,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    control: str | None = None,
+    shared: bool = False,
+) -> NDArray[np.float64]:
+    """Where so many networks of Euler layers of independent draws take points: (R, n, m).
+
+    The law of :func:`drawn_outputs`, with the arithmetic of all networks in one: thousands of them
+    take the time of some.
+    """
+    n, dim = x.shape
+    density = shared_density(continuum, control) if shared else None
+    drawn = None if density is None else density.draw(count * width, "monte_carlo", rng)
+    places = np.broadcast_to(x, (count, n, dim)).copy()
+    slab = max(1, _SLAB // (n * width))
+    for start, step in zip(edges[:-1], np.diff(edges), strict=True):
+        draw = layer_draw(continuum, float(start), control, density)
+        if draw is None:
+            stage = _affine_stage(continuum, float(start), 1)
+            places += step * stage(places.reshape(-1, dim)).reshape(places.shape)
+            continue
+        nodes = draw.density.draw(count * width, "monte_carlo", rng) if drawn is None else drawn
+        a, b, outer = draw.drawn(*nodes)
+        slopes, constants = draw.removed(a, b)
+        a, slopes = (part.reshape(count, width, dim) for part in (a, slopes))
+        b, constants = (part.reshape(count, 1, width) for part in (b, constants))
+        # Outer weights are those of one network of all draws.
+        outer = count * outer.reshape(count, width, -1)
+        for low in range(0, count, slab):
+            part = slice(low, low + slab)
+            where = places[part]
+            features = draw.eta(where @ a[part].transpose(0, 2, 1) - b[part])
+            features -= where @ slopes[part].transpose(0, 2, 1) + constants[part]
+            places[part] += step * (
+                features @ outer[part] + where @ draw.affine[0] + draw.affine[1]
+            )
+    return places

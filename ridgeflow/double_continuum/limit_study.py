@@ -23,7 +23,7 @@ from ridgeflow.double_continuum.budget import stepped
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import check_size, layer_edges
 from ridgeflow.double_continuum.drawn_layers import drawn_outputs
-from ridgeflow.double_continuum.width_depth import width_depth_law
+from ridgeflow.double_continuum.width_depth import finite_squares
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.outer_weights import fit_outer_weights
@@ -214,7 +214,7 @@ def double_limit_study(
     **Accuracy.** Rates are least-squares slopes of logarithms: +-0.1 from four sizes.
 
     **Cost.** One network for each pair of sizes, ``repeats`` of each kind of drawn neurons, and
-    the sums of :func:`width_depth_law`.
+    for their predictions a sum over nodes for each layer.
 
     References
     ----------
@@ -335,20 +335,20 @@ def _drawn_errors(
 ) -> tuple[NDArray, NDArray]:
     """Errors (L, J) of drawn networks, root mean squares over repeats, and their predictions."""
     control, neurons = _KINDS[kind]
-    law = width_depth_law(continuum, control=control, n_points=_FEW)
     measured = np.empty((len(depths), len(widths)))
     predicted = np.empty_like(measured)
     many = [int(width) for width in widths for _ in range(repeats)]
     for i, depth in enumerate(depths):
         found = drawn_outputs(
-            *(continuum, layer_edges(continuum, int(depth), law.spacing), many, ends[0]),
+            *(continuum, layer_edges(continuum, int(depth), "clock"), many, ends[0]),
             rng.integers(2**31, size=len(many)).tolist(),
             control=control,
             shared=neurons == "shared",
         )
         square = ((found - ends[1]) ** 2).sum(axis=2).mean(axis=1)
         measured[i] = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1)) / size
-        predicted[i] = law._finite_errors(int(depth), widths, neurons) / size
+        steps, one = finite_squares(continuum, int(depth), "clock", control, neurons == "shared")
+        predicted[i] = np.sqrt(steps + one / widths) / size
     return measured, predicted
 
 

@@ -34,7 +34,7 @@ from ridgeflow.networks.importance import is_mirrored
 from ridgeflow.networks.node_draws import NodeDensity
 from ridgeflow.networks.sampling import as_control
 
-__all__ = ["WidthDepthLaw", "width_depth_law"]
+__all__ = ["WidthDepthLaw", "finite_squares", "spread_along", "width_depth_law"]
 
 # Two-sided normal quantile of 95 %.
 _QUANTILE = 1.959964
@@ -128,13 +128,11 @@ class WidthDepthLaw:
         depth, width = positive_int(depth, "depth"), positive_int(width, "width")
         one_of(neurons, "neurons", _NEURONS)
         if flag(finite, "finite"):
-            return float(self._finite_errors(depth, np.array([width]), neurons)[0])
+            steps, drawn = finite_squares(
+                self._limit, depth, self.spacing, self.control, neurons == "shared"
+            )
+            return float(np.sqrt(steps + drawn / width))
         return float(self._errors(np.array([depth]), np.array([width]), neurons)[0])
-
-    def _finite_errors(self, depth: int, widths: NDArray, neurons: str) -> NDArray[np.float64]:
-        """Those of the L steps themselves for several widths (J,)."""
-        steps, drawn = self._recursion(depth, neurons == "shared")
-        return np.sqrt(steps + drawn / widths)
 
     def _errors(self, depth: NDArray, width: NDArray, neurons: str) -> NDArray[np.float64]:
         drawn = self.c_shared**2 / width if neurons == "shared" else self.c2**2 / (depth * width)
@@ -265,38 +263,40 @@ class WidthDepthLaw:
         depth, width = positive_int(depth, "depth"), positive_int(width, "width")
         points = as_points(x, "x", self._limit.dim).astype(np.float64)
         times, weight, rate = time_rule(self._limit, self.spacing, self._nodes)
-        spread = _spread(
+        spread = spread_along(
             self._limit, follow(self._limit, points, times), times, weight * rate**2, self.control
         )
         variance = np.diagonal(spread, axis1=1, axis2=2) / (depth * width)
         return _QUANTILE * np.sqrt(np.maximum(variance, 0.0))
 
-    def _recursion(self, depth: int, shared: bool) -> tuple[float, float]:
-        """Mean squares of L steps of the velocity off the flow, and of what one neuron adds."""
-        limit = self._limit
-        edges = layer_edges(limit, depth, self.spacing)
-        density = shared_density(limit, self.control) if shared else None
-        nodes = _nodes_of(limit, density)
-        x = _fewer(quasi_draws(limit, _RECURSION_POINTS), nodes)
-        end = limit.flow(x, float(edges[-1]), log_density=False, rtol=1e-8, atol=1e-10).points
-        spread = np.zeros((len(x), limit.dim, limit.dim))
-        parts = None if nodes is None else np.zeros((len(nodes[0]), *x.shape))
-        for t, step in zip(edges[:-1], np.diff(edges), strict=True):
-            value, jacobian = limit._with_jacobian(x, float(t))
-            onward = np.eye(limit.dim) + step * jacobian
-            neuron = neuron_at(limit, float(t), self.control, density, nodes)
-            if parts is not None:
-                parts = np.einsum("nab,jnb->jna", onward, parts)
-                if neuron is not None:
-                    parts += step * _of_each(neuron, x)
-            else:
-                spread = onward @ spread @ onward.transpose(0, 2, 1)
-                if neuron is not None:
-                    spread += step**2 * neuron.variance(x)
-            x = x + step * value
-        if parts is not None and nodes is not None:
-            spread = deviations(parts, nodes[2])
-        return rms(x - end) ** 2, float(np.trace(spread, axis1=1, axis2=2).mean())
+
+def finite_squares(
+    limit: DoubleContinuum, depth: int, spacing: str, control: str | None, shared: bool
+) -> tuple[float, float]:
+    """Mean squares of L Euler steps of the velocity off the flow, and of what one neuron adds."""
+    edges = layer_edges(limit, depth, spacing)
+    density = shared_density(limit, control) if shared else None
+    nodes = _nodes_of(limit, density)
+    x = _fewer(quasi_draws(limit, _RECURSION_POINTS), nodes)
+    end = limit.flow(x, float(edges[-1]), log_density=False, rtol=1e-8, atol=1e-10).points
+    spread = np.zeros((len(x), limit.dim, limit.dim))
+    parts = None if nodes is None else np.zeros((len(nodes[0]), *x.shape))
+    for t, step in zip(edges[:-1], np.diff(edges), strict=True):
+        value, jacobian = limit._with_jacobian(x, float(t))
+        onward = np.eye(limit.dim) + step * jacobian
+        neuron = neuron_at(limit, float(t), control, density, nodes)
+        if parts is not None:
+            parts = np.einsum("nab,jnb->jna", onward, parts)
+            if neuron is not None:
+                parts += step * _of_each(neuron, x)
+        else:
+            spread = onward @ spread @ onward.transpose(0, 2, 1)
+            if neuron is not None:
+                spread += step**2 * neuron.variance(x)
+        x = x + step * value
+    if parts is not None and nodes is not None:
+        spread = deviations(parts, nodes[2])
+    return rms(x - end) ** 2, float(np.trace(spread, axis1=1, axis2=2).mean())
 
 
 def _nodes_of(
@@ -324,7 +324,7 @@ def _of_each(neuron: Neuron, x: NDArray) -> NDArray[np.float64]:
     return out
 
 
-def _spread(
+def spread_along(
     limit: DoubleContinuum, path: Path, times: NDArray, weight: NDArray, control: str | None
 ) -> NDArray[np.float64]:
     """P(x, x) for all points of a path: (n, m, m)."""
@@ -458,7 +458,7 @@ def width_depth_law(
     x = quasi_draws(limit, count)
     path = follow(limit, x, times)
     pushed = np.einsum("k,kiab,kib->ia", weight * rate**2, path.onward, path.bend)
-    spread = _spread(limit, path, times, weight * rate**2, control)
+    spread = spread_along(limit, path, times, weight * rate**2, control)
     shared = _shared_spread(limit, x, times, weight * rate, control)
     return WidthDepthLaw(
         c1=0.5 * rms(pushed),

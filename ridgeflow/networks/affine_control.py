@@ -14,9 +14,9 @@ from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
 __all__ = ["AffineControl"]
 
-# Points that stand for all: a parabola's share of chance in an affine part is (m + 1)/512, and
-# every node of a grid is evaluated at each of them.
-_POINTS, _SEED = 512, 31
+# Points that stand for all: the share of chance in an affine part is (m + 1)/512. Every node of a
+# grid is evaluated at each of them, so that there are fewer where nodes are many.
+_POINTS, _FEWEST, _EVALUATIONS, _SEED = 512, 128, 2**25, 31
 # Bytes of one slab of features: within the caches.
 _SLAB = 2**21
 # Spreads of the points below this part of the largest are rounding: no slope is fitted there.
@@ -54,6 +54,11 @@ class AffineControl:
         self.weights = mass[index] / mass[index].sum()
         self._center, self._basis, self._slopes = _affine_basis(self.points, self.weights)
         self._dual = np.ascontiguousarray((self._basis * self.weights[:, None]).T)
+
+    @classmethod
+    def for_nodes(cls, points: NDArray, nodes: int) -> AffineControl:
+        """With as many points as a grid of so many nodes affords: 128 to 512."""
+        return cls(points, count=int(np.clip(_EVALUATIONS // nodes, _FEWEST, _POINTS)))
 
     def parts(self, a: NDArray, b: NDArray, eta: Activation) -> tuple[NDArray, NDArray]:
         """Slopes (P, m) and constants (P,) of the affine parts of neurons.

@@ -138,7 +138,7 @@ class ImportanceDraw:
     def weigh(self, node: NDArray, coin: NDArray) -> Neurons:
         """The network of nodes that were drawn from the density, and of numbers in [0, 1)."""
         a, b, c = self.drawn(node, coin)
-        slopes, constants = self._off(a, b)
+        slopes, constants = self.removed(a, b)
         linear, bias = self.affine[0] - slopes.T @ c, self.affine[1] - constants @ c
         return assembled(self.spectrum, self.eta, a, b, c, linear, bias)
 
@@ -154,7 +154,7 @@ class ImportanceDraw:
                 c = c * flip[:, None]
         return a, b, c
 
-    def _off(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+    def removed(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
         """Slopes and constants of what is taken off each neuron."""
         if self.control is None:
             return _polynomial_part(self.spectrum, self.eta, a, b)
@@ -162,7 +162,7 @@ class ImportanceDraw:
 
     def residuals(self, x: NDArray, a: NDArray, b: NDArray) -> NDArray[np.float64]:
         """What is left of each neuron, at points: (n, J)."""
-        slopes, constants = self._off(a, b)
+        slopes, constants = self.removed(a, b)
         return ridge_matrix(x, a, b, self.eta) - x @ slopes.T - constants
 
     def deviation(self, x: NDArray, function: Callable[[NDArray], NDArray]) -> tuple[float, float]:

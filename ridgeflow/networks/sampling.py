@@ -125,7 +125,9 @@ def _drawn(
 ) -> Neurons:
     """Importance weights; ``affine`` is what the function has beside the spectrum."""
     count = int(width)  # type: ignore[arg-type]
-    split = None if control is None or x is None else AffineControl(x)
+    split = None
+    if control is not None and x is not None:
+        split = AffineControl.for_nodes(x, spectrum.grid.size)
     draw = importance_draw(spectrum, eta, *nodes, control=split, affine=affine)
     made = draw.draw(count, sampling, rng)
     if x is not None:

@@ -5,7 +5,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow.columns import rms
-from ridgeflow.double_continuum.drawn_layers import drawn_outputs
+from ridgeflow.double_continuum.drawn_layers import drawn_ensemble, drawn_outputs
 
 LAW = rf.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.5)
 END = 0.15
@@ -53,6 +53,18 @@ def test_many_networks_at_once_are_those_one_by_one(limit, start, sampling, neur
     )
     one = limit.network(2, 30, **DRAWN | {"sampling": sampling}, neurons=neurons, rng=5)
     assert np.array_equal(many[1], one(start))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("control", ["affine", None])
+def test_ensembles_are_networks_in_one_sum(limit, start, control, shared):
+    edges = np.linspace(0.0, END, 3)
+    options = {"control": control, "shared": shared}
+    found = drawn_ensemble(limit, edges, 30, start, 1, np.random.default_rng(5), **options)
+    one = drawn_outputs(limit, edges, 30, start, [5], **options)
+    assert np.abs(found - one).max() < 1e-12  # measured ENSEMBLE
+    many = drawn_ensemble(limit, edges, 30, start, 4, np.random.default_rng(5), **options)
+    assert many.shape == (4, *start.shape) and np.ptp(many, axis=0).min() > 0
 
 
 def test_controls_and_sobol_blocks_lower_errors(limit, start):
