@@ -313,7 +313,8 @@ def _fewer(x: NDArray, nodes: tuple[NDArray, NDArray, NDArray] | None) -> NDArra
     if nodes is None:
         return x
     most = max(_FEWEST, _PARTS // (len(nodes[0]) * x.shape[1]))
-    return x[:: max(1, -(-len(x) // most))]
+    # The first points of a Sobol sequence fill space evenly; every other one of it does not.
+    return x[:most]
 
 
 def _of_each(neuron: Neuron, x: NDArray) -> NDArray[np.float64]:

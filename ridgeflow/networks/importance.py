@@ -256,7 +256,9 @@ def warn_of_draws(
     draw: ImportanceDraw, count: int, x: NDArray, function: Callable[[NDArray], NDArray]
 ) -> None:
     """Warn where a network of so many neurons is expected to be worse than none at points x."""
-    some = x[:: max(1, len(x) // _PILOT_POINTS)]
+    # By chance: points may be in order, and equal steps through a Sobol sequence fill a corner.
+    rng = np.random.default_rng(_PILOT_SEED)
+    some = x[rng.permutation(len(x))[:_PILOT_POINTS]]
     deviation, size = draw.deviation(some, function)
     if deviation <= np.sqrt(count) * size:
         return
