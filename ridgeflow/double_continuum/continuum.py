@@ -157,7 +157,7 @@ class DoubleContinuum(Interpolated):
         if tol < 1e-14:
             raise ValueError(f"`tol` must be at least 1e-14, as rounding is, got {tol:g}")
         self.tol = tol
-        self._source = source_of(law_or_field, region, ends if times is not None else None)
+        self._source = source_of(law_or_field, region, ends if times is not None else None, tol)
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None
         self.region = self._source.region
         self.ridgelet = admissible_ridgelet(activation, self.dim) if ridgelet is None else ridgelet

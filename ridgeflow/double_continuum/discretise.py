@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
 from ridgeflow.double_continuum.drawn_layers import DrawnLayers, as_vector
+from ridgeflow.double_continuum.fit_draws import fit_draws
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
@@ -28,12 +29,11 @@ __all__ = ["check_size", "finite_network", "fit_network", "layer_edges", "shared
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
-# Some points of a wider law, of little weight, hold the fit where draws are few.
-_WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
+_LEAST_DRAWS, _DRAWS_PER_NEURON = 16000, 20
 _WEIGHTS = ("least_squares", "tied", "importance")
 _AIMS = ("velocity", "flow")
 _SPACINGS = ("clock", "even")
-_SHARED_DRAWS = 3200
+_SHARED_DRAWS = 4000
 _MARKS = (0.0, 0.5, 1.0)  # of the span: depths whose velocities choose shared neurons
 
 
@@ -42,19 +42,22 @@ def fit_network(
     width: int,
     points: NDArray,
     values: NDArray,
+    weights: NDArray,
     *,
     sampling: str = "sobol",
     rng: int | np.random.Generator | None = None,
 ) -> ShallowNetwork:
     """Neurons drawn from the spectrum of a representation, outer weights fitted to samples.
 
-    ``points`` (n, m) are draws of the law on which the network will be used.
+    ``points`` (n, m) with their weights stand for the law on which the network will be used.
     """
     generator = as_generator(rng)
     target = values.reshape(len(values), -1)
     eta, spectrum = representation.activation, representation.spectrum
-    a, b = chosen_neurons(spectrum, eta, width, points, target, sampling=sampling, rng=generator)
-    return fit_outer_weights(a, b, eta, points, values, ridge=_RIDGE, affine=True)
+    a, b = chosen_neurons(
+        spectrum, eta, width, points, target, weights, sampling=sampling, rng=generator
+    )
+    return fit_outer_weights(a, b, eta, points, values, ridge=_RIDGE, affine=True, weights=weights)
 
 
 def _tied(
@@ -113,7 +116,11 @@ def finite_network(
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     neurons = _check_options(layers, sampling, weights, neurons, aim, spacing, control)
     check_size(continuum.dim, depth, width, layers)
-    n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
+    n = (
+        max(_LEAST_DRAWS, _DRAWS_PER_NEURON * width)
+        if n_samples is None
+        else positive_int(n_samples, "n_samples")
+    )
     generator = as_generator(rng)
     draws = SobolBlocks(generator) if sampling == "sobol_layers" else sampling
     edges = layer_edges(continuum, depth, spacing)
@@ -123,14 +130,11 @@ def finite_network(
             DrawnLayers(continuum, width, draws, control, shared, generator), edges, layers
         )
     steps = np.diff(edges)
-    x = continuum.draw(n, generator)
-    wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
-    share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
-    x = np.concatenate([x, wide])
+    x, share, own = fit_draws(continuum, n, generator)
     if common is None and neurons == "shared":
         common = shared_neurons(continuum, width, draws, generator)
     arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else [None] * depth
-    maker = _StageMaker(continuum, width, draws, weights, common, n, share, generator)
+    maker = _StageMaker(continuum, width, draws, weights, common, own, share, generator)
     blocks = []
     for layer, arrival in enumerate(arrivals):
         start, step = edges[layer], steps[layer]
@@ -210,29 +214,58 @@ class _StageMaker:
         """Fields at the nodes of a step; the last one leads to ``arrival`` where that is given."""
         fields: list[ShallowNetwork] = []
         where = x
+        neurons = self.common or self._chosen(x, start, step, nodes[-1], arrival)
         for node in nodes:
             if fields:
                 where = x + node * step * fields[-1](where)
-            t = min(float(start + node * step), float(self.continuum.times[-1]))
             # Stages meet the law where the method evaluates them.
             held = _held(self.continuum.region, where, self.n, index)
-            inside = where[held]
-            if arrival is not None and node == nodes[-1]:
-                value = (arrival[held] - x[held]) / step
-            else:
-                value = self.continuum.velocity(inside, t)
-            fields.append(self._fitted(t, inside, value, self.share[held]))
+            aim = arrival if node == nodes[-1] else None
+            value = self._value(x, where, held, self._depth(start + node * step), step, aim)
+            fields.append(self._fitted(*neurons, where[held], value, self.share[held]))
         return tuple(fields)
 
-    def _fitted(self, t: float, x: NDArray, value: NDArray, share: NDArray) -> ShallowNetwork:
-        """Shared neurons, or active ones at t, fitted to values at draws."""
-        continuum, eta = self.continuum, self.continuum.activation
+    def _depth(self, t: float) -> float:
+        return min(float(t), float(self.continuum.times[-1]))
+
+    def _value(
+        self,
+        x: NDArray,
+        where: NDArray,
+        held: NDArray,
+        t: float,
+        step: float,
+        arrival: NDArray | None,
+    ) -> NDArray:
+        """What a stage is fitted to: the velocity, or what leads to the arrival."""
+        if arrival is None:
+            return self.continuum.velocity(where[held], t)
+        return (arrival[held] - x[held]) / step
+
+    def _chosen(
+        self, x: NDArray, start: float, step: float, node: float, arrival: NDArray | None
+    ) -> tuple[NDArray, NDArray]:
+        """Neurons of a layer, for its last stage, at the points where the velocity leads."""
+        continuum, t = self.continuum, self._depth(start + node * step)
+        where, held = x, continuum.region.contains(x)
+        if node > 0:
+            where = x.copy()
+            where[held] += node * step * continuum.velocity(x[held], self._depth(start))
+            held &= continuum.region.contains(where)
         near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
-        a, b = self.common or chosen_neurons(
-            *(near.spectrum, eta, self.width, x, value, share),
+        return chosen_neurons(
+            *(near.spectrum, continuum.activation, self.width, where[held]),
+            *(self._value(x, where, held, t, step, arrival), self.share[held]),
             sampling=self.sampling,
+            compare=False,
             rng=self.rng,
         )
+
+    def _fitted(
+        self, a: NDArray, b: NDArray, x: NDArray, value: NDArray, share: NDArray
+    ) -> ShallowNetwork:
+        """Outer weights for values at draws."""
+        eta = self.continuum.activation
         if self.weights == "tied":
             return _tied(a, b, eta, x, value, share)
         return as_vector(
@@ -264,16 +297,6 @@ def _arrivals(continuum: Represented, x: NDArray, times: NDArray) -> NDArray:
     return carried.trajectory
 
 
-def _wide_draws(continuum: Represented, n: int, rng: np.random.Generator) -> NDArray:
-    """Draws within the region of a law somewhat wider than the first; none without law."""
-    flow = continuum._source.flow
-    if flow is None or n == 0:
-        return np.empty((0, continuum.dim))
-    start = flow.law(float(continuum.times[0]))
-    x = start.smooth(_WIDER * flow.t_max).sample(n, rng=rng)
-    return x[continuum.region.contains(x)]
-
-
 def shared_neurons(
     continuum: Represented, width: int, sampling: Sampling, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
@@ -283,10 +306,7 @@ def shared_neurons(
     """
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     middle = continuum.representations[len(continuum.times) // 2]
-    points = continuum._source.points(0.5 * (first + last), _SHARED_DRAWS)
-    wide = _wide_draws(continuum, int(_WIDE_SHARE * len(points)), rng)
-    share = np.concatenate([np.ones(len(points)), np.full(len(wide), _WIDE_WEIGHT)])
-    points = np.concatenate([points, wide])
+    points, share, _ = fit_draws(continuum, _SHARED_DRAWS, rng, 0.5 * (first + last))
     targets = []
     for mark in _MARKS:
         value = continuum.velocity(points, first + mark * (last - first))

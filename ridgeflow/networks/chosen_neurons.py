@@ -10,7 +10,6 @@ from ridgeflow.columns import rms
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.node_draws import Sampling, drawn_nodes, nested_ends
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
@@ -24,11 +23,12 @@ FIT_CUT = 1e-9
 _POWERS = (1.0, 0.5)
 # Candidates of the pursuit for each neuron and at most, and the width beyond which there is none:
 # it costs the square of the width for each candidate.
-_CANDIDATES, _MOST, _WIDEST = 8, 3200, 1024
+_CANDIDATES, _MOST, _WIDEST = 8, 1600, 1024
 # Points on which neurons are told apart, and the share of them on which choices are compared.
-_SELECTION, _HELD_OUT = 4000, 0.25
-# Deviations of all nodes are taken on so few points that they stay cheap.
-_EVALUATIONS, _FEWEST, _ENOUGH = 2e7, 64, 512
+_SELECTION, _HELD_OUT = 3000, 0.25
+# Nodes drawn by the spectrum alone for each neuron that is drawn by what it does, at least so many
+# in all, and points that tell what they do.
+_POOL, _LEAST_POOL, _PROBES = 4, 8000, 384
 # Candidates of which less than this share is left beside those chosen are dependent on them.
 _DEPENDENT = 1e-6
 # Quantiles of the scales, by what neurons do, from which plain ridges are taken.
@@ -44,6 +44,7 @@ def chosen_neurons(
     weights: NDArray | None = None,
     *,
     sampling: Sampling = "sobol",
+    compare: bool = True,
     rng: np.random.Generator,
 ) -> tuple[NDArray, NDArray]:
     r"""Neurons (a, b) for a fit of targets (n, q) at points (n, m) with sample weights (n,).
@@ -52,26 +53,26 @@ def chosen_neurons(
     :math:`(|R|\,\sigma)^p`, p = 1 and 1/2, σ the standard deviation of what then is left of the
     neuron, with respect to the measure dlog|a| du dp of scales, directions and places; a matching
     pursuit takes its own among more such draws; and there are plain ridges through the points. Of
-    these choices the one is taken whose fit errs least on points held out.
+    these choices the one is taken whose fit errs least on points held out. Without ``compare`` it
+    is the pursuit, or by the root of the density where there is none.
     """
     some = _selection(len(points), width, rng)
     x, y = points[some], targets[some]
     share = np.ones(len(x)) if weights is None else weights[some]
     root = np.sqrt(share)[:, None]
-    density = _densities(spectrum, eta, x, root, rng)
-    draws = _Draws(spectrum.grid, eta, sampling, rng)
-    choices = [draws(mass, width) for mass in density]
-    choices.append(_ridges(spectrum, density[0], width, x, rng))
+    each = width
     if width <= _WIDEST:
-        each = min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(density)
-        found = [draws(mass, each) for mass in density]
-        a, b = (np.concatenate(part) for part in zip(*found, strict=True))
+        each = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
+    drawn = [_acting(spectrum, eta, power, each, x, root, sampling, rng) for power in _POWERS]
+    choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
+    if width <= _WIDEST:
+        a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
         features, rest = _residuals(ridge_matrix(x, a, b, eta), y, x, root)
         taken = matching_pursuit(features, rest, width)
         choices.append((a[taken], b[taken]))
     held = rng.permutation(len(x)) < _HELD_OUT * len(x)
-    if len(choices) == 1 or not held.any() or held.all():
-        return choices[0]
+    if not compare or not held.any() or held.all():
+        return choices[-1]
     errors = [_held_out_error(a, b, eta, x, y, share, held) for a, b in choices]
     return choices[int(np.argmin(errors))]
 
@@ -109,79 +110,72 @@ def _residuals(
     return both[0], both[1]
 
 
-def _densities(
-    spectrum: Spectrum, eta: Activation, x: NDArray, root: NDArray, rng: np.random.Generator
-) -> list[NDArray]:
-    """Masses (P,) of the nodes by the powers of what neurons do at the points."""
-    grid = spectrum.grid
-    count = int(np.clip(_EVALUATIONS // grid.size, _FEWEST, _ENOUGH))
-    if count < len(x):
-        few = rng.choice(len(x), count, replace=False)
+def _acting(
+    spectrum: Spectrum,
+    eta: Activation,
+    power: float,
+    count: int,
+    x: NDArray,
+    root: NDArray,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Neurons drawn with density (|R| σ)^power: a pool by |R|^power, of which those are kept that
+    have the largest σ^power times a random number, which are draws without replacement."""
+    a, b = _spread(spectrum, eta, power, max(_LEAST_POOL, _POOL * count), sampling, rng)
+    if len(x) > _PROBES:
+        few = rng.choice(len(x), _PROBES, replace=False)
         x, root = x[few], root[few]
+    left, _ = _residuals(ridge_matrix(x, a, b, eta), np.zeros((len(x), 0)), x, root)
+    size = np.sqrt(np.einsum("ij,ij->j", left, left))
+    # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
+    key = power * np.log(np.maximum(size, 1e-300)) + rng.gumbel(size=len(b))
+    kept = np.argsort(-key, kind="stable")[:count]
+    return a[kept], b[kept]
+
+
+def _spread(
+    spectrum: Spectrum,
+    eta: Activation,
+    power: float,
+    count: int,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Nodes drawn with density |R|^power of dlog|a| du dp, each moved within its cell."""
+    grid = spectrum.grid
     rule = np.asarray(grid.weights)
     mass = spectrum.mass if spectrum.mass.any() else rule
-    acting = mass * _deviations(x, root, grid, eta)
-    if not acting.any():
-        acting = mass
-    # Of da db in the coordinates log|a|, u, p = b/|a|.
     scale = np.linalg.norm(grid.a, axis=1)
+    # Of da db in the coordinates log|a|, u, p = b/|a|.
     measure = np.zeros(grid.size)
     np.divide(rule, scale ** (grid.dim + 1), out=measure, where=scale > 0)
-    strength = np.divide(acting, measure, out=np.zeros_like(acting), where=measure > 0)
-    strength /= strength.max() or 1.0
-    found = [strength**power * measure for power in _POWERS]
-    return [one if one.any() else mass for one in found]
-
-
-def _deviations(x: NDArray, root: NDArray, grid: ParameterGrid, eta: Activation) -> NDArray:
-    """Standard deviations of what the affine functions leave of each neuron of a grid (P,)."""
-    out = np.empty(grid.size)
-    slab = max(1, int(2**24 // len(x)))
-    nothing = np.zeros((len(x), 0))
-    for first in range(0, grid.size, slab):
-        part = slice(first, first + slab)
-        features = ridge_matrix(x, grid.a[part], grid.b[part], eta)
-        left, _ = _residuals(features, nothing, x, root)
-        out[part] = np.sqrt((left**2).sum(axis=0) / (root**2).sum())
-    return out
-
-
-class _Draws:
-    """Neurons drawn from masses of nodes, spread over the cell of each in scale and offset."""
-
-    def __init__(
-        self, grid: ParameterGrid, eta: Activation, sampling: Sampling, rng: np.random.Generator
-    ) -> None:
-        self._grid, self._sampling, self._rng = grid, sampling, rng
-        self._ends = nested_ends(grid)
-        scales = grid.scales if grid.kind == "polar" else np.ones(1)
-        many = len(scales) > 1 and not eta.point_masses
-        self._ratio = float(scales[1] / scales[0]) if many else 1.0
-        self._step = float(grid.step) if grid.kind == "polar" else 0.0
-
-    def __call__(self, mass: NDArray, count: int) -> tuple[NDArray, NDArray]:
-        rng, grid = self._rng, self._grid
-        cumulative = np.concatenate([[0.0], np.cumsum(mass)])
-        node, _ = drawn_nodes(cumulative, self._ends, count, self._sampling, rng)
-        a, b = grid.a[node], grid.b[node] + self._step * (rng.random(count) - 0.5)
+    strength = np.divide(mass, measure, out=np.zeros(grid.size), where=measure > 0)
+    density = (strength / (strength.max() or 1.0)) ** power * measure
+    cumulative = np.concatenate([[0.0], np.cumsum(density if density.any() else mass)])
+    node, _ = drawn_nodes(cumulative, nested_ends(grid), count, sampling, rng)
+    a, b = grid.a[node], grid.b[node]
+    if grid.kind != "polar":
+        return a, b
+    b = b + grid.step * (rng.random(count) - 0.5)
+    if len(grid.scales) > 1 and not eta.point_masses:
         # Steeper about the same place: the transition a.x = b stays where it is.
-        factor = self._ratio ** (rng.random(count) - 0.5)
-        return a * factor[:, None], b * factor
+        ratio = float(grid.scales[1] / grid.scales[0])
+        factor = ratio ** (rng.random(count) - 0.5)
+        a, b = a * factor[:, None], b * factor
+    return a, b
 
 
 def _ridges(
-    spectrum: Spectrum, mass: NDArray, count: int, x: NDArray, rng: np.random.Generator
+    like: NDArray, count: int, x: NDArray, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
-    """Ridges of all directions and places through the points, as steep as neurons that act."""
-    scale = np.linalg.norm(spectrum.grid.a, axis=1)
-    order = np.argsort(scale, kind="stable")
-    share = np.cumsum(mass[order])
-    low, high = (scale[order[np.searchsorted(share, q * share[-1])]] for q in _SCALES)
+    """Ridges of all directions and places through the points, as steep as given neurons."""
+    low, high = np.quantile(np.linalg.norm(like, axis=1), _SCALES)
     u = rng.normal(size=(count, x.shape[1]))
     u /= np.linalg.norm(u, axis=1)[:, None]
     along = x @ u.T
     place = along.min(axis=0) + np.ptp(along, axis=0) * rng.random(count)
-    rho = np.exp(rng.uniform(np.log(low), np.log(high), count))
+    rho = low * (high / low) ** rng.random(count)
     return u * rho[:, None], place * rho
 
 

@@ -39,7 +39,7 @@ def limit():
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_depths_are_chosen_as_few_as_the_tolerance_allows(share):
-    source = source_of(LAW, None, None)
+    source = source_of(LAW, None, None, 1e-3)
     counts = []
     for tol in (1e-2, 1e-4, 1e-6):
         times = choose_times(source, 0.0, share * T_MAX, tol)
@@ -48,12 +48,12 @@ def test_depths_are_chosen_as_few_as_the_tolerance_allows(share):
         counts.append(len(times))
         # In t itself as many Chebyshev points do worse.
         plain = rf.CallableField(rf.ContinuousDAE(LAW).velocity, 2, components=2)
-        twin = source_of(plain, source.region, None)
+        twin = source_of(plain, source.region, None, 1e-3)
         even = chebyshev_times(0.0, share * T_MAX, len(times))
         assert interpolation_error(twin, even) > 2 * interpolation_error(source, times)
     assert counts[0] < counts[1] < counts[2] < 18  # measured up to 15
     jump = rf.CallableField(lambda x, t: x * np.sign(t - 0.3), 1)
-    source = source_of(jump, rf.Region([0.0], 1.0, 1.0), None)
+    source = source_of(jump, rf.Region([0.0], 1.0, 1.0), None, 1e-3)
     with pytest.warns(rf.AccuracyWarning, match="33 depths interpolate the field"):
         choose_times(source, 0.0, 1.0, 1e-3)
 
