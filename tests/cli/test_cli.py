@@ -169,7 +169,7 @@ def test_flow_standardises_and_reports_in_both_units(quick, table, out, capsys):
         "activation": "tanh",
         "depth": 2,
         "width": 30,
-        "layers": "midpoint",
+        "layers": "euler",
         "rng": 7,
         "tol": 0.01,
     }
@@ -343,7 +343,7 @@ def test_an_activation_that_rebuilds_nothing_is_bad_usage(table, out, capsys):
 def test_flow_for_real(table, out, capsys):
     arguments = ["--depth", "2", "--width", "20", "--tol", "0.03", "--no-figures"]
     assert _run(["flow", str(table), *arguments, "--out", str(out)]) == 0
-    assert "network (2 midpoint layers of 20 units, tanh)" in capsys.readouterr().out
+    assert "network (2 euler layers of 20 units, tanh)" in capsys.readouterr().out
     network = rf.load_network(out / "network.npz")
     data = read_columns(table, None, None)
     moved = rf.datasets.read_table(out / "points.csv").data[:, 4:]
