@@ -392,6 +392,17 @@ def test_errors_show_slopes(tmp_path):
     assert texts.count("this network") == 2
 
 
+def test_errors_that_rise_have_no_slope_and_spreads_are_shown(tmp_path):
+    spread = {n: ErrorQuantiles(e, 0.1 * e, 5 * e, 20 * e) for n, e in ((25, 0.2), (400, 0.1))}
+    figure = plotting.errors_by_size(spread, {1: 0.1, 2: 0.05, 4: 0.06})
+    check(figure, tmp_path)
+    width, depth = (
+        [text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes
+    )
+    assert width == ["RMS", "99 % quantile", "median", "fitted slope -0.25"]
+    assert depth == ["RMS"]
+
+
 def labelled_ticks(axis):
     axis.figure.canvas.draw()
     low, high = sorted(axis.get_view_interval())

@@ -421,7 +421,7 @@ class DoubleContinuum(Interpolated):
             the velocity changes evenly, or equal in t. Without law both are the same.
         n_samples : int, optional
             Draws of the law (without law: points of the region) on which weights are fitted; by
-            default ``max(8000, 8 width)``.
+            default ``max(16000, 20 width)``.
         rng : int, Generator or None
             Randomness of neurons and draws.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
 from ridgeflow.double_continuum.drawn_layers import DrawnLayers, as_vector
-from ridgeflow.double_continuum.fit_draws import fit_draws
+from ridgeflow.double_continuum.fit_draws import CarriedDraws, fit_draws
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
@@ -25,7 +25,14 @@ from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 from ridgeflow.schemes import SCHEMES
 
-__all__ = ["check_size", "finite_network", "fit_network", "layer_edges", "shared_neurons"]
+__all__ = [
+    "check_size",
+    "enough_draws",
+    "finite_network",
+    "fit_network",
+    "layer_edges",
+    "shared_neurons",
+]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
@@ -87,6 +94,11 @@ def _tied(
     return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
 
 
+def enough_draws(width: int) -> int:
+    """Draws to which layers are fitted by default."""
+    return max(_LEAST_DRAWS, _DRAWS_PER_NEURON * width)
+
+
 def check_size(dim: int, depth: int, width: int, layers: str) -> None:
     """Refuse a network on R^dim whose weights do not fit."""
     fits_in_memory(
@@ -111,30 +123,29 @@ def finite_network(
     spacing: str = "clock",
     control: str | None = "affine",
     common: tuple[NDArray, NDArray] | None = None,
+    draws: CarriedDraws | None = None,
 ) -> ResidualNetwork:
-    """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
+    """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before, ``draws``
+    those to fit to."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     neurons = _check_options(layers, sampling, weights, neurons, aim, spacing, control)
     check_size(continuum.dim, depth, width, layers)
-    n = (
-        max(_LEAST_DRAWS, _DRAWS_PER_NEURON * width)
-        if n_samples is None
-        else positive_int(n_samples, "n_samples")
-    )
+    n = enough_draws(width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)
-    draws = SobolBlocks(generator) if sampling == "sobol_layers" else sampling
+    ways = SobolBlocks(generator) if sampling == "sobol_layers" else sampling
     edges = layer_edges(continuum, depth, spacing)
     if weights == "importance":
         shared = neurons == "shared"
         return _drawn_network(
-            DrawnLayers(continuum, width, draws, control, shared, generator), edges, layers
+            DrawnLayers(continuum, width, ways, control, shared, generator), edges, layers
         )
     steps = np.diff(edges)
-    x, share, own = fit_draws(continuum, n, generator)
+    draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
     if common is None and neurons == "shared":
-        common = shared_neurons(continuum, width, draws, generator)
-    arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else [None] * depth
-    maker = _StageMaker(continuum, width, draws, weights, common, own, share, generator)
+        common = shared_neurons(continuum, width, ways, generator)
+    arrivals = draws.arrived(continuum, edges[1:]).places if aim == "flow" else [None] * depth
+    x, fit = draws.points, (draws.own, draws.weights)
+    maker = _StageMaker(continuum, width, ways, weights, common, *fit, generator)
     blocks = []
     for layer, arrival in enumerate(arrivals):
         start, step = edges[layer], steps[layer]
@@ -287,14 +298,6 @@ def layer_edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.
         marks = np.asarray(source.clock(np.array([first, last])), np.float64)
         edges[1:-1] = source.time_of(np.linspace(marks[0], marks[1], depth + 1))[1:-1]
     return edges
-
-
-def _arrivals(continuum: Represented, x: NDArray, times: NDArray) -> NDArray:
-    """Where the flow takes points (n, m) at the end of each layer: (depth, n, m)."""
-    fits_in_memory(8.0 * len(times) * x.size, "trajectories of the draws", "take fewer n_samples")
-    carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
-    assert carried.trajectory is not None
-    return carried.trajectory
 
 
 def shared_neurons(

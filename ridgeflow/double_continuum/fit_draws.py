@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import Region
 from ridgeflow.transport.functionals import quasi_samples
 
-__all__ = ["draws_of_law", "fit_draws"]
+__all__ = ["CarriedDraws", "draws_of_law", "fit_draws"]
 
 # Shares of the draws: of the law itself, of its components with twice their covariance, and of a
 # normal law with the mean and covariance of all, which also fills what lies between components.
@@ -20,6 +22,39 @@ _SHARES = (0.5, 0.3, 0.2)
 # Power of the importance weights. Fits by the law alone (1) extrapolate where it is thin; the wide
 # draws alone (0) cost accuracy where it is not.
 _TEMPER = 0.5
+
+
+@dataclass(frozen=True)
+class CarriedDraws:
+    """Draws (n, m) to which layers are fitted, their weights, how many of them are the law's own,
+    and where the flow takes them: at depths (T,), places (T, n, m). One set serves networks of
+    several sizes."""
+
+    points: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    own: int
+    times: NDArray[np.float64]
+    places: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, continuum: Represented, n: int, rng: np.random.Generator) -> CarriedDraws:
+        """Fresh draws at the first depth, carried nowhere yet."""
+        x, weights, own = fit_draws(continuum, n, rng)
+        return cls(x, weights, own, np.empty(0), np.empty((0, *x.shape)))
+
+    def arrived(self, continuum: Represented, times: NDArray) -> CarriedDraws:
+        """The same draws with the places at these depths, computed where they are not known."""
+        gap = 1e-12 * float(times[-1])
+        at = np.searchsorted(self.times, times - gap)
+        known = at < len(self.times)
+        if known.all() and (np.abs(self.times[at] - times) <= gap).all():
+            return CarriedDraws(self.points, self.weights, self.own, times, self.places[at])
+        size = 8.0 * len(times) * self.points.size
+        fits_in_memory(size, "trajectories of the draws", "take fewer n_samples")
+        end = float(times[-1])
+        carried = continuum.flow(self.points, end, log_density=False, times=times)
+        assert carried.trajectory is not None
+        return CarriedDraws(self.points, self.weights, self.own, times, carried.trajectory)
 
 
 def fit_draws(

@@ -15,10 +15,12 @@ from ridgeflow.double_continuum.budget import ContinuumBudget, stepped
 from ridgeflow.double_continuum.chosen_depths import represent_all
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import (
+    enough_draws,
     finite_network,
     fit_network,
+    layer_edges,
 )
-from ridgeflow.double_continuum.fit_draws import draws_of_law
+from ridgeflow.double_continuum.fit_draws import CarriedDraws, draws_of_law
 from ridgeflow.double_continuum.interpolated_velocity import AT
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.kernel_density import kernel_density
@@ -183,8 +185,12 @@ def main_line(
 
     clock.start("network", 0.6)
 
+    carried = CarriedDraws.of(continuum, enough_draws(width), generator)
+    # The edges of fewer layers are among these.
+    carried = carried.arrived(continuum, layer_edges(continuum, depth, "clock")[1:])
+
     def sized(depth: int, width: int) -> ResidualNetwork:
-        return _network(continuum, depth, width, layers, generator)
+        return _network(continuum, depth, width, layers, carried, generator)
 
     network = sized(depth, width)
     measured = spread(network(draws))
@@ -240,7 +246,12 @@ def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
 
 
 def _network(
-    continuum: DoubleContinuum, depth: int, width: int, layers: str, rng: np.random.Generator
+    continuum: DoubleContinuum,
+    depth: int,
+    width: int,
+    layers: str,
+    draws: CarriedDraws,
+    rng: np.random.Generator,
 ) -> ResidualNetwork:
     """Layers with neurons of their own, each of which makes up for what the ones before missed."""
     return finite_network(
@@ -255,6 +266,7 @@ def _network(
         rng=rng,
         # The inner stages of "rk4" have no arrival to be fitted to.
         aim="velocity" if layers == "rk4" else "flow",
+        draws=draws,
     )
 
 

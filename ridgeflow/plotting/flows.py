@@ -300,7 +300,9 @@ def errors_by_size(
         axes.set_ylabel("error / RMS displacement")
         axes.set_title(f"Error against {name}")
         axes.grid(True, which="major", color="#E0E0E0", lw=0.6)
-        axes.legend(frameon=False, fontsize=10)
+        # Below the axes, where it covers no curve.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 3}
+        axes.legend(frameon=False, fontsize=9.5, **below)
         legible(axes)
     return figure
 
