@@ -16,6 +16,7 @@ from ridgeflow import (
     plotting,
     ridgelet_transform,
 )
+from ridgeflow.columns import ErrorQuantiles
 from ridgeflow.errors import MissingDependencyError
 
 rng = np.random.default_rng(0)
