@@ -76,7 +76,7 @@ def draws_of_law(
     r"""Quasi-random draws of a law p and of wider ones, with weights :math:`(p/q)^{1/2}`, q the
     density of all; those outside the region are left out."""
     fits_in_memory(96.0 * n * (law.dim + 1), f"{n} draws in dimension {law.dim}", "draw fewer")
-    wider = GaussianMixture(law.weights, law.means, 2.0 * law.covariances)
+    wider = law._with_covariances(2.0 * law._compact)
     normal = GaussianMixture([1.0], law.mean[None], law.cov[None])
     laws = (law, wider, normal)
     parts, logs = [], []
