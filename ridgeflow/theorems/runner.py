@@ -24,7 +24,6 @@ _SUBJECTS = (
     "depth",
     "separation",
     "double_continuum",
-    "width_depth",
     "autoencoders",
     "truncation",
 )

@@ -192,7 +192,6 @@ def check_oracle(order, width, draws, tolerance):
             width,
             sampling="monte_carlo",
             weights="least_squares",
-            control=None,
             points=X[:, None],
             values=SINE,
             rng=rng,
