@@ -27,6 +27,7 @@ TITLES = {
     "depth": "Depth",
     "separation": "What depth does to data",
     "double_continuum": "Double continuum limit",
+    "width_depth": "Width and depth together",
     "autoencoders": "Autoencoders through a bottleneck",
     "truncation": "Truncation maps",
 }

@@ -124,6 +124,8 @@ _GROUPS = {
         "MovingContinuum": "double_continuum.moving_region",
         "MovingRegion": "double_continuum.moving_region",
         "ContinuumBudget": "double_continuum.budget",
+        "width_depth_law": "double_continuum.width_depth",
+        "WidthDepthLaw": "double_continuum.width_depth",
         "double_limit_study": "double_continuum.limit_study",
         "LimitStudy": "double_continuum.limit_study",
         "reconstruct_network": "double_continuum.field_fit",

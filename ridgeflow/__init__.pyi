@@ -109,6 +109,8 @@ from ridgeflow.double_continuum.continuum import DoubleContinuum as DoubleContin
 from ridgeflow.double_continuum.moving_region import MovingContinuum as MovingContinuum
 from ridgeflow.double_continuum.moving_region import MovingRegion as MovingRegion
 from ridgeflow.double_continuum.budget import ContinuumBudget as ContinuumBudget
+from ridgeflow.double_continuum.width_depth import width_depth_law as width_depth_law
+from ridgeflow.double_continuum.width_depth import WidthDepthLaw as WidthDepthLaw
 from ridgeflow.double_continuum.limit_study import double_limit_study as double_limit_study
 from ridgeflow.double_continuum.limit_study import LimitStudy as LimitStudy
 from ridgeflow.double_continuum.field_fit import reconstruct_network as reconstruct_network

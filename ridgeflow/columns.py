@@ -1,16 +1,19 @@
 """Complex, float32 and vector values as real columns, which is what kernels take, and back; their
-root mean square.
+root mean square, and how errors of maps are spread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ErrorQuantiles",
     "by_component",
+    "error_quantiles",
     "finite_result",
     "from_columns",
     "in_single",
@@ -97,3 +100,45 @@ def rms(vectors: NDArray, weights: NDArray | None = None) -> float:
     """
     square = (np.abs(vectors) ** 2).sum(axis=-1)
     return float(np.sqrt(np.average(square, weights=weights)))
+
+
+@dataclass(frozen=True)
+class ErrorQuantiles:
+    """How the errors of a map are spread over points, relative to the RMS displacement.
+
+    Attributes
+    ----------
+    rms, median, quantile99, worst : float
+        A few points may carry all of ``rms``: the median tells of most of them, the 99 % quantile
+        of the edge, the worst of the rest.
+    """
+
+    rms: float
+    median: float
+    quantile99: float
+    worst: float
+
+
+def error_quantiles(
+    found: NDArray, truth: NDArray, start: NDArray, weights: NDArray | None = None
+) -> ErrorQuantiles:
+    """Lengths of found - truth over the RMS length of truth - start, all (n, m), by weights (n,).
+
+    Where nothing moves they are absolute. A quantile is the least error that at least so much of
+    the weight does not exceed.
+
+    Examples
+    --------
+    >>> start, truth = np.zeros((3, 1)), np.full((3, 1), 2.0)
+    >>> spread = error_quantiles(truth + [[0.0], [3.0], [0.0]], truth, start, np.array([3, 2, 3]))
+    >>> spread.rms, spread.median, spread.worst
+    (0.75, 0.0, 1.5)
+    """
+    size = rms(truth - start, weights) or 1.0
+    error = np.sqrt((np.abs(found - truth) ** 2).sum(axis=-1)) / size
+    order = np.argsort(error, kind="stable")
+    heaps = np.cumsum(np.ones(len(error)) if weights is None else weights[order])
+    # Rounding of the sum must not lift a quantile to the next error.
+    at = np.searchsorted(heaps, np.array([0.5, 0.99]) * heaps[-1] * (1 - 1e-12))
+    median, edge = error[order[at]].tolist()
+    return ErrorQuantiles(rms(found - truth, weights) / size, median, edge, float(error.max()))

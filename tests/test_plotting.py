@@ -16,6 +16,7 @@ from ridgeflow import (
     plotting,
     ridgelet_transform,
 )
+from ridgeflow.columns import ErrorQuantiles
 from ridgeflow.errors import MissingDependencyError
 
 rng = np.random.default_rng(0)
@@ -392,6 +393,17 @@ def test_errors_show_slopes(tmp_path):
     assert texts.count("this network") == 2
 
 
+def test_errors_that_rise_have_no_slope_and_spreads_are_shown(tmp_path):
+    spread = {n: ErrorQuantiles(e, 0.1 * e, 5 * e, 20 * e) for n, e in ((25, 0.2), (400, 0.1))}
+    figure = plotting.errors_by_size(spread, {1: 0.1, 2: 0.05, 4: 0.06})
+    check(figure, tmp_path)
+    width, depth = (
+        [text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes
+    )
+    assert width == ["RMS", "99 % quantile", "median", "fitted slope -0.25"]
+    assert depth == ["RMS"]
+
+
 def labelled_ticks(axis):
     axis.figure.canvas.draw()
     low, high = sorted(axis.get_view_interval())
@@ -457,6 +469,20 @@ def test_a_limit_study_says_what_it_shows(tmp_path):
         study().table().splitlines()[0]
         == "layers \\ width         25         60        100         inf"
     )
+
+
+def test_a_limit_study_shows_predictions_beside_what_was_measured(tmp_path):
+    sizes = np.array([[0.3, 0.29, 0.28], [0.2, 0.15, 0.14], [0.16, 0.09, 0.07]])
+    kinds = dict.fromkeys(("independent", "shared", "controlled"), (sizes, 1.1 * sizes))
+    figure = study(drawn=kinds).plot()
+    check(figure, tmp_path)
+    _, _, axes = figure.axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert set(drawn) == {"independent", "shared", "controlled", "as predicted"}
+    np.testing.assert_array_equal(drawn["shared"].get_ydata(), sizes.ravel())
+    np.testing.assert_array_equal(drawn["shared"].get_xdata(), 1.1 * sizes.ravel())
+    diagonal = drawn["as predicted"]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
 
 
 def test_functionals_show_the_rate_of_entropy(tmp_path):

@@ -28,10 +28,10 @@ from ridgeflow.cli.options import (
     depth_option,
     figures_option,
     file_type,
+    fitted_layers_option,
     header_option,
     json_option,
     known_activation,
-    layers_option,
     need_matplotlib,
     out_option,
     progress_bar,
@@ -64,7 +64,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
     """Run the whole line on Fisher's iris and compare every error with its target.
 
     Petal length and width of the 150 flowers, standardised: density, denoising maps, ridgelet
-    spectra, the double continuum flow, and a network of 16 midpoint layers of 400 units.
+    spectra, the double continuum flow, and a network of 16 layers of 400 units.
     """
     from ridgeflow.cli.results import (
         DEMO_TOL,
@@ -101,7 +101,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
 @activation_option
 @depth_option
 @width_option
-@layers_option
+@fitted_layers_option
 @click.option(
     "--tol",
     type=Share(min=0, max=1, min_open=True, max_open=True),

@@ -25,6 +25,7 @@ __all__ = [
     "depth_option",
     "figures_option",
     "file_type",
+    "fitted_layers_option",
     "header_option",
     "json_option",
     "known_activation",
@@ -100,12 +101,20 @@ width_option = click.option(
     show_default=True,
     help="Units per layer.",
 )
+_schemes = click.Choice(["euler", "midpoint", "rk4"])
 layers_option = click.option(
     "--layers",
-    type=click.Choice(["euler", "midpoint", "rk4"]),
+    type=_schemes,
     default="midpoint",
     show_default=True,
     help="Scheme of the layers, of order 1, 2, 4 in their number.",
+)
+fitted_layers_option = click.option(
+    "--layers",
+    type=_schemes,
+    default="euler",
+    show_default=True,
+    help="Scheme of the layers: one, two or three shallow networks each.",
 )
 file_type = click.Path(path_type=Path)
 

@@ -113,8 +113,10 @@ def main_line_report(
         "steps": line.steps_error,
         "shallow": dict(line.shallow),
         "displacement": line.displacement,
-        "width_errors": dict(line.width_errors),
-        "depth_errors": dict(line.depth_errors),
+        "budget": line.budget.total,
+        "quantiles": vars(line.width_errors[line.network.width]),
+        "width_errors": {size: vars(found) for size, found in line.width_errors.items()},
+        "depth_errors": {size: vars(found) for size, found in line.depth_errors.items()},
         "entropy": dict(zip(("times", "values", "errors"), line.entropy)),
         "fisher": dict(zip(("times", "values", "errors"), line.fisher)),
         "seconds": seconds,
@@ -166,6 +168,10 @@ def print_main_line(report: dict[str, Any], out: Path, *, as_json: bool) -> None
         row(f"shallow denoising map, {name}", value)
     row("double continuum flow", report["flow"], "flow")
     row(f"network ({size})", report["network"], "network")
+    row("  its median", report["quantiles"]["median"])
+    row("  its 99 % quantile", report["quantiles"]["quantile99"])
+    row("  its worst point", report["quantiles"]["worst"])
+    row("  its error budget", report["budget"])
     row(f"baseline: {settings['depth']} such steps of the exact score", report["steps"])
     row("baseline: doing nothing", report["identity"])
     row("RMS displacement (standard deviations)", report["displacement"], None, "{:.4f}")

@@ -50,7 +50,7 @@ class BottleneckAutoencoder:
     encoder : ShallowNetwork or ResidualNetwork
         F, or Φ.
     decoder : ShallowNetwork or ResidualNetwork
-        G, or the inverse of Φ.
+        G, or the inverse of Φ, wherever they are asked; :meth:`decode` asks where points are kept.
     charts : tuple of Chart
     gap : float
         Half-width of what is removed, in radians of the normalised chart.
@@ -64,7 +64,8 @@ class BottleneckAutoencoder:
     -----
     **Accuracy.** See :meth:`report`, which measures it. Largest error off the cut for two linked
     unit circles in space, gap 0.4, 0.2, 0.1: 4e-4, 4e-3, 3e-2 ("shallow"), and with gap 0.4, 0.1:
-    3e-5, 1e-4 ("flow"). Points off the components are not provided for.
+    3e-5, 1e-4 ("flow"). Points off the components are not provided for, but no decoded point
+    leaves the ball about them.
 
     **Cost.** "shallow": U directions times B knots are the neurons, where U grows with the power
     n − 1, and B in proportion, of the size of K over the width of the gap. "flow": some twenty
@@ -432,7 +433,12 @@ class BottleneckAutoencoder:
         return self._maps.encode(points.astype(np.float64)).astype(common_float(points))
 
     def decode(self, z: ArrayLike) -> NDArray:
-        """G at latent points.
+        """G at latent points, which are moved to the nearest that is kept.
+
+        Pieces take boxes of the bottleneck. Beyond them a point is decoded at the edge, between two
+        of them on the line from the edge of the one to the edge of the other, and what then leaves
+        the ball about the components is drawn back to it: lost points come back near K. For curves
+        and kind="shallow" that is ``decoder`` itself.
 
         Parameters
         ----------

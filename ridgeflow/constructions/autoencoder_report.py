@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ridgeflow.columns import rms
 from ridgeflow.constructions.bottleneck_maps import FlowMaps, ShallowMaps
 from ridgeflow.constructions.charts import Chart, Samples
+from ridgeflow.constructions.latent_room import ball_of
 
 __all__ = ["AutoencoderReport", "ComponentReport", "make_report"]
 
@@ -101,6 +102,12 @@ class AutoencoderReport:
     budget : float
         :math:`e_G + \mathrm{Lip}(G)\,e_F`, a bound of ``sup_kept``.
     components : tuple of ComponentReport
+    farthest : float
+        Largest distance of a decoded point from the middle of K, over the radius of the ball about
+        it that holds K.
+    clipped : float
+        Part of K whose latent points lie outside those of all that is kept; they are decoded at the
+        edge, or between two pieces on the line from the one to the other.
 
     Examples
     --------
@@ -122,6 +129,8 @@ class AutoencoderReport:
     lipschitz_decoder: float
     budget: float
     components: tuple[ComponentReport, ...]
+    farthest: float = 0.0
+    clipped: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -137,6 +146,8 @@ class AutoencoderReport:
             f"all: sup {self.sup:.3f}, rms {self.rms:.3f}",
             f"budget {self.budget:.2e} = {self.decoder_error:.1e} + {self.lipschitz_decoder:.2f} * "
             f"{self.encoder_error:.1e}; Lip(F) {self.lipschitz_encoder:.1f}",
+            f"decoded within {self.farthest:.3f} radii of the middle; latent points outside on "
+            f"{self.clipped:.4f}",
             "component    sup kept   sup     forced   reach    Lip(GF)   lost     at least",
         ]
         for part in self.components:
@@ -152,12 +163,16 @@ def make_report(
 ) -> AutoencoderReport:
     """Errors at the samples of each component, and what bounds them."""
     parts, errors = [], []
+    middle, radius = ball_of(np.concatenate([grid.points for grid in samples]))
+    farthest, clipped = 0.0, []
     encoder_error = decoder_error = slope_f = slope_g = 0.0
     for i, (chart, grid) in enumerate(zip(charts, samples)):
         latent = maps.encode(grid.points)
         back = maps.decode(latent)
         error = np.linalg.norm(back - grid.points, axis=1)
         errors.append(error)
+        farthest = max(farthest, float(np.linalg.norm(back - middle, axis=1).max()) / radius)
+        clipped.append(maps.outside(latent))
         exact = maps.latent(i, chart, grid.z[grid.kept])
         encoder_error = max(
             encoder_error, float(np.linalg.norm(latent[grid.kept] - exact, axis=1).max())
@@ -187,6 +202,8 @@ def make_report(
         slope_g,
         decoder_error + slope_g * encoder_error,
         tuple(parts),
+        farthest,
+        float(weights[np.concatenate(clipped)].sum() / weights.sum()),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.constructions.charts import Chart, Samples
+from ridgeflow.constructions.latent_room import Room, room_of
 from ridgeflow.constructions.ridge_maps import (
     KernelMap,
     broken_line,
@@ -38,6 +40,9 @@ _CANDIDATES = 600
 # folding in projection and from each other.
 _ENDS = (0.8, 0.6, 0.4, 0.2, 0.1)
 _CLEAR = 0.4
+# Of what is removed at an end of a line, the part that its decoder still follows, by so many knots.
+_FURTHER = 0.25
+_TAIL = np.arange(1, 9) / 8
 # Layers per length of a neuron that the fastest point travels.
 _LAYERS = (6.0, 3.0)
 
@@ -50,12 +55,20 @@ class ShallowMaps:
     decoder: ShallowNetwork
     offsets: NDArray[np.float64]
     scales: NDArray[np.float64]
+    room: Room | None = None
 
     def encode(self, x: NDArray) -> NDArray:
         return self.encoder(x)
 
     def decode(self, z: NDArray) -> NDArray:
-        return self.decoder(z)
+        # On a line the decoder is constant beyond its knots, and straight between pieces.
+        if self.room is None or z.shape[1] == 1:
+            return self.decoder(z)
+        return self.room.decode(self.decoder, z)
+
+    def outside(self, z: NDArray) -> NDArray[np.bool_]:
+        """Whether latent points lie beyond all that is kept."""
+        return np.zeros(len(z), bool) if self.room is None else self.room.outside(z)
 
     def latent(self, index: int, chart: Chart, z: NDArray) -> NDArray:
         """Where the coordinates of a chart belong in the bottleneck."""
@@ -73,16 +86,27 @@ class FlowMaps:
     offsets: NDArray[np.float64]
     turns: NDArray[np.float64]
     time: float
+    room: Room | None = None
 
     def encode(self, x: NDArray) -> NDArray:
         return (self.flow(x) - self.origin) @ self.frame
 
     def decode(self, z: NDArray) -> NDArray:
+        return self._back(z) if self.room is None else self.room.decode(self._back, z)
+
+    def _back(self, z: NDArray) -> NDArray:
         return self.inverse(self.origin + z @ self.frame.T)
+
+    def outside(self, z: NDArray) -> NDArray[np.bool_]:
+        """Whether latent points lie beyond all that is kept."""
+        return np.zeros(len(z), bool) if self.room is None else self.room.outside(z)
 
     def latent(self, index: int, chart: Chart, z: NDArray) -> NDArray:
         """Where the coordinates of a chart belong in the bottleneck."""
         return self.offsets[index] + chart.flowed(z, self.time) @ self.turns[index].T
+
+
+_Maps = TypeVar("_Maps", ShallowMaps, FlowMaps)
 
 
 def _in_a_row(extents: NDArray, rooms: NDArray) -> NDArray[np.float64]:
@@ -177,7 +201,16 @@ def shallow_maps(
         decoder = _line_decoder(charts, extents[:, 0], offsets[:, 0], scales)
     else:
         decoder = _plane_decoder(z, x, extents)
-    return ShallowMaps(encoder, decoder, offsets, scales)
+    return _with_room(ShallowMaps(encoder, decoder, offsets, scales), charts, samples)
+
+
+def _with_room(maps: _Maps, charts: Sequence[Chart], samples: Sequence[Samples]) -> _Maps:
+    """The maps with a decoder that is asked where there are kept points alone."""
+    kept = [grid.kept for grid in samples]
+    exact = [maps.latent(i, chart, samples[i].z[kept[i]]) for i, chart in enumerate(charts)]
+    encoded = [maps.encode(grid.points[held]) for grid, held in zip(samples, kept)]
+    points = np.concatenate([grid.points for grid in samples])
+    return replace(maps, room=room_of(exact, encoded, points, maps.decode))
 
 
 def _rooms(charts: Sequence[Chart], extents: NDArray) -> NDArray[np.float64]:
@@ -194,14 +227,24 @@ def _rooms(charts: Sequence[Chart], extents: NDArray) -> NDArray[np.float64]:
 
 
 def _line_decoder(
-    charts: Sequence[Chart], extents: NDArray, offsets: NDArray, scales: NDArray
+    charts: Sequence[Chart],
+    extents: NDArray,
+    offsets: NDArray,
+    scales: NDArray,
 ) -> ShallowNetwork:
     knots, values = [], []
-    for i in np.argsort(offsets):
-        # A little beyond the kept arc, where an encoder in error may lead.
+    order = np.argsort(offsets)
+    for i in order:
         z = np.linspace(-extents[i], extents[i], 513)
+        # At both ends a little of the curve beyond what is kept, where an encoder in error may
+        # lead, and then no further.
+        beyond = _FURTHER * (float(charts[i].half_widths[0]) - extents[i])
+        if i == order[0]:
+            z = np.concatenate([[z[0] - 2 * beyond], z[0] - beyond * _TAIL[::-1], z])
+        if i == order[-1]:
+            z = np.concatenate([z, z[-1] + beyond * _TAIL, [z[-1] + 2 * beyond]])
         knots.append(offsets[i] + scales[i] * z)
-        values.append(charts[i](z[:, None]))
+        values.append(charts[i](np.clip(z, -extents[i] - beyond, extents[i] + beyond)[:, None]))
     return broken_line(np.concatenate(knots), np.concatenate(values))
 
 
@@ -274,7 +317,8 @@ def flow_maps(
     backward = ResidualNetwork(
         [layer[::-1] for layer in reversed(layers)], -steps[::-1], scheme="rk4"
     )
-    return FlowMaps(flow, backward, origin, frame, offsets, turns, time)
+    maps = FlowMaps(flow, backward, origin, frame, offsets, turns, time)
+    return _with_room(maps, charts, samples)
 
 
 def _neurons(

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ridgeflow._validate import instance_of
-from ridgeflow.columns import rms
+from ridgeflow.double_continuum.network_budget import network_errors, stepped
 from ridgeflow.double_continuum.represented import Represented
-from ridgeflow.double_continuum.velocity import Velocity
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.ridgelet.errors.budget import ErrorBudget
-from ridgeflow.schemes import SCHEMES
 
 __all__ = ["ContinuumBudget", "continuum_budget", "stepped"]
 
-_DRAWS = 1000
+_DRAWS = 20_000
 _SEED = 17
 
 
 @dataclass(frozen=True)
 class ContinuumBudget(ErrorBudget):
     """Errors of a double continuum by source, relative to the velocity's norm; of a network also
-    those of width and depth, relative to the RMS displacement of the flow.
+    its own, relative to the RMS displacement of the flow.
 
     Attributes
     ----------
+    total : float
+        The sum of spectra, window, sampling and depth. Of a network, an upper bound of its RMS
+        error over the law at the first depth, measured as a whole: errors of depth and width may
+        cancel, and spectra count in both.
     window : float
         Share of the velocity that lies beyond the region, which the window cuts.
     depth : float
-        Interpolation between depths; of a network, its steps.
+        Interpolation between depths; of a network, upper bound of what its steps miss with the
+        exact velocity.
     width : float
-        Of a network: its finitely many neurons. 0 for the continuum.
-    total : float
-        The sum of spectra, window, sampling, depth and width.
+        Of a network: upper bound of what its neurons miss of these steps. 0 for the continuum.
+    rms, median, quantile99 : float
+        Of a network: its errors as estimated, RMS, median and 99 % quantile over the law.
+    worst_error : float
+        Of a network: the largest error seen, the thinnest 1e-6 of the law aside.
+    worst_point : tuple of float
+        Where it starts; empty for the continuum.
+
+    Notes
+    -----
+    **Accuracy.** Of a network: 12 500 draws of the law, of its components equally often and ever
+    wider, and of small normal densities about the points that carry the error, weighted exactly;
+    the bounds add two standard errors and 15 %. Over networks of 60 laws with rare regions
+    ``total`` was 1.09 to 1.17 times the true RMS error (``tests/benchmarks/budget_table.py``).
+    Without law points fill the ball of the region evenly. Errors where no draw comes near are not
+    seen.
+    **Cost.** Of a network: the flow of these draws, half a second for a law of 200 components.
 
     Examples
     --------
@@ -46,10 +62,21 @@ class ContinuumBudget(ErrorBudget):
     window: float = 0.0
     depth: float = 0.0
     width: float = 0.0
+    rms: float = 0.0
+    median: float = 0.0
+    quantile99: float = 0.0
+    worst_error: float = 0.0
+    worst_point: tuple[float, ...] = ()
 
 
 def continuum_budget(continuum: Represented, network: ResidualNetwork | None) -> ContinuumBudget:
     """See :meth:`DoubleContinuum.error_budget`."""
+    found = None
+    if network is not None:
+        instance_of(network, "network", ResidualNetwork)
+        if network.dim != continuum.dim:
+            raise ValueError(f"`network` must have dimension {continuum.dim}, got {network.dim}")
+        found = network_errors(continuum, network)
     budgets = [one.error_budget() for one in continuum.representations]
     worst = max(budgets, key=lambda b: b.total)
     parts = np.array([worst.truncation, worst.quadrature, worst.directions, worst.sampling])
@@ -60,24 +87,32 @@ def continuum_budget(continuum: Represented, network: ResidualNetwork | None) ->
     measured = max(measured, float(parts.sum()))
     sampling = float(parts[3]) + continuum._sampling
     window = _beyond(continuum)
-    depth, width = continuum.interpolation_error, 0.0
-    if network is not None:
-        instance_of(network, "network", ResidualNetwork)
-        if network.dim != continuum.dim:
-            raise ValueError(f"`network` must have dimension {continuum.dim}, got {network.dim}")
-        steps, width = _network_errors(continuum, network)
-        depth += steps
-    total = measured + continuum._sampling + window + depth + width
-    return ContinuumBudget(
+    total = measured + continuum._sampling + window + continuum.interpolation_error
+    plain = ContinuumBudget(
         max(total, 1e-16),
-        float(parts[0]),
-        float(parts[1]),
-        float(parts[2]),
-        sampling,
-        worst.kink,
+        truncation=float(parts[0]),
+        quadrature=float(parts[1]),
+        directions=float(parts[2]),
+        sampling=sampling,
+        kink=worst.kink,
         window=window,
-        depth=depth,
-        width=width,
+        depth=continuum.interpolation_error,
+    )
+    if found is None:
+        return plain
+    # Of a law or a function the network was measured against the flow itself. Grids are known by
+    # what represents them, samples by a fit.
+    unseen = continuum._sampling if continuum._source.velocity is not None else total
+    return replace(
+        plain,
+        total=max(found.total + unseen, 1e-16),
+        depth=found.depth,
+        width=found.width,
+        rms=found.rms,
+        median=found.median,
+        quantile99=found.quantile99,
+        worst_error=found.worst_error,
+        worst_point=found.worst_point,
     )
 
 
@@ -88,37 +123,9 @@ def _beyond(continuum: Represented) -> float:
         return 0.0
     worst = 0.0
     for t in (continuum.times[0], continuum.times[-1]):
-        x = flow.law(float(t)).sample(20 * _DRAWS, rng=_SEED)
+        x = flow.law(float(t)).sample(_DRAWS, rng=_SEED)
         out = ~continuum.region.contains(x)
         if out.any():
             truth = flow.velocity(x, float(t))
             worst = max(worst, float(np.sqrt((truth[out] ** 2).sum() / (truth**2).sum())))
     return worst
-
-
-def _network_errors(continuum: Represented, network: ResidualNetwork) -> tuple[float, float]:
-    """Errors of steps and of neurons, relative to the displacement of the flow."""
-    x = continuum.draw(_DRAWS, _SEED)
-    first = float(continuum.times[0])
-    end = first + float(network.steps.sum())
-    target = continuum.flow(x, end, rtol=1e-7, atol=1e-9, log_density=False).points
-    size = rms(target - x) or 1.0
-    last = float(continuum.times[-1])
-    exact = stepped(continuum.velocity, network.scheme, network.steps, x, first, last)
-    return rms(exact - target) / size, rms(network(x) - exact) / size
-
-
-def stepped(
-    velocity: Velocity, scheme: str, steps: NDArray, x: NDArray, first: float, last: float
-) -> NDArray:
-    """The steps of a network's scheme with a velocity for its fields."""
-    method = SCHEMES[scheme]
-    t = first
-    for step in steps.tolist():
-
-        def slope(stage: int, at: NDArray, t: float = t, step: float = step) -> NDArray:
-            return velocity(at, min(t + float(method.c[stage]) * step, last))
-
-        x = method.step(slope, x, step)
-        t += step
-    return x

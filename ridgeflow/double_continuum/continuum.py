@@ -157,7 +157,7 @@ class DoubleContinuum(Interpolated):
         if tol < 1e-14:
             raise ValueError(f"`tol` must be at least 1e-14, as rounding is, got {tol:g}")
         self.tol = tol
-        self._source = source_of(law_or_field, region, ends if times is not None else None)
+        self._source = source_of(law_or_field, region, ends if times is not None else None, tol)
         self.law = law_or_field if isinstance(law_or_field, GaussianMixture) else None
         self.region = self._source.region
         self.ridgelet = admissible_ridgelet(activation, self.dim) if ridgelet is None else ridgelet
@@ -374,7 +374,8 @@ class DoubleContinuum(Interpolated):
         layers: str = "euler",
         sampling: str = "sobol",
         weights: str = "least_squares",
-        neurons: str = "shared",
+        control: str | None = "affine",
+        neurons: str | None = None,
         aim: str = "velocity",
         spacing: str = "clock",
         n_samples: int | None = None,
@@ -397,15 +398,20 @@ class DoubleContinuum(Interpolated):
             Neurons J of each layer (of each stage, for "midpoint" and "rk4"), at least 1.
         layers : {"euler", "midpoint", "rk4"}
             One step of that Runge-Kutta method per layer: 1, 2 or 3 shallow networks.
-        sampling : {"sobol", "stratified", "monte_carlo"}
-            How neurons are drawn from ``|spectrum|``.
+        sampling : {"sobol", "sobol_layers", "stratified", "monte_carlo"}
+            How neurons are drawn from the spectra; "sobol_layers": by one Sobol sequence, of which
+            each layer takes the next block, so that their errors make up for each other.
         weights : {"least_squares", "tied", "importance"}
             Outer weights; "tied" fits one number s_j for each neuron, :math:`c_j = s_j a_j`, and a
             symmetric linear part: every stage is the gradient of a potential, as the score is.
-            "importance" draws neurons for every stage anew.
-        neurons : {"shared", "per_layer"}
-            Whether all layers have the same neurons (a, b), chosen for the velocities at the
-            beginning, in the middle and at the end of the depths, or each its own.
+            "importance": unbiased ones, without samples; :class:`WidthDepthLaw` tells their error.
+        control : {"affine", None}
+            Of importance weights: whether skip units carry the affine parts of neurons over the law
+            at each depth (without law, over the region), see :meth:`ShallowNetwork.from_spectrum`.
+        neurons : {"shared", "per_layer"}, optional
+            Whether all layers have the same neurons (a, b): chosen for the velocities at the ends
+            and in the middle, or, for importance weights, drawn from the average density of the
+            depths. By default "per_layer" for importance weights, else "shared".
         aim : {"velocity", "flow"}
             What the last stage of a layer is fitted to: the velocity, so that the network is a
             Runge-Kutta line of the flow; or what is missing to where the flow takes the draws by
@@ -415,7 +421,7 @@ class DoubleContinuum(Interpolated):
             the velocity changes evenly, or equal in t. Without law both are the same.
         n_samples : int, optional
             Draws of the law (without law: points of the region) on which weights are fitted; by
-            default ``max(8000, 8 width)``.
+            default ``max(16000, 20 width)``.
         rng : int, Generator or None
             Randomness of neurons and draws.
 
@@ -433,6 +439,11 @@ class DoubleContinuum(Interpolated):
         MemoryBudgetError
             If the weights exceed the memory budget.
 
+        Warns
+        -----
+        AccuracyWarning
+            If importance weights are expected to move points by more than the flow does.
+
         Notes
         -----
         **Accuracy.** Order 1 in 1/L for "euler", 2 for "midpoint", 4 for "rk4", plus the width
@@ -448,6 +459,7 @@ class DoubleContinuum(Interpolated):
             layers=layers,
             sampling=sampling,
             weights=weights,
+            control=control,
             neurons=neurons,
             aim=aim,
             spacing=spacing,
@@ -497,12 +509,17 @@ class DoubleContinuum(Interpolated):
         Parameters
         ----------
         network : ResidualNetwork, optional
-            Read off from this continuum: its width and depth are measured on 1000 draws.
+            Read off from this continuum; it is compared with the flow.
 
         Returns
         -------
         ContinuumBudget
-            Relative to the norm of the velocity, the worst over the depths; width and depth of a
-            network relative to the RMS displacement of the flow.
+            Relative to the norm of the velocity, the worst over the depths; of a network, upper
+            bounds of RMS errors relative to the RMS displacement.
+
+        Raises
+        ------
+        ValueError
+            If the network has another dimension, or leads beyond the last depth.
         """
         return continuum_budget(self, network)

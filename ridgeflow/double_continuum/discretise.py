@@ -8,29 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
-from ridgeflow.double_continuum.chosen_neurons import active_neurons
+from ridgeflow.double_continuum.drawn_layers import DrawnLayers, as_vector
+from ridgeflow.double_continuum.fit_draws import CarriedDraws, fit_draws
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
+from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.node_draws import Sampling, SobolBlocks
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.residual import ResidualNetwork
+from ridgeflow.networks.sampling import as_control
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 from ridgeflow.schemes import SCHEMES
 
-__all__ = ["check_size", "finite_network", "fit_network", "shared_neurons"]
+__all__ = [
+    "check_size",
+    "enough_draws",
+    "finite_network",
+    "fit_network",
+    "layer_edges",
+    "shared_neurons",
+]
 
 # Fitted outer weights are kept from growing along directions that the samples do not see.
 _RIDGE = 1e-10
-# Some points of a wider law, of little weight, hold the fit where draws are few.
-_WIDE_SHARE, _WIDE_WEIGHT, _WIDER = 0.25, 0.09, 1.5
+_LEAST_DRAWS, _DRAWS_PER_NEURON = 16000, 20
 _WEIGHTS = ("least_squares", "tied", "importance")
 _AIMS = ("velocity", "flow")
 _SPACINGS = ("clock", "even")
-_SHARED_DRAWS = 3200
+_SHARED_DRAWS = 4000
 _MARKS = (0.0, 0.5, 1.0)  # of the span: depths whose velocities choose shared neurons
 
 
@@ -39,21 +49,22 @@ def fit_network(
     width: int,
     points: NDArray,
     values: NDArray,
+    weights: NDArray,
     *,
     sampling: str = "sobol",
     rng: int | np.random.Generator | None = None,
 ) -> ShallowNetwork:
     """Neurons drawn from the spectrum of a representation, outer weights fitted to samples.
 
-    ``points`` (n, m) are draws of the law on which the network will be used.
+    ``points`` (n, m) with their weights stand for the law on which the network will be used.
     """
     generator = as_generator(rng)
-    weights = np.ones(len(points))
     target = values.reshape(len(values), -1)
-    a, b = active_neurons(representation, width, points, target, weights, sampling, generator)
-    return fit_outer_weights(
-        a, b, representation.activation, points, values, ridge=_RIDGE, affine=True
+    eta, spectrum = representation.activation, representation.spectrum
+    a, b = chosen_neurons(
+        spectrum, eta, width, points, target, weights, sampling=sampling, rng=generator
     )
+    return fit_outer_weights(a, b, eta, points, values, ridge=_RIDGE, affine=True, weights=weights)
 
 
 def _tied(
@@ -83,6 +94,11 @@ def _tied(
     return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
 
 
+def enough_draws(width: int) -> int:
+    """Draws to which layers are fitted by default."""
+    return max(_LEAST_DRAWS, _DRAWS_PER_NEURON * width)
+
+
 def check_size(dim: int, depth: int, width: int, layers: str) -> None:
     """Refuse a network on R^dim whose weights do not fit."""
     fits_in_memory(
@@ -100,29 +116,36 @@ def finite_network(
     layers: str,
     sampling: str,
     weights: str,
-    neurons: str,
+    neurons: str | None,
     n_samples: int | None,
     rng: int | np.random.Generator | None,
     aim: str = "velocity",
     spacing: str = "clock",
+    control: str | None = "affine",
     common: tuple[NDArray, NDArray] | None = None,
+    draws: CarriedDraws | None = None,
 ) -> ResidualNetwork:
-    """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before."""
+    """See :meth:`DoubleContinuum.network`; ``common`` are shared neurons chosen before, ``draws``
+    those to fit to."""
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
-    _check_options(layers, sampling, weights, neurons, aim, spacing)
+    neurons = _check_options(layers, sampling, weights, neurons, aim, spacing, control)
     check_size(continuum.dim, depth, width, layers)
-    n = max(8000, 8 * width) if n_samples is None else positive_int(n_samples, "n_samples")
+    n = enough_draws(width) if n_samples is None else positive_int(n_samples, "n_samples")
     generator = as_generator(rng)
-    edges = _edges(continuum, depth, spacing)
+    ways = SobolBlocks(generator) if sampling == "sobol_layers" else sampling
+    edges = layer_edges(continuum, depth, spacing)
+    if weights == "importance":
+        shared = neurons == "shared"
+        return _drawn_network(
+            DrawnLayers(continuum, width, ways, control, shared, generator), edges, layers
+        )
     steps = np.diff(edges)
-    x = continuum.draw(n, generator)
-    wide = _wide_draws(continuum, int(_WIDE_SHARE * n), generator)
-    share = np.concatenate([np.ones(n), np.full(len(wide), _WIDE_WEIGHT)])
-    x = np.concatenate([x, wide])
-    if common is None and weights != "importance" and neurons == "shared":
-        common = shared_neurons(continuum, width, sampling, generator)
-    arrivals = _arrivals(continuum, x, edges[1:]) if aim == "flow" else [None] * depth
-    maker = _StageMaker(continuum, width, sampling, weights, common, n, share, generator)
+    draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
+    if common is None and neurons == "shared":
+        common = shared_neurons(continuum, width, ways, generator)
+    arrivals = draws.arrived(continuum, edges[1:]).places if aim == "flow" else [None] * depth
+    x, fit = draws.points, (draws.own, draws.weights)
+    maker = _StageMaker(continuum, width, ways, weights, common, *fit, generator)
     blocks = []
     for layer, arrival in enumerate(arrivals):
         start, step = edges[layer], steps[layer]
@@ -131,12 +154,38 @@ def finite_network(
     return ResidualNetwork(blocks, steps, scheme=layers)
 
 
+def _drawn_network(drawn: DrawnLayers, edges: NDArray, layers: str) -> ResidualNetwork:
+    """Layers of drawn neurons, for which no points need to be carried along."""
+    scheme, last = SCHEMES[layers], float(drawn.continuum.times[-1])
+    shares = np.bincount(scheme.node_of, scheme.weights)
+    blocks = []
+    for start, step in zip(edges[:-1], np.diff(edges), strict=True):
+        blocks.append(
+            tuple(
+                drawn.stage(min(float(start + node * step), last), float(share * step))
+                for node, share in zip(scheme.nodes, shares, strict=True)
+            )
+        )
+    drawn.warn_of_error()
+    return ResidualNetwork(blocks, np.diff(edges), scheme=layers)
+
+
 def _check_options(
-    layers: str, sampling: str, weights: str, neurons: str, aim: str, spacing: str
-) -> None:
+    layers: str,
+    sampling: str,
+    weights: str,
+    neurons: str | None,
+    aim: str,
+    spacing: str,
+    control: str | None,
+) -> str:
+    """Refuse what does not exist; the neurons that are meant."""
     one_of(layers, "layers", SCHEMES)
-    one_of(sampling, "sampling", ("sobol", "stratified", "monte_carlo"))
+    one_of(sampling, "sampling", ("sobol", "sobol_layers", "stratified", "monte_carlo"))
     one_of(weights, "weights", _WEIGHTS)
+    as_control(control)
+    if neurons is None:
+        neurons = "per_layer" if weights == "importance" else "shared"
     one_of(neurons, "neurons", ("shared", "per_layer"))
     one_of(aim, "aim", _AIMS)
     one_of(spacing, "spacing", _SPACINGS)
@@ -146,6 +195,7 @@ def _check_options(
             "(the last stage of a layer is fitted to what is missing: take euler or midpoint "
             "layers and fitted weights)"
         )
+    return neurons
 
 
 @dataclass(frozen=True)
@@ -156,7 +206,7 @@ class _StageMaker:
 
     continuum: Represented
     width: int
-    sampling: str
+    sampling: Sampling
     weights: str
     common: tuple[NDArray, NDArray] | None
     n: int
@@ -175,47 +225,66 @@ class _StageMaker:
         """Fields at the nodes of a step; the last one leads to ``arrival`` where that is given."""
         fields: list[ShallowNetwork] = []
         where = x
+        neurons = self.common or self._chosen(x, start, step, nodes[-1], arrival)
         for node in nodes:
             if fields:
                 where = x + node * step * fields[-1](where)
-            t = min(float(start + node * step), float(self.continuum.times[-1]))
-            if self.weights == "importance":
-                fields.append(self._drawn(t))
-                continue
             # Stages meet the law where the method evaluates them.
             held = _held(self.continuum.region, where, self.n, index)
-            inside = where[held]
-            if arrival is not None and node == nodes[-1]:
-                value = (arrival[held] - x[held]) / step
-            else:
-                value = self.continuum.velocity(inside, t)
-            fields.append(self._fitted(t, inside, value, self.share[held]))
+            aim = arrival if node == nodes[-1] else None
+            value = self._value(x, where, held, self._depth(start + node * step), step, aim)
+            fields.append(self._fitted(*neurons, where[held], value, self.share[held]))
         return tuple(fields)
 
-    def _drawn(self, t: float) -> ShallowNetwork:
-        """Neurons of the spectrum at t with importance weights."""
-        dense = self.continuum._spectrum_for_sampling(t)
-        return _vector(
-            ShallowNetwork.from_representation(
-                dense, self.width, sampling=self.sampling, weights=self.weights, rng=self.rng
-            )
+    def _depth(self, t: float) -> float:
+        return min(float(t), float(self.continuum.times[-1]))
+
+    def _value(
+        self,
+        x: NDArray,
+        where: NDArray,
+        held: NDArray,
+        t: float,
+        step: float,
+        arrival: NDArray | None,
+    ) -> NDArray:
+        """What a stage is fitted to: the velocity, or what leads to the arrival."""
+        if arrival is None:
+            return self.continuum.velocity(where[held], t)
+        return (arrival[held] - x[held]) / step
+
+    def _chosen(
+        self, x: NDArray, start: float, step: float, node: float, arrival: NDArray | None
+    ) -> tuple[NDArray, NDArray]:
+        """Neurons of a layer, for its last stage, at the points where the velocity leads."""
+        continuum, t = self.continuum, self._depth(start + node * step)
+        where, held = x, continuum.region.contains(x)
+        if node > 0:
+            where = x.copy()
+            where[held] += node * step * continuum.velocity(x[held], self._depth(start))
+            held &= continuum.region.contains(where)
+        near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
+        return chosen_neurons(
+            *(near.spectrum, continuum.activation, self.width, where[held]),
+            *(self._value(x, where, held, t, step, arrival), self.share[held]),
+            sampling=self.sampling,
+            compare=False,
+            rng=self.rng,
         )
 
-    def _fitted(self, t: float, x: NDArray, value: NDArray, share: NDArray) -> ShallowNetwork:
-        """Shared neurons, or active ones at t, fitted to values at draws."""
-        continuum, eta = self.continuum, self.continuum.activation
-        near = continuum.representations[int(np.argmin(np.abs(continuum.times - t)))]
-        a, b = self.common or active_neurons(
-            near, self.width, x, value, share, self.sampling, self.rng
-        )
+    def _fitted(
+        self, a: NDArray, b: NDArray, x: NDArray, value: NDArray, share: NDArray
+    ) -> ShallowNetwork:
+        """Outer weights for values at draws."""
+        eta = self.continuum.activation
         if self.weights == "tied":
             return _tied(a, b, eta, x, value, share)
-        return _vector(
+        return as_vector(
             fit_outer_weights(a, b, eta, x, value, ridge=_RIDGE, affine=True, weights=share)
         )
 
 
-def _edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float64]:
+def layer_edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float64]:
     """Depths between which the layers step: (depth + 1,)."""
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if last == first:
@@ -231,40 +300,8 @@ def _edges(continuum: Represented, depth: int, spacing: str) -> NDArray[np.float
     return edges
 
 
-def _arrivals(continuum: Represented, x: NDArray, times: NDArray) -> NDArray:
-    """Where the flow takes points (n, m) at the end of each layer: (depth, n, m)."""
-    fits_in_memory(8.0 * len(times) * x.size, "trajectories of the draws", "take fewer n_samples")
-    carried = continuum.flow(x, float(times[-1]), log_density=False, times=times)
-    assert carried.trajectory is not None
-    return carried.trajectory
-
-
-def _vector(stage: ShallowNetwork) -> ShallowNetwork:
-    """The field as one of vectors: representations in one dimension are scalar."""
-    if stage.component_shape:
-        return stage
-    return ShallowNetwork(
-        stage.a,
-        stage.b,
-        stage.c[:, None],
-        stage.activation,
-        linear=stage.linear[:, None],
-        bias=stage.bias.reshape(1),
-    )
-
-
-def _wide_draws(continuum: Represented, n: int, rng: np.random.Generator) -> NDArray:
-    """Draws within the region of a law somewhat wider than the first; none without law."""
-    flow = continuum._source.flow
-    if flow is None or n == 0:
-        return np.empty((0, continuum.dim))
-    start = flow.law(float(continuum.times[0]))
-    x = start.smooth(_WIDER * flow.t_max).sample(n, rng=rng)
-    return x[continuum.region.contains(x)]
-
-
 def shared_neurons(
-    continuum: Represented, width: int, sampling: str, rng: np.random.Generator
+    continuum: Represented, width: int, sampling: Sampling, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
     """Neurons that serve the velocities at the beginning, the middle and the end.
 
@@ -272,16 +309,16 @@ def shared_neurons(
     """
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     middle = continuum.representations[len(continuum.times) // 2]
-    points = continuum._source.points(0.5 * (first + last), _SHARED_DRAWS)
-    wide = _wide_draws(continuum, int(_WIDE_SHARE * len(points)), rng)
-    share = np.concatenate([np.ones(len(points)), np.full(len(wide), _WIDE_WEIGHT)])
-    points = np.concatenate([points, wide])
+    points, share, _ = fit_draws(continuum, _SHARED_DRAWS, rng, 0.5 * (first + last))
     targets = []
     for mark in _MARKS:
         value = continuum.velocity(points, first + mark * (last - first))
         targets.append(value / max(float(np.sqrt((value**2).mean())), 1e-300))
-    return active_neurons(
-        middle, width, points, np.concatenate(targets, axis=1), share, sampling, rng
+    return chosen_neurons(
+        *(middle.spectrum, continuum.activation, width),
+        *(points, np.concatenate(targets, axis=1), share),
+        sampling=sampling,
+        rng=rng,
     )
 
 

@@ -13,6 +13,7 @@ from ridgeflow.double_continuum.velocity import Source
 from ridgeflow.fields.region import Region
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
+from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
@@ -140,6 +141,21 @@ class Interpolated:
         self, x: NDArray, t: float, *, slope: bool = False
     ) -> tuple[NDArray, NDArray | None]:
         """Velocity, and where asked its divergence."""
+        if slope:
+            value, jacobian = self._with_jacobian(x, t)
+            return value, np.trace(jacobian, axis1=1, axis2=2)
+        profiles, matrix, offset = self._parts_at(x, t)
+        return profiles(x) + x @ matrix + offset, None
+
+    def _with_jacobian(self, x: NDArray, t: float) -> tuple[NDArray, NDArray]:
+        """Velocity (n, m), and its Jacobian (n, m, m): [n, i, j] of component i along axis j."""
+        profiles, matrix, offset = self._parts_at(x, t)
+        value, gradient = profiles.with_gradient(x)
+        gradient = gradient.reshape(len(x), self.dim, self.dim) + matrix
+        return value + x @ matrix + offset, gradient.transpose(0, 2, 1)
+
+    def _parts_at(self, x: NDArray, t: float) -> tuple[Backprojection, NDArray, NDArray]:
+        """Profiles, matrix and offset at one depth, for points that lie in the region."""
         index, weights = self._weights(t)
         inside = self.region.contains(x)
         if not inside.all():
@@ -148,12 +164,7 @@ class Interpolated:
         coefficients, matrix, offset = (weights @ part[used] for part in self._profiles)
         first = self.representations[0].profiles
         profiles = first.with_coefficients(coefficients.reshape(first.coefficients.shape))
-        matrix = matrix.reshape(self.dim, self.dim)
-        if not slope:
-            return profiles(x) + x @ matrix + offset, None
-        value, gradient = profiles.with_gradient(x)
-        divergence = np.trace(gradient, axis1=1, axis2=2) + np.trace(matrix)
-        return value + x @ matrix + offset, divergence
+        return profiles, matrix.reshape(self.dim, self.dim), offset
 
     def _divergence(self, x: NDArray, t: float) -> NDArray:
         divergence = self._evaluate(x, t, slope=True)[1]

@@ -20,10 +20,12 @@ from ridgeflow._validate import (
 )
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.budget import stepped
-from ridgeflow.double_continuum.chosen_neurons import active_neurons
 from ridgeflow.double_continuum.continuum import DoubleContinuum
-from ridgeflow.double_continuum.discretise import check_size
+from ridgeflow.double_continuum.discretise import check_size, layer_edges
+from ridgeflow.double_continuum.drawn_layers import drawn_outputs
+from ridgeflow.double_continuum.width_depth import finite_squares
 from ridgeflow.errors import AccuracyWarning
+from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.outer_weights import fit_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
@@ -38,9 +40,15 @@ __all__ = ["LimitStudy", "double_limit_study"]
 WAYS = ("monte_carlo", "stratified", "sobol", "quadrature", "least_squares")
 # Of which every repeat is a draw.
 _DRAWN = ("monte_carlo", "stratified", "sobol")
+# Of networks with importance weights: control, and neurons of the layers.
+_KINDS = {
+    "independent": (None, "per_layer"),
+    "shared": (None, "shared"),
+    "controlled": ("affine", "per_layer"),
+}
 # Some hours of work.
 _MOST_NEURONS = 1e9
-_DRAWS = 1000
+_DRAWS, _FEW = 1000, 256
 _SEED = 23
 _QUADRATURE_TOLS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 
@@ -68,6 +76,11 @@ class LimitStudy:
         Fitted exponents of the velocity errors; -1/2 for Monte Carlo.
     continuum : float
         Error of the continuum's own flow, where the exact one is known; else 0.
+    drawn : dict
+        "independent" neurons (of each layer's own), "shared" and "controlled" (independent, with
+        the affine control) -> (measured, predicted), of shape (L, J) each: errors of networks with
+        importance weights, relative like ``errors``, and what :func:`width_depth_law` says of them.
+        Empty for other layers than Euler's, for which it says nothing.
 
     Examples
     --------
@@ -86,17 +99,27 @@ class LimitStudy:
     depth_rate: float
     width_rates: dict[str, float]
     continuum: float
+    drawn: dict[str, tuple[NDArray, NDArray]] = field(default_factory=dict, repr=False)
 
     def table(self) -> str:
-        """Errors by depth (rows) and width (columns, the last without limit), then the rates."""
-        head = "layers \\ width" + "".join(f"{w:>11d}" for w in self.widths) + f"{'inf':>12s}"
-        lines = [head]
+        """Errors by depth (rows) and width (columns, the last without limit), then the rates, then
+        drawn networks beside their predictions.
+        """
+        lines = [self._heads(11) + f"{'inf':>12s}"]
         for depth, row, limit in zip(self.depths, self.errors, self.depth_errors, strict=True):
             cells = "".join(f"{value:11.2e}" for value in row)
             lines.append(f"{depth:>14d}{cells}{limit:12.2e}")
         lines.append(f"rate in depth ({self.layers}): {self.depth_rate:.2f}")
         lines += [f"rate in width ({way}): {rate:.2f}" for way, rate in self.width_rates.items()]
+        for kind, (measured, predicted) in self.drawn.items():
+            lines += [f"{kind} drawn neurons: measured / predicted", self._heads(19)]
+            for depth, *pair in zip(self.depths, measured, predicted, strict=True):
+                cells = "".join(f"{m:10.2e} /{p:.1e}" for m, p in zip(*pair, strict=True))
+                lines.append(f"{depth:>14d}{cells}")
         return "\n".join(lines)
+
+    def _heads(self, width: int) -> str:
+        return "layers \\ width" + "".join(f"{w:>{width}d}" for w in self.widths)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as lists and numbers, for a JSON file."""
@@ -113,10 +136,14 @@ class LimitStudy:
             "depth_rate": self.depth_rate,
             "width_rates": dict(self.width_rates),
             "continuum": self.continuum,
+            "drawn": {
+                kind: {"measured": measured.tolist(), "predicted": predicted.tolist()}
+                for kind, (measured, predicted) in self.drawn.items()
+            },
         }
 
     def plot(self) -> Figure:
-        """Errors against width and depth, with the fitted rates.
+        """Errors against width and depth, with the fitted rates, and against their predictions.
 
         Returns
         -------
@@ -147,6 +174,10 @@ def double_limit_study(
 
     .. math:: \mathrm{error}(L, J) \approx c_1 L^{-p} + c_2 J^{-q}
 
+    These are networks of fitted weights, which step by the clock of the law. Networks with
+    importance weights, of independent neurons, of shared ones and of controlled ones, are measured
+    beside their predictions, see :func:`width_depth_law`.
+
     The two are also measured apart: p on steps with the represented velocity itself, q on networks
     of the velocity at one depth, by independent, stratified and Sobol draws with importance
     weights, by coarse quadrature, and by least squares.
@@ -161,7 +192,7 @@ def double_limit_study(
         Among "monte_carlo", "stratified", "sobol", "quadrature", "least_squares". "quadrature"
         takes whole grids, each at the number of its nodes, and leaves ``widths`` aside.
     repeats : int
-        Draws over which width errors are averaged.
+        Draws over which errors of drawn neurons are averaged.
     rng : int, Generator or None
     progress : callable, optional
         Called with a message and the share of the work that is done.
@@ -182,7 +213,8 @@ def double_limit_study(
     -----
     **Accuracy.** Rates are least-squares slopes of logarithms: +-0.1 from four sizes.
 
-    **Cost.** One network for each pair of sizes.
+    **Cost.** One network for each pair of sizes, ``repeats`` of each kind of drawn neurons, and
+    for their predictions a sum over nodes for each layer.
 
     References
     ----------
@@ -204,18 +236,15 @@ def double_limit_study(
         raise TypeError(f"`ways` must be a list or a tuple, got {ways!r} (write [{ways!r}])")
     ways = [one_of(way, "ways", WAYS) for way in items_of(ways, "ways")]
     repeats = positive_int(repeats, "repeats")
-    drawn = float(repeats) * float(columns.sum()) * sum(way in _DRAWN for way in ways)
-    if drawn > _MOST_NEURONS:
-        raise ValueError(
-            f"`repeats` must leave at most {_MOST_NEURONS:.0e} neurons to draw and evaluate, got "
-            f"{repeats} draws of each of the `widths`: {drawn:.1e} neurons (take fewer repeats)"
-        )
+    _affordable(repeats, float(columns.sum()), sum(way in _DRAWN for way in ways))
     generator = as_generator(rng)
     if progress is not None and not callable(progress):
         raise TypeError(f"`progress` must be a function, got {type(progress).__name__}")
     tell = progress or (lambda message, share: None)
     # A network that does not fit is refused before the first is made.
     check_size(continuum.dim, int(rows[-1]), int(columns[-1]), layers)
+    kinds = _KINDS if layers == "euler" else {}
+    _affordable(repeats, float(columns.sum()) * float(rows.sum()), len(kinds))
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if first == last:
         raise ValueError(
@@ -231,19 +260,19 @@ def double_limit_study(
     if flow is not None and first == 0.0:
         target = flow.flow(x, last, rtol=1e-9, atol=1e-11).points
         missed = rms(ours - target) / size
-    steps_only = np.empty(len(rows))
-    errors = np.empty((len(rows), len(columns)))
-    for i, depth in enumerate(rows):
-        tell(f"networks of {depth} layers", 0.5 * i / len(rows))
-        even = np.full(depth, (last - first) / depth)
-        whole = stepped(continuum.velocity, layers, even, x, first, last)
-        steps_only[i] = rms(whole - target) / size
-        for j, width in enumerate(columns):
-            net = continuum.network(int(depth), int(width), layers=layers, rng=generator)
-            errors[i, j] = rms(net(x) - target) / size
+    errors, steps_only = _network_errors(
+        continuum, rows, columns, layers, x, target, generator, tell
+    )
+    errors, steps_only = errors / size, steps_only / size
+    beside = {}
+    for k, kind in enumerate(kinds):
+        tell(f"networks of {kind} neurons", 0.4 + 0.3 * k / len(kinds))
+        beside[kind] = _drawn_errors(
+            continuum, kind, rows, columns, repeats, (x[:_FEW], target[:_FEW]), size, generator
+        )
     found = {}
     for k, way in enumerate(ways):
-        tell(f"widths by {way.replace('_', ' ')}", 0.5 + 0.5 * k / len(ways))
+        tell(f"widths by {way.replace('_', ' ')}", 0.7 + 0.3 * k / len(ways))
         found[way] = _velocity_errors(continuum, way, columns, repeats, generator)
     tell("done", 1.0)
     return LimitStudy(
@@ -256,7 +285,71 @@ def double_limit_study(
         _rate(rows, np.maximum(steps_only - missed, 1e-16)),
         {way: _rate(*pair) for way, pair in found.items()},
         missed,
+        beside,
     )
+
+
+def _affordable(repeats: int, neurons: float, kinds: int) -> None:
+    """Refuse more draws than anyone waits for."""
+    drawn = repeats * neurons * kinds
+    if drawn > _MOST_NEURONS:
+        raise ValueError(
+            f"`repeats` must leave at most {_MOST_NEURONS:.0e} neurons to draw and evaluate, got "
+            f"{repeats} draws of each of the `widths`: {drawn:.1e} neurons (take fewer repeats)"
+        )
+
+
+def _network_errors(
+    continuum: DoubleContinuum,
+    depths: NDArray,
+    widths: NDArray,
+    layers: str,
+    x: NDArray,
+    target: NDArray,
+    rng: np.random.Generator,
+    tell: Callable[[str, float], None],
+) -> tuple[NDArray, NDArray]:
+    """Errors (L, J) of networks of fitted weights, and (L,) of their steps with the velocity."""
+    first, last = float(continuum.times[0]), float(continuum.times[-1])
+    errors, steps_only = np.empty((len(depths), len(widths))), np.empty(len(depths))
+    for i, depth in enumerate(depths):
+        tell(f"networks of {depth} layers", 0.4 * i / len(depths))
+        steps = np.diff(layer_edges(continuum, int(depth), "clock"))
+        whole = stepped(continuum.velocity, layers, steps, x, first, last)
+        steps_only[i] = rms(whole - target)
+        for j, width in enumerate(widths):
+            net = continuum.network(int(depth), int(width), layers=layers, rng=rng)
+            errors[i, j] = rms(net(x) - target)
+    return errors, steps_only
+
+
+def _drawn_errors(
+    continuum: DoubleContinuum,
+    kind: str,
+    depths: NDArray,
+    widths: NDArray,
+    repeats: int,
+    ends: tuple[NDArray, NDArray],
+    size: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Errors (L, J) of drawn networks, root mean squares over repeats, and their predictions."""
+    control, neurons = _KINDS[kind]
+    measured = np.empty((len(depths), len(widths)))
+    predicted = np.empty_like(measured)
+    many = [int(width) for width in widths for _ in range(repeats)]
+    for i, depth in enumerate(depths):
+        found = drawn_outputs(
+            *(continuum, layer_edges(continuum, int(depth), "clock"), many, ends[0]),
+            rng.integers(2**31, size=len(many)).tolist(),
+            control=control,
+            shared=neurons == "shared",
+        )
+        square = ((found - ends[1]) ** 2).sum(axis=2).mean(axis=1)
+        measured[i] = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1)) / size
+        steps, one = finite_squares(continuum, int(depth), "clock", control, neurons == "shared")
+        predicted[i] = np.sqrt(steps + one / widths) / size
+    return measured, predicted
 
 
 def _sizes(values: ArrayLike, name: str) -> NDArray[np.int64]:
@@ -300,18 +393,24 @@ def _velocity_errors(
         rep = continuum.representations[len(continuum.times) // 2]
         out = []
         for width in widths:
-            a, b = active_neurons(rep, int(width), fresh, values, np.ones(len(fresh)), "sobol", rng)
-            fit = fit_outer_weights(a, b, rep.activation, fresh, values, ridge=1e-10, affine=True)
+            eta = rep.activation
+            a, b = chosen_neurons(rep.spectrum, eta, int(width), fresh, values, rng=rng)
+            fit = fit_outer_weights(a, b, eta, fresh, values, ridge=1e-10, affine=True)
             out.append(error(fit))
         return widths, np.array(out)
     rep = continuum._spectrum_for_sampling(middle)
     out = []
-    for width in widths:
-        square = [
-            error(ShallowNetwork.from_representation(rep, int(width), sampling=way, rng=rng)) ** 2
-            for _ in range(repeats)
-        ]
-        out.append(float(np.sqrt(np.mean(square))))
+    with warnings.catch_warnings():
+        # That narrow draws are worse than none is what the study is about to show.
+        warnings.simplefilter("ignore", AccuracyWarning)
+        for width in widths:
+            drawn = [
+                ShallowNetwork.from_representation(
+                    rep, int(width), sampling=way, weights="importance", control=None, rng=rng
+                )
+                for _ in range(repeats)
+            ]
+            out.append(float(np.sqrt(np.mean([error(net) ** 2 for net in drawn]))))
     return widths, np.array(out)
 
 
@@ -334,7 +433,7 @@ def _quadrature_errors(
                 grid=_coarser(dense.spectrum.grid, tol),
                 tol=0.5,
             )
-        net = ShallowNetwork.from_representation(rep, sampling="quadrature")
+        net = ShallowNetwork.from_representation(rep, sampling="quadrature", weights="importance")
         sizes.append(net.width)
         errors.append(error(net))
     return np.array(sizes), np.array(errors)

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_generator, as_points, one_of, positive_int
-from ridgeflow.columns import rms
-from ridgeflow.double_continuum.budget import stepped
+from ridgeflow.columns import ErrorQuantiles, error_quantiles, rms
+from ridgeflow.double_continuum.budget import ContinuumBudget, stepped
 from ridgeflow.double_continuum.chosen_depths import represent_all
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import (
+    enough_draws,
     finite_network,
     fit_network,
-    shared_neurons,
+    layer_edges,
 )
+from ridgeflow.double_continuum.fit_draws import CarriedDraws, draws_of_law
 from ridgeflow.double_continuum.interpolated_velocity import AT
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.kernel_density import kernel_density
@@ -38,7 +40,8 @@ __all__ = ["MainLine", "main_line"]
 
 Progress = Callable[[str, float], None]
 
-_DRAWS = 2000
+_DRAWS = 4000  # to measure errors
+_FITTED = 8000  # for the shallow denoiser, at least
 _SHALLOW_TOL = 1e-3  # of the shallow denoiser, which is there for comparison
 _FIELD_ACTIVATIONS = ("tanh", "relu")
 
@@ -67,7 +70,9 @@ class MainLine:
     displacement : float
         RMS displacement of the exact flow, in the unit of the data.
     depth_errors, width_errors : dict
-        Error of networks of other depths and widths.
+        :class:`ErrorQuantiles` of networks of other depths and widths, and of this one.
+    budget : ContinuumBudget
+        Of the network: what it should not err by, found by a search for where it does.
     entropy, fisher : tuple of ndarray
         Times, values, standard errors.
     trajectories : tuple of ndarray
@@ -89,8 +94,9 @@ class MainLine:
     identity_error: float
     steps_error: float
     displacement: float
-    depth_errors: dict[int, float]
-    width_errors: dict[int, float]
+    depth_errors: dict[int, ErrorQuantiles]
+    width_errors: dict[int, ErrorQuantiles]
+    budget: ContinuumBudget
     entropy: tuple[NDArray, NDArray, NDArray]
     fisher: tuple[NDArray, NDArray, NDArray]
     trajectories: tuple[NDArray, NDArray]
@@ -107,7 +113,7 @@ def main_line(
     activation: str = "tanh",
     depth: int = 16,
     width: int = 400,
-    layers: str = "midpoint",
+    layers: str = "euler",
     rng: int | np.random.Generator | None = 0,
     tol: float = 1e-3,
     progress: Progress | None = None,
@@ -123,7 +129,8 @@ def main_line(
     depth, width : int
         Of the network.
     layers : {"euler", "midpoint", "rk4"}
-        Scheme of its layers.
+        Scheme of its layers. Those of "euler" and "midpoint" are fitted to where the flow takes
+        draws of the law, and the error of the width alone is left.
     rng : int, Generator or None
         Randomness of draws and neurons.
     tol : float
@@ -170,24 +177,33 @@ def main_line(
     target = exact.flow(draws, t_end, rtol=1e-9, atol=1e-11).points
     displacement = rms(target - draws)
 
-    def error(mapped: NDArray) -> float:
-        return rms(mapped - target) / displacement
+    def spread(mapped: NDArray) -> ErrorQuantiles:
+        return error_quantiles(mapped, target, draws)
 
-    flow = error(continuum.flow(draws, t_end, rtol=1e-5, atol=1e-7, log_density=False).points)
+    flow = spread(continuum.flow(draws, t_end, rtol=1e-5, atol=1e-7, log_density=False).points).rms
     steps = stepped(exact.velocity, layers, np.full(depth, t_end / depth), draws, 0.0, t_end)
 
     clock.start("network", 0.6)
-    sized = _networks(continuum, width, layers, generator)
+
+    carried = CarriedDraws.of(continuum, enough_draws(width), generator)
+    # The edges of fewer layers are among these.
+    carried = carried.arrived(continuum, layer_edges(continuum, depth, "clock")[1:])
+
+    def sized(depth: int, width: int) -> ResidualNetwork:
+        return _network(continuum, depth, width, layers, carried, generator)
+
     network = sized(depth, width)
-    network_error = error(network(draws))
+    measured = spread(network(draws))
 
     clock.start("errors by width and depth", 0.7)
-
     widths = {w for w in (width // 16, width // 4) if w >= 1}
-    width_errors = {w: error(sized(depth, w)(draws)) for w in sorted(widths)}
-    width_errors[width] = network_error
-    depth_errors = {d: error(sized(d, width)(draws)) for d in (1, 2, 4) if d < depth}
-    depth_errors[depth] = network_error
+    width_errors = {w: spread(sized(depth, w)(draws)) for w in sorted(widths)}
+    width_errors[width] = measured
+    depth_errors = {d: spread(sized(d, width)(draws)) for d in (1, 2, 4) if d < depth}
+    depth_errors[depth] = measured
+
+    clock.start("budget", 0.9)
+    budget = continuum.error_budget(network)
 
     clock.start("entropy", 0.95)
     when = np.linspace(0.0, t_end, 9)
@@ -202,11 +218,12 @@ def main_line(
         field=field,
         shallow=shallow,
         flow=flow,
-        network_error=network_error,
-        identity_error=error(draws),
-        steps_error=error(steps),
+        network_error=measured.rms,
+        identity_error=spread(draws).rms,
+        steps_error=spread(steps).rms,
         displacement=displacement,
         depth_errors=depth_errors,
+        budget=budget,
         width_errors=width_errors,
         entropy=(when, *entropies),
         fisher=(when, *fishers),
@@ -228,27 +245,29 @@ def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
     return x
 
 
-def _networks(
-    continuum: DoubleContinuum, width: int, layers: str, rng: np.random.Generator
-) -> Callable[[int, int], ResidualNetwork]:
-    """Networks by depth and width, of which the narrower have the first of the same neurons."""
-    a, b = shared_neurons(continuum, width, "sobol", rng)
-
-    def sized(depth: int, width: int) -> ResidualNetwork:
-        return finite_network(
-            continuum,
-            depth,
-            width,
-            layers=layers,
-            sampling="sobol",
-            weights="least_squares",
-            neurons="shared",
-            n_samples=max(_DRAWS, 5 * width),
-            rng=rng,
-            common=(a[:width], b[:width]),
-        )
-
-    return sized
+def _network(
+    continuum: DoubleContinuum,
+    depth: int,
+    width: int,
+    layers: str,
+    draws: CarriedDraws,
+    rng: np.random.Generator,
+) -> ResidualNetwork:
+    """Layers with neurons of their own, each of which makes up for what the ones before missed."""
+    return finite_network(
+        continuum,
+        depth,
+        width,
+        layers=layers,
+        sampling="sobol",
+        weights="least_squares",
+        neurons="per_layer",
+        n_samples=None,
+        rng=rng,
+        # The inner stages of "rk4" have no arrival to be fitted to.
+        aim="velocity" if layers == "rk4" else "flow",
+        draws=draws,
+    )
 
 
 def _shallow_dae(
@@ -263,9 +282,9 @@ def _shallow_dae(
     dae = GaussianDAE(law, t)
     noisy = law.smooth(t)
     region = Region.holding(noisy)
-    draws = noisy.sample(2 * _DRAWS, rng=rng)
-    draws = draws[region.contains(draws)]
-    fitted, tested = draws[_DRAWS:], draws[:_DRAWS]
+    tested = noisy.sample(_DRAWS, rng=rng)
+    tested = tested[region.contains(tested)]
+    fitted, share, _ = draws_of_law(noisy, region, max(_FITTED, 20 * width), rng)
     truth = t * dae.velocity(tested)
     components = law.dim
     representation = IntegralRepresentation(
@@ -284,7 +303,7 @@ def _shallow_dae(
     )
     shape = truth.shape
     target = representation(fitted).reshape(-1, components)
-    network = fit_network(representation, width, fitted, target, rng=rng)
+    network = fit_network(representation, width, fitted, target, share, rng=rng)
     scale = rms(truth)
     return {
         "representation": rms(representation(tested).reshape(shape) - truth) / scale,

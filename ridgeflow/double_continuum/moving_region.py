@@ -432,7 +432,8 @@ class MovingContinuum:
         layers: str = "euler",
         sampling: str = "sobol",
         weights: str = "least_squares",
-        neurons: str = "shared",
+        control: str | None = "affine",
+        neurons: str | None = None,
         aim: str = "velocity",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
@@ -441,7 +442,7 @@ class MovingContinuum:
 
         Parameters
         ----------
-        depth, width, layers, sampling, weights, neurons, aim, n_samples, rng
+        depth, width, layers, sampling, weights, control, neurons, aim, n_samples, rng
             As for :meth:`DoubleContinuum.network`.
 
         Returns
@@ -455,6 +456,7 @@ class MovingContinuum:
             layers=layers,
             sampling=sampling,
             weights=weights,
+            control=control,
             neurons=neurons,
             aim=aim,
             n_samples=n_samples,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import increasing, instance_of
+from ridgeflow.double_continuum.defence import Defended, defended
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -38,6 +39,8 @@ class Source:
         v(x, t), (n, m); None where the field is known on grids at its own times alone.
     flow : ContinuousDAE or None
         Where the field belongs to a law.
+    defence : Defended or None
+        What is represented instead of the law's own velocity; errors are measured against that.
     grids : list of GridField or None
     times : ndarray or None
         Of the grids.
@@ -49,6 +52,7 @@ class Source:
     region: Region
     velocity: Velocity | None
     flow: ContinuousDAE | None = None
+    defence: Defended | None = None
     grids: list[GridField] | None = None
     times: NDArray | None = None
     steady: bool = False
@@ -68,7 +72,7 @@ class Source:
         """The velocity at one depth, in one dimension as a scalar."""
         if self.grids is not None and self.times is not None:
             return self.grids[int(np.argmin(np.abs(self.times - t)))]
-        velocity = self.velocity
+        velocity = self.velocity if self.defence is None else self.defence.velocity
         assert velocity is not None
 
         def evaluate(x: NDArray) -> NDArray:
@@ -127,6 +131,7 @@ def source_of(
     law_or_field: GaussianMixture | CallableField | Sequence[GridField],
     region: Region | None,
     times: NDArray | None,
+    tol: float,
 ) -> Source:
     """The source that a caller means; see :class:`DoubleContinuum` for what is refused."""
     if region is not None:
@@ -134,7 +139,8 @@ def source_of(
     if isinstance(law_or_field, GaussianMixture):
         flow = ContinuousDAE(law_or_field)
         region = Region.holding(law_or_field) if region is None else region
-        return Source(_same_dim(law_or_field.dim, region), region, flow.velocity, flow=flow)
+        dim = _same_dim(law_or_field.dim, region)
+        return Source(dim, region, flow.velocity, flow=flow, defence=defended(flow, region, tol))
     if isinstance(law_or_field, CallableField):
         if region is None:
             raise RegionError(

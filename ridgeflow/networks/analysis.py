@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from ridgeflow._validate import (
     positive_int,
     representable,
 )
+from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
@@ -378,9 +380,18 @@ def sampling_report(
     instance_of(spectrum, "spectrum", Spectrum)
     x = as_points(points, "points", spectrum.dim).astype(np.float64)
     width = positive_int(width, "width")
-    net = ShallowNetwork.from_spectrum(
-        spectrum, activation, _PILOT, sampling="monte_carlo", rng=as_generator(rng)
-    )
+    with warnings.catch_warnings():
+        # How far off a network is, is the question here.
+        warnings.simplefilter("ignore", AccuracyWarning)
+        net = ShallowNetwork.from_spectrum(
+            spectrum,
+            activation,
+            _PILOT,
+            sampling="monte_carlo",
+            weights="importance",
+            control=None,
+            rng=as_generator(rng),
+        )
     outer = _PILOT * net.c.reshape(_PILOT, -1).astype(np.float64)
     mean = np.zeros((len(x), outer.shape[1]))
     square = np.zeros_like(mean)

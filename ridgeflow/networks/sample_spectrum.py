@@ -7,8 +7,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ridgeflow.fields.samples import SampleField
+from ridgeflow.networks.node_draws import oracle_neurons
 from ridgeflow.networks.pairs import draw_pairs
-from ridgeflow.networks.sampling import oracle_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissible_ridgelet
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid

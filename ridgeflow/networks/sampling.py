@@ -1,280 +1,49 @@
-"""Neurons drawn from a ridgelet spectrum: the oracle density, its weights, its symmetries."""
+"""Neurons drawn from a ridgelet spectrum, with importance weights or fitted ones."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import (
-    as_generator,
-    as_points,
-    as_real_array,
-    fits_in_memory,
-    instance_of,
-    one_of,
-    positive_int,
+from ridgeflow._validate import as_generator, as_points, as_real_array, one_of
+from ridgeflow.geometry import ball_points
+from ridgeflow.networks.affine_control import AffineControl
+from ridgeflow.networks.chosen_neurons import FIT_CUT, chosen_neurons
+from ridgeflow.networks.importance import (
+    assembled,
+    importance_draw,
+    polynomial_degree,
+    quadrature_neurons,
+    warn_of_draws,
 )
-from ridgeflow.geometry import ball_points, sobol_points
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.neurons import Neurons
+from ridgeflow.networks.node_draws import Sampling, checked_spectrum, distinct_nodes
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.reconstruct import reconstruct
 from ridgeflow.ridgelet.representation import IntegralRepresentation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 
-__all__ = [
-    "draw_nodes",
-    "neurons_of_representation",
-    "neurons_of_spectrum",
-    "oracle_neurons",
-]
+__all__ = ["as_control", "neurons_of_representation", "neurons_of_spectrum"]
 
-_SAMPLINGS = ("sobol", "stratified", "monte_carlo", "quadrature")
-_WEIGHTS = ("importance", "least_squares")
-# Singular values below this part of the largest are left out of fits to a spectrum: their weights
-# would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
-_FIT_CUT = 1e-9
+# Points to which weights are fitted at least.
+_FIT_POINTS = 1000
+# Points of the ball over which neurons lose their affine parts.
+_CONTROL_POINTS, _CONTROL_SEED = 512, 29
 
 
-def _nested_ends(grid: ParameterGrid) -> list[NDArray[np.int64]]:
-    """Ends of the cells of the nodes at each level of the node order, coarse to fine."""
-    if grid.kind == "polar":
-        rows = np.repeat(2 * grid.half_counts + 1, len(grid.directions))
-        return [grid.starts[1:], np.cumsum(rows), np.arange(1, grid.size + 1)]
-    if grid.kind == "cartesian":
-        lengths = [len(axis) for axis in grid.axes]
-        cells = np.cumprod(lengths)
-        return [grid.size // count * np.arange(1, count + 1) for count in cells]
-    return [np.arange(1, grid.size + 1)]
-
-
-def draw_nodes(
-    cumulative: NDArray, ends: list[NDArray[np.int64]], uniform: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Nodes with probability ∝ their mass by inverse conditional distributions.
-
-    Parameters
-    ----------
-    cumulative : ndarray, shape (P + 1,)
-        Sums of the masses before each node, and the total, which is positive.
-    ends : list of ndarray
-        Of each level, the ends of consecutive cells of nodes; every level refines the one before,
-        the last holds single nodes.
-    uniform : ndarray, shape (J, levels)
-        Numbers in [0, 1): column l chooses the cell of level l inside that of level l − 1.
-
-    Returns
-    -------
-    ndarray, shape (J,)
-        Indices of nodes of positive mass.
-    """
-    low = np.zeros(len(uniform), np.int64)
-    high = np.full(len(uniform), len(cumulative) - 1)
-    for level, column in zip(ends, uniform.T, strict=True):
-        start, stop = cumulative[low], cumulative[high]
-        target = start + column * (stop - start)
-        first = np.searchsorted(level, low, side="right")
-        last = np.searchsorted(level, high, side="left")
-        cell = np.searchsorted(cumulative[level], target, side="right")
-        cell = np.clip(cell, first, last)
-        low = np.maximum(low, np.where(cell > 0, level[np.maximum(cell, 1) - 1], 0))
-        high = level[cell]
-    beside = cumulative[low + 1] == cumulative[low]
-    if beside.any():
-        # Rounding may land beside the mass: the nearest node before that carries some serves.
-        positive = np.flatnonzero(np.diff(cumulative) > 0)
-        before = np.searchsorted(positive, low[beside], side="right") - 1
-        low[beside] = positive[np.clip(before, 0, None)]
-    return low
-
-
-def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
-    values = spectrum.values
-    if np.iscomplexobj(values):
-        raise ValueError(
-            "`spectrum` must be real to give a real network, got complex values (transform its "
-            "real and imaginary parts as two components)"
-        )
-    return values.reshape(len(values), -1)
-
-
-def _checked(
-    spectrum: Spectrum, width: int | None, sampling: str, weights: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values (P, k) and quadrature weights (P,), once the options fit them."""
-    instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
-    one_of(sampling, "sampling", _SAMPLINGS)
-    one_of(weights, "weights", _WEIGHTS)
-    rule = spectrum.grid.weights
-    if rule is None:
-        raise ValueError(
-            "`spectrum` must lie on a grid with quadrature weights, got plain nodes (use a "
-            "polar or cartesian ParameterGrid)"
-        )
-    nodes = spectrum.grid.size
-    if width is None and sampling != "quadrature":
-        raise ValueError(
-            f"`width` must be given for sampling={sampling!r}, got None (sampling='quadrature' "
-            f"takes all {nodes} nodes)"
-        )
-    if width is not None:
-        width = positive_int(width, "width")
-        fits_in_memory(
-            # Numbers between 0 and 1 for a power of two of draws, nodes and parameters.
-            8.0 * width * (12 + 2 * spectrum.grid.dim + spectrum.values[0].size),
-            f"{width} neurons",
-            "draw fewer neurons",
-        )
-        if sampling == "quadrature" and width != nodes:
-            raise ValueError(
-                f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
-                f"{width} (leave it out, or draw with sampling='sobol')"
-            )
-    return _real_values(spectrum), rule
-
-
-def _degree(eta: Activation) -> int:
-    return max((k for k, p in enumerate(eta.polynomial) if p), default=-1)
-
-
-def _importance(
-    spectrum: Spectrum,
-    eta: Activation,
-    width: int | None,
-    sampling: str,
-    rng: np.random.Generator,
-    values: NDArray,
-    rule: NDArray,
-) -> Neurons:
-    """The quadrature sum, or an unbiased estimate of it by ``width`` neurons."""
-    grid = spectrum.grid
-    constant = admissibility(eta, spectrum.ridgelet)
-    degree = _degree(eta) if grid.half else -1
-    mirrored = degree > 1
-    sign = 1.0 if eta.parity == "even" else -1.0
-    if sampling == "quadrature":
-        a, b, c = grid.a, grid.b, values * (rule / constant)[:, None]
-        if mirrored:
-            a, b, c = np.vstack([a, -a]), np.hstack([b, -b]), np.vstack([c / 2, sign * c / 2])
-    else:
-        count = int(width)  # type: ignore[arg-type]
-        mass, cumulative = spectrum.mass, spectrum.cumulative_mass
-        ends = _nested_ends(grid)
-        node, coin = _draw(cumulative, ends, count, sampling, rng)
-        factor = rule[node] * cumulative[-1] / (mass[node] * constant * count)
-        a, b, c = grid.a[node], grid.b[node], values[node] * factor[:, None]
-        if mirrored:
-            flip = np.where(coin < 0.5, 1.0, -1.0)
-            a, b = a * flip[:, None], b * flip
-            c = c * np.where(flip > 0, 1.0, sign)[:, None]
-    linear, bias = np.zeros((grid.dim, c.shape[1])), np.zeros(c.shape[1])
-    if degree in (0, 1):
-        p0, p1 = (*eta.polynomial, 0.0)[:2]
-        linear = -p1 * (a.T @ c)
-        bias = -(p0 * c.sum(axis=0) - p1 * (b @ c))
-    return _assembled(spectrum, eta, a, b, c, linear, bias)
-
-
-def _draw(
-    cumulative: NDArray,
-    ends: list[NDArray[np.int64]],
-    count: int,
-    sampling: str,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Nodes with probability ∝ their mass, and a number in [0, 1) for each."""
-    if sampling == "stratified":
-        # Nodes are in order of their scales: one draw from each of ``count`` equal parts of the
-        # mass, which follow each other from coarse to fine.
-        place = (np.arange(count) + rng.random(count)) / count
-        return draw_nodes(cumulative, ends[-1:], place[:, None]), rng.random(count)
-    levels = len(ends) + 1
-    if sampling == "sobol":
-        uniform = sobol_points(count, levels, rng)
-    else:
-        uniform = rng.random((count, levels))
-    return draw_nodes(cumulative, ends, uniform[:, :-1]), uniform[:, -1]
-
-
-def _assembled(
-    spectrum: Spectrum,
-    eta: Activation,
-    a: NDArray,
-    b: NDArray,
-    c: NDArray,
-    linear: NDArray,
-    bias: NDArray,
-) -> Neurons:
-    real = np.float32 if spectrum.values.dtype == np.float32 else np.float64
-    shape = spectrum.component_shape
-    parts = (a, b, c.reshape(-1, *shape), linear.reshape(-1, *shape), bias.reshape(shape))
-    a, b, c, linear, bias = (np.asarray(part, dtype=real) for part in parts)
-    return Neurons(a, b, c, eta, linear, bias)
-
-
-def _distinct_nodes(
-    spectrum: Spectrum,
-    width: int | None,
-    sampling: str,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """``width`` different nodes, drawn with the oracle density and repeats left out; where the
-    spectrum vanishes, with that of the quadrature weights."""
-    mass, cumulative = spectrum.mass, spectrum.cumulative_mass
-    if cumulative[-1] == 0:
-        mass = np.asarray(spectrum.grid.weights)
-        cumulative = np.concatenate([[0.0], np.cumsum(mass)])
-    if sampling == "quadrature":
-        return np.arange(len(mass))
-    available = int(np.count_nonzero(mass))
-    if int(width) > available:  # type: ignore[arg-type]
-        raise ValueError(
-            f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
-            "(use a finer grid, or fewer neurons)"
-        )
-    wanted = int(width)  # type: ignore[arg-type]
-    ends = _nested_ends(spectrum.grid)
-    count = wanted
-    while True:
-        drawn, _ = _draw(cumulative, ends, count, sampling, rng)
-        first = np.sort(np.unique(drawn, return_index=True)[1])
-        if len(first) >= wanted:
-            return drawn[first[:wanted]]
-        if count >= 64 * wanted:
-            # Nearly all mass sits on few nodes: the rest are the largest that remain.
-            rest = np.setdiff1d(np.argsort(-mass, kind="stable"), drawn, assume_unique=False)
-            rest = rest[np.argsort(-mass[rest], kind="stable")]
-            return np.concatenate([drawn[first], rest[: wanted - len(first)]])
-        count *= 4
-
-
-def oracle_neurons(
-    spectrum: Spectrum,
-    width: int,
-    *,
-    sampling: str = "sobol",
-    rng: int | np.random.Generator | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Different neurons (a, b) drawn with density ``|spectrum|``, for weights to be fitted.
-
-    Raises
-    ------
-    ValueError
-        If the nodes carry no weights, or fewer of them than ``width`` carry any spectrum.
-    """
-    _checked(spectrum, width, sampling, "least_squares")
-    node = _distinct_nodes(spectrum, width, sampling, as_generator(rng))
-    return spectrum.grid.a[node], spectrum.grid.b[node]
-
-
-def _covered_ball(spectrum: Spectrum) -> tuple[NDArray, float]:
+def _covered_ball(spectrum: Spectrum, weights: str) -> tuple[NDArray, float]:
     grid = spectrum.grid
     if grid.kind != "polar":
+        way = "pass the points where the network should hold"
+        if weights == "importance":
+            way += ", or control=None"
         raise ValueError(
-            f"`points` must be given for weights='least_squares' on a {grid.kind} grid, got None "
-            "(pass the points where the network should fit)"
+            f"`points` must be given for weights={weights!r} on a {grid.kind} grid, got None "
+            f"({way})"
         )
     return np.asarray(grid.center, dtype=float), float(grid.radius)
 
@@ -289,31 +58,37 @@ def neurons_of_spectrum(
     rng: int | np.random.Generator | None,
     points: ArrayLike | None = None,
     values: ArrayLike | None = None,
+    control: str | None = "affine",
 ) -> Neurons:
     """Neurons at nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
-    transform, rule = _checked(spectrum, width, sampling, weights)
+    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
+    control = as_control(control)
     generator = as_generator(rng)
     if not spectrum.mass.any():
         raise ValueError(
             "`spectrum` must not vanish, got zeros at all nodes (there is no density to draw "
             "neurons from; the field is zero, or an affine field that the ridgelet cannot see)"
         )
+    x = None if points is None else as_points(points, "points", spectrum.dim).astype(np.float64)
     if weights == "importance":
-        if points is not None or values is not None:
+        if values is not None:
             raise ValueError(
-                "`points` and `values` must be left out for weights='importance' (they belong to "
+                "`values` must be left out for weights='importance' (they belong to "
                 "weights='least_squares')"
             )
-        return _importance(spectrum, eta, width, sampling, generator, transform, rule)
+        if sampling == "quadrature":
+            return quadrature_neurons(spectrum, eta, transform, rule)
+        if x is None and (control is not None or spectrum.grid.kind == "polar"):
+            x = _control_points(*_covered_ball(spectrum, weights))
+        return _drawn(
+            *(spectrum, eta, width, sampling, generator, (transform, rule), control, x),
+            lambda points: reconstruct(spectrum, eta, points),
+        )
     admissibility(eta, spectrum.ridgelet)
-    node = _distinct_nodes(spectrum, width, sampling, generator)
-    if points is None:
+    if x is None:
         if values is not None:
             raise ValueError("`points` must come with `values`, got None")
-        center, radius = _covered_ball(spectrum)
-        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
-    else:
-        x = as_points(points, "points", spectrum.dim).astype(np.float64)
+        x = _fit_points(spectrum, width, *_covered_ball(spectrum, weights), generator)
     if values is None:
         y = reconstruct(spectrum, eta, x)
     else:
@@ -322,24 +97,42 @@ def neurons_of_spectrum(
             raise ValueError(
                 f"`values` must have shape {(len(x), *spectrum.component_shape)}, got {y.shape}"
             )
-    affine = spectrum.grid.half and _degree(eta) >= 0
-    return _fitted(spectrum, eta, node, x, y, affine=affine)
+    affine = control is not None or (spectrum.grid.half and polynomial_degree(eta) >= 0)
+    return _fitted(spectrum, eta, width, sampling, control, generator, x, y, affine=affine)
 
 
-def _fitted(
+def as_control(control: str | None) -> str | None:
+    """One of the control variates, or none."""
+    return None if control is None else one_of(control, "control", ("affine",))
+
+
+def _control_points(center: NDArray, radius: float) -> NDArray[np.float64]:
+    """Points that fill a ball evenly, the same in every run."""
+    return ball_points(_CONTROL_POINTS, center, radius, np.random.default_rng(_CONTROL_SEED))
+
+
+def _drawn(
     spectrum: Spectrum,
     eta: Activation,
-    node: NDArray[np.int64],
-    x: NDArray,
-    y: NDArray,
-    *,
-    affine: bool,
+    width: int | None,
+    sampling: str,
+    rng: np.random.Generator,
+    nodes: tuple[NDArray, NDArray],
+    control: str | None,
+    x: NDArray | None,
+    function: Callable[[NDArray], NDArray],
+    affine: tuple[NDArray, NDArray] | None = None,
 ) -> Neurons:
-    a, b = spectrum.grid.a[node], spectrum.grid.b[node]
-    fit = solve_outer_weights(
-        a, b, eta, x, y.reshape(len(x), -1).astype(np.float64), affine=affine, rcond=_FIT_CUT
-    )
-    return _assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)
+    """Importance weights; ``affine`` is what the function has beside the spectrum."""
+    count = int(width)  # type: ignore[arg-type]
+    split = None
+    if control is not None and x is not None:
+        split = AffineControl.for_nodes(x, spectrum.grid.size)
+    draw = importance_draw(spectrum, eta, *nodes, control=split, affine=affine)
+    made = draw.draw(count, sampling, rng)
+    if x is not None:
+        warn_of_draws(draw, count, x, function)
+    return made
 
 
 def neurons_of_representation(
@@ -347,33 +140,92 @@ def neurons_of_representation(
     width: int | None,
     *,
     sampling: str,
-    weights: str,
+    weights: str | None,
     rng: int | np.random.Generator | None,
+    points: ArrayLike | None = None,
+    control: str | None = "affine",
 ) -> Neurons:
     """Neurons of a representation, see :meth:`ShallowNetwork.from_representation`."""
     if not all(hasattr(rep, part) for part in ("spectrum", "activation", "affine")):
         raise TypeError(f"`rep` must be an IntegralRepresentation, got {type(rep).__name__}")
     spectrum, eta = rep.spectrum, rep.activation
-    transform, rule = _checked(spectrum, width, sampling, weights)
+    if weights is None:
+        weights = "importance" if sampling == "quadrature" else "least_squares"
+    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
+    control = as_control(control)
     generator = as_generator(rng)
+    x = None if points is None else as_points(points, "points", spectrum.dim).astype(np.float64)
     matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
     offset = np.asarray(rep.affine.offset, dtype=float).reshape(-1)
     if not spectrum.mass.any():
         # An affine field: the affine part is all of it, and any neurons serve.
-        node = _distinct_nodes(spectrum, width, sampling, generator)
+        node = distinct_nodes(spectrum, width, sampling, generator)
         a, b = spectrum.grid.a[node], spectrum.grid.b[node]
         outer = np.zeros((len(node), transform.shape[1]))
-        return _assembled(spectrum, eta, a, b, outer, matrix, offset)
+        return assembled(spectrum, eta, a, b, outer, matrix, offset)
+    if weights == "importance" and sampling == "quadrature":
+        net = quadrature_neurons(spectrum, eta, transform, rule)
+        linear, bias = np.asarray(net.linear), np.asarray(net.bias)
+        return net._replace(
+            linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
+        )
+    if x is None:
+        x = _filling(rep, width, weights, generator)
+    elif rep.region is not None and not rep.region.contains(x).all():
+        rep(x)  # which refuses them
     if weights == "least_squares":
-        node = _distinct_nodes(spectrum, width, sampling, generator)
-        if rep.region is None:
-            center, radius = _covered_ball(spectrum)
-        else:
-            center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
-        x = ball_points(max(4 * len(node), 1000), center, radius, generator)
-        return _fitted(spectrum, eta, node, x, np.asarray(rep(x)), affine=True)
-    net = _importance(spectrum, eta, width, sampling, generator, transform, rule)
-    linear, bias = np.asarray(net.linear), np.asarray(net.bias)
-    return net._replace(
-        linear=linear + matrix.reshape(linear.shape), bias=bias + offset.reshape(bias.shape)
+        y = np.asarray(rep(x))
+        return _fitted(spectrum, eta, width, sampling, control, generator, x, y, affine=True)
+    return _drawn(
+        *(spectrum, eta, width, sampling, generator, (transform, rule), control, x),
+        *(rep, (matrix, offset)),
     )
+
+
+def _filling(
+    rep: IntegralRepresentation, width: int | None, weights: str, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Points that fill the ball where a representation holds, as many as its weights need."""
+    if rep.region is None:
+        center, radius = _covered_ball(rep.spectrum, weights)
+    else:
+        center, radius = np.asarray(rep.region.center, dtype=float), float(rep.region.radius)
+    if weights == "importance":
+        return _control_points(center, radius)
+    return _fit_points(rep.spectrum, width, center, radius, rng)
+
+
+def _fit_points(
+    spectrum: Spectrum,
+    width: int | None,
+    center: NDArray,
+    radius: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Points that fill a ball, enough to fit as many weights."""
+    count = spectrum.grid.size if width is None else int(width)
+    return ball_points(max(4 * count, _FIT_POINTS), center, radius, rng)
+
+
+def _fitted(
+    spectrum: Spectrum,
+    eta: Activation,
+    width: int | None,
+    sampling: Sampling,
+    control: str | None,
+    rng: np.random.Generator,
+    x: NDArray,
+    y: NDArray,
+    *,
+    affine: bool,
+) -> Neurons:
+    """Neurons that act at the points, or by |spectrum| alone, with weights fitted to values."""
+    y = y.reshape(len(x), -1).astype(np.float64)
+    if control is None or sampling == "quadrature":
+        node = distinct_nodes(spectrum, width, sampling, rng)
+        a, b = spectrum.grid.a[node], spectrum.grid.b[node]
+    else:
+        count = int(width)  # type: ignore[arg-type]
+        a, b = chosen_neurons(spectrum, eta, count, x, y, sampling=sampling, rng=rng)
+    fit = solve_outer_weights(a, b, eta, x, y, affine=affine, rcond=FIT_CUT)
+    return assembled(spectrum, eta, a, b, fit.outer, fit.linear, fit.bias)

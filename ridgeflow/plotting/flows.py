@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -236,19 +236,21 @@ def _against_depth(paths: list[_Path], depths: list[NDArray], timed: bool, name:
 
 
 def errors_by_size(
-    width_errors: Mapping[int, float],
-    depth_errors: Mapping[int, float],
+    width_errors: Mapping[int, Any],
+    depth_errors: Mapping[int, Any],
     *,
     chosen: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw the error of finite networks against width and against depth, with fitted slopes.
 
+    A slope is fitted where the errors fall all the way.
+
     Parameters
     ----------
-    width_errors : mapping of int to float
-        Relative error for each width; identity = 1.
-    depth_errors : mapping of int to float
-        Relative error for each depth; identity = 1.
+    width_errors : mapping of int to float or ErrorQuantiles
+        Relative error for each width, its RMS or how it is spread; identity = 1.
+    depth_errors : mapping of int to float or ErrorQuantiles
+        The same for each depth.
     chosen : (depth, width), optional
         Size of the network that a run returned, marked in both panels.
 
@@ -282,32 +284,47 @@ def errors_by_size(
         (panels[0], width_errors, "width", BLUE, "o", width),
         (panels[1], depth_errors, "depth", GREEN, "s", depth),
     ):
-        sizes, values = _by_size(errors, f"{name}_errors")
-        axes.loglog(sizes, values, marker + "-", color=color, ms=6, lw=1.4, label="measured")
-        if sizes.size > 1:
+        sizes, values, spread = _by_size(errors, f"{name}_errors")
+        axes.loglog(sizes, values, marker + "-", color=color, ms=6, lw=1.4, label="RMS")
+        for label, style, part in spread:
+            axes.loglog(sizes, part, style, color=color, lw=1.1, label=label)
+        if sizes.size > 1 and (np.diff(values) < 0).all():
             slope, level = np.polyfit(np.log(sizes), np.log(values), 1)
             fit = np.exp(level) * sizes**slope
             axes.loglog(sizes, fit, "--", color=GREY, label=f"fitted slope {slope:.2f}")
-        if at is not None and at in errors:
-            axes.plot(at, errors[at], marker, ms=12, mfc="none", mec=BLACK, label="this network")
+        if at is not None and at in sizes:
+            value = values[np.flatnonzero(sizes == at)]
+            axes.plot([at], value, marker, ms=12, mfc="none", mec=BLACK, label="this network")
         size_ticks(axes, sizes)
         axes.set_xlabel(f"{name} (units per layer)" if name == "width" else f"{name} (layers)")
         axes.set_ylabel("error / RMS displacement")
         axes.set_title(f"Error against {name}")
         axes.grid(True, which="major", color="#E0E0E0", lw=0.6)
-        axes.legend(frameon=False, fontsize=10)
+        # Below the axes, where it covers no curve.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 3}
+        axes.legend(frameon=False, fontsize=9.5, **below)
         legible(axes)
     return figure
 
 
-def _by_size(errors: Mapping[int, float], name: str) -> tuple[NDArray, NDArray]:
-    """Sizes in their order, and errors."""
+def _by_size(
+    errors: Mapping[int, Any], name: str
+) -> tuple[NDArray, NDArray, list[tuple[str, str, NDArray]]]:
+    """Sizes in their order, RMS errors, and labels, styles and values of what else is known."""
     if not isinstance(errors, Mapping):
         raise TypeError(f"`{name}` must be a dict of sizes and errors, got {errors!r}")
     if not errors:
         raise ValueError(f"`{name}` must hold positive sizes and errors, got none")
-    pairs = sorted((positive_int(n, name), positive(e, name)) for n, e in errors.items())
-    return np.array([n for n, _ in pairs], float), np.array([e for _, e in pairs])
+    pairs = sorted((positive_int(n, name), e) for n, e in errors.items())
+    found = [e for _, e in pairs if hasattr(e, "quantile99")]
+    values = [positive(getattr(e, "rms", e), name) for _, e in pairs]
+    spread = []
+    if len(found) == len(pairs):
+        spread = [
+            ("99 % quantile", ":", np.array([e.quantile99 for e in found])),
+            ("median", "-.", np.array([e.median for e in found])),
+        ]
+    return np.array([n for n, _ in pairs], float), np.array(values), spread
 
 
 def functionals(

@@ -31,6 +31,7 @@ _STYLES = {
     "quadrature": (GREY, "x", "quadrature (whole grids)"),
     "least_squares": (BLACK, "D", "least squares"),
 }
+_KINDS = {"independent": (BLUE, "o"), "shared": (ORANGE, "s"), "controlled": (GREEN, "^")}
 
 
 def limit_study(study: Any) -> Figure:
@@ -44,7 +45,8 @@ def limit_study(study: Any) -> Figure:
     -------
     matplotlib.figure.Figure
         Velocity errors against width, one line for each way; map errors against depth, one line
-        for each width and one without limit.
+        for each width and one without limit; where there are drawn networks, their errors against
+        the predicted ones.
 
     Raises
     ------
@@ -54,8 +56,10 @@ def limit_study(study: Any) -> Figure:
         If ``study`` is no such object.
     """
     finished(study, "study", "LimitStudy", "velocity_errors", "depth_errors")
-    figure = new_figure(10.4, 4.8)
-    left, right = figure.subplots(1, 2)
+    count = 3 if study.drawn else 2
+    figure = new_figure(5.2 * count, 4.8)
+    panels = figure.subplots(1, count)
+    left, right = panels[:2]
     for way, (sizes, errors) in study.velocity_errors.items():
         color, marker, name = _STYLES[way]
         label = f"{name}: {signed(study.width_rates[way])}"
@@ -87,8 +91,24 @@ def limit_study(study: Any) -> Figure:
     right.set_xlabel("layers")
     right.set_ylabel("error / RMS displacement")
     right.set_title(f"Depth, {study.layers} layers, and fitted rate")
-    for axes in (left, right):
+    if study.drawn:
+        _predictions(panels[2], study)
+    for axes in panels:
         axes.grid(True, which="major", color="#E0E0E0", lw=0.6)
         axes.legend(frameon=False, fontsize=9)
         legible(axes)
     return figure
+
+
+def _predictions(axes: Any, study: Any) -> None:
+    """Measured errors of drawn networks against predicted ones, one mark for each size."""
+    ends = []
+    for kind, (measured, predicted) in study.drawn.items():
+        color, marker = _KINDS[kind]
+        axes.loglog(predicted.ravel(), measured.ravel(), marker, color=color, ms=5, label=kind)
+        ends += [predicted.min(), predicted.max()]
+    line = [min(ends) / 1.2, 1.2 * max(ends)]
+    axes.loglog(line, line, "k--", lw=1.0, label="as predicted")
+    axes.set_xlabel("predicted error / RMS displacement")
+    axes.set_ylabel("measured error / RMS displacement")
+    axes.set_title("Importance weights, all sizes")

@@ -202,7 +202,8 @@ def fine_samples(
         if n >= _LARGEST_AXIS[dim]:
             raise ValueError(
                 f"`tol` must be reachable with {_LARGEST_AXIS[dim]} samples per axis, got {tol:g} "
-                "(the field is rough on the region, or the margin of the window too narrow)"
+                "(the field is rough on the region, or the margin of the window too narrow: take a "
+                "larger `tol`, a smaller Region, or a smoother field, as of a larger bandwidth)"
             )
         n = min(_LARGEST_AXIS[dim], int(np.ceil(1.5 * n / 2)) * 2)
 

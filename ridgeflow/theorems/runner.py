@@ -24,6 +24,7 @@ _SUBJECTS = (
     "depth",
     "separation",
     "double_continuum",
+    "width_depth",
     "autoencoders",
     "truncation",
 )

@@ -78,6 +78,7 @@ def depth_and_width(**more: Any) -> dict[str, Any]:
         "layers": "euler",
         "sampling": "sobol",
         "weights": "least_squares",
+        "control": "affine",
         "neurons": "shared",
         "aim": "velocity",
         **more,
@@ -94,6 +95,22 @@ room.add(
     limit=10.0,
     slow=True,
     rtol=1e-6,
+)
+room.add(
+    "DoubleContinuum.network",
+    lambda: {
+        **depth_and_width(spacing="even"),
+        "width": 64,
+        "sampling": "sobol_layers",
+        "weights": "importance",
+        "neurons": "per_layer",
+    },
+    on=continuum,
+    out=lambda net: net(line_points()),
+    limit=10.0,
+    slow=True,
+    rtol=1e-6,
+    variant="drawn",
 )
 
 
@@ -275,6 +292,34 @@ room.add(
     slow=True,
     infinite=True,
 )
+room.add(
+    "rf.width_depth_law",
+    lambda: {
+        "limit": continuum(),
+        "spacing": "clock",
+        "control": "affine",
+        "n_points": 32,
+        "n_depths": 2,
+    },
+    out=lambda both: np.array([both.c1, both.c2, both.c_shared, both.displacement]),
+    limit=20.0,
+    slow=True,
+)
+
+
+@cache
+def both() -> rf.WidthDepthLaw:
+    return rf.width_depth_law(continuum(), n_points=32, n_depths=2)
+
+
+room.add(
+    "WidthDepthLaw.error",
+    lambda: {"depth": 4, "width": 3, "neurons": "per_layer", "finite": False},
+    on=both,
+)
+room.add("WidthDepthLaw.best", lambda: {"neurons": 100, "flops": None, "shared": False}, on=both)
+room.add("WidthDepthLaw.covariance", lambda: {"x": line_points()}, on=both)
+room.add("WidthDepthLaw.band", lambda: {"x": line_points(), "depth": 4, "width": 3}, on=both)
 
 
 @cache
@@ -284,7 +329,7 @@ def study() -> rf.LimitStudy:
     )
 
 
-for name in ("LimitStudy", "ContinuumBudget"):
+for name in ("LimitStudy", "ContinuumBudget", "WidthDepthLaw"):
     room.record(f"rf.{name}")
 for name in ("plot", "table", "to_dict"):
     room.add(f"LimitStudy.{name}", on=study, infinite=True)

@@ -159,6 +159,7 @@ room.add(
         "rng": 0,
         "points": None,
         "values": None,
+        "control": "affine",
     },
 )
 room.add(
@@ -172,6 +173,7 @@ room.add(
         "rng": 0,
         "points": points(20),
         "values": np.exp(-(points(20) ** 2).sum(axis=1)),
+        "control": "affine",
     },
     variant="least squares",
 )
@@ -191,6 +193,8 @@ room.add(
         "sampling": "sobol",
         "weights": "importance",
         "rng": 0,
+        "points": np.linspace(-1.5, 1.5, 12)[:, None],
+        "control": "affine",
     },
 )
 

@@ -225,10 +225,12 @@ for variant, law in {"mixture": mixture, "samples": sample_field}.items():
             "rng": 0,
             "covariance": np.eye(2),
             "bandwidth": None,
+            "method": "particles",
         },
         out=lambda made: made(points()),
         variant=variant,
     )
+room.add("DeepDAE.push", lambda: {"x": points()}, on=deep)
 for name in ("__call__", "jacobian", "trajectory"):
 
     def at(s: float, name: str = name) -> Any:

@@ -13,6 +13,7 @@ import pytest
 import ridgeflow as rf
 from ridgeflow.cli import _run, main
 from ridgeflow.cli.files import BadInput, as_json, output_folder, read_columns, write_table
+from ridgeflow.columns import ErrorQuantiles
 
 rng = np.random.default_rng(0)
 
@@ -34,6 +35,11 @@ def table(tmp_path):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "results"
+
+
+def spread(rms):
+    """Errors of a network of which few points carry most."""
+    return ErrorQuantiles(rms, 0.1 * rms, 4 * rms, 20 * rms)
 
 
 def fake_line(points, *, field=1e-6, network=2e-3):
@@ -59,8 +65,9 @@ def fake_line(points, *, field=1e-6, network=2e-3):
         identity_error=1.0,
         steps_error=0.05,
         displacement=0.04,
-        depth_errors={1: 0.3, 2: 0.1},
-        width_errors={10: 0.2, 30: 0.02},
+        depth_errors={1: spread(0.3), 2: spread(0.1)},
+        width_errors={10: spread(0.2), 30: spread(0.02)},
+        budget=SimpleNamespace(total=0.03),
         entropy=(times, 2 - times, 0 * times + 0.01),
         fisher=(times, 1 + times, 0 * times + 0.01),
         trajectories=(path, path[::2]),
@@ -107,6 +114,8 @@ def test_demo_writes_everything(quick, out, capsys):
     }
     report = json.loads((out / "report.json").read_text())
     assert report["field"] == {"tanh": 1e-6, "relu": 2e-6}
+    assert report["budget"] == 0.03 and report["quantiles"]["quantile99"] == 0.08
+    assert report["width_errors"]["10"]["worst"] == 4.0
     assert (report["flow"], report["network"], report["displacement"]) == (1e-5, 2e-3, 0.04)
     assert report["seconds"] > 0 and report["missed"] == []
     assert report["data"]["columns"] == ["petal_length", "petal_width"]
@@ -160,7 +169,7 @@ def test_flow_standardises_and_reports_in_both_units(quick, table, out, capsys):
         "activation": "tanh",
         "depth": 2,
         "width": 30,
-        "layers": "midpoint",
+        "layers": "euler",
         "rng": 7,
         "tol": 0.01,
     }
@@ -334,7 +343,7 @@ def test_an_activation_that_rebuilds_nothing_is_bad_usage(table, out, capsys):
 def test_flow_for_real(table, out, capsys):
     arguments = ["--depth", "2", "--width", "20", "--tol", "0.03", "--no-figures"]
     assert _run(["flow", str(table), *arguments, "--out", str(out)]) == 0
-    assert "network (2 midpoint layers of 20 units, tanh)" in capsys.readouterr().out
+    assert "network (2 euler layers of 20 units, tanh)" in capsys.readouterr().out
     network = rf.load_network(out / "network.npz")
     data = read_columns(table, None, None)
     moved = rf.datasets.read_table(out / "points.csv").data[:, 4:]

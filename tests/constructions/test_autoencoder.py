@@ -399,3 +399,82 @@ def test_torus_charts_run_along_both_circles():
     about = np.exp(1j * angle[:, 0]) * (2 + 0.7 * np.cos(angle[:, 1]))
     assert np.abs(x[:, 0] + 1j * x[:, 1] - about).max() < 1e-14
     assert np.abs(x[:, 2] - 0.7 * np.sin(angle[:, 1])).max() < 1e-14
+
+
+# Where lost points go
+
+
+def ball(model):
+    """Middle and radius of the ball about the components."""
+    points = np.concatenate([chart.samples(model.gap, 41, 21).points for chart in model.charts])
+    middle = 0.5 * (points.max(0) + points.min(0))
+    return middle, np.linalg.norm(points - middle, axis=1).max()
+
+
+def one_piece(kind):
+    return BottleneckAutoencoder.from_curves([trefoil], 0.3, kind=kind)
+
+
+def two_pieces(kind):
+    return BottleneckAutoencoder.from_curves([circle, linked], 0.4, kind=kind)
+
+
+def torus(kind):
+    return BottleneckAutoencoder.from_torus(gap=0.6, kind=kind, width=200, depth=(16, 8))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (two_pieces, "shallow"),
+        (two_pieces, "flow"),
+        pytest.param(one_piece, "shallow", marks=pytest.mark.slow),
+        pytest.param(one_piece, "flow", marks=pytest.mark.slow),
+        pytest.param(torus, "shallow", marks=pytest.mark.slow),
+        pytest.param(torus, "flow", marks=pytest.mark.slow),
+    ],
+)
+def test_no_decoded_point_leaves_the_ball_of_the_data(make, kind):
+    model = make(kind)
+    middle, radius = ball(model)
+    k = model.latent_dim
+    low, high = model.latent_ranges[..., 0].min(0), model.latent_ranges[..., 1].max(0)
+    z = low + (high - low) * np.random.default_rng(0).uniform(-1, 2, size=(1500, k))
+    far = np.concatenate([z, [[1e6] * k, [-1e6] * k]])
+    x = middle + radius * np.random.default_rng(1).normal(size=(200, model.dim))
+    for decoded in (model.decode(far), model(x)):
+        # measured 1.000 and less; at latent points as they come up to 1e4
+        assert np.linalg.norm(decoded - middle, axis=1).max() < 1.01 * radius
+    # It has no jumps: between the pieces it leads from the one to the other.
+    line = np.linspace(low - 0.2, high + 0.2, 4001)
+    step = np.linalg.norm(np.diff(model.decode(line), axis=0), axis=1).max()
+    assert step < 0.1 * radius  # measured 0.012
+
+
+@pytest.mark.parametrize("make", [two_pieces, pytest.param(one_piece, marks=pytest.mark.slow)])
+def test_kept_points_are_decoded_as_by_the_inverse_flow(make):
+    model = make("flow")
+    for chart in model.charts:
+        grid = chart.samples(model.gap, 300, 60)
+        z = model.encode(grid.points[grid.kept])
+        plain = model._maps._back(z)
+        assert np.array_equal(model.decode(z), plain)
+    report = model.report(0.05)
+    assert report.farthest < 1.01  # measured 1.000
+    # Some of what is removed leads beyond all pieces, and nothing that is kept.
+    assert 0.5 * report.removed < report.clipped <= report.removed  # measured 0.93, 0.91
+    assert "radii of the middle" in report.table()
+
+
+def test_the_decoder_of_a_line_is_constant_beyond_its_ends():
+    model = two_pieces("shallow")
+    high = model.latent_ranges.max()
+    values = model.decoder(np.array([[high + 1.0], [high + 2.0], [high + 1e3]]))
+    assert np.abs(values - values[0]).max() < 1e-9  # measured 2e-13
+    # Just beyond the range it follows the curve.
+    last = model.charts[int(model.latent_ranges[:, 0, 1].argmax())]
+    edge = model.decode(np.array([[high + 0.02]]))
+    t = np.linspace(last.kept(model.gap), last.half_widths, 1000)
+    assert np.linalg.norm(last(t) - edge, axis=1).min() < 1e-3  # measured 3e-5
+    z = np.linspace(-9, 9, 101)[:, None]
+    assert np.array_equal(model.decode(z), model.decoder(z))

@@ -9,9 +9,9 @@ from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
     interpolation_error,
 )
-from ridgeflow.double_continuum.chosen_neurons import matching_pursuit
 from ridgeflow.double_continuum.limit_study import _velocity_errors
 from ridgeflow.double_continuum.velocity import source_of
+from ridgeflow.networks.chosen_neurons import matching_pursuit
 
 TANH = rf.activation("tanh")
 LAW = rf.GaussianMixture([0.4, 0.6], [[-0.7, 0.2], [0.6, -0.2]], [0.3, 0.35])
@@ -39,7 +39,7 @@ def limit():
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_depths_are_chosen_as_few_as_the_tolerance_allows(share):
-    source = source_of(LAW, None, None)
+    source = source_of(LAW, None, None, 1e-3)
     counts = []
     for tol in (1e-2, 1e-4, 1e-6):
         times = choose_times(source, 0.0, share * T_MAX, tol)
@@ -48,12 +48,12 @@ def test_depths_are_chosen_as_few_as_the_tolerance_allows(share):
         counts.append(len(times))
         # In t itself as many Chebyshev points do worse.
         plain = rf.CallableField(rf.ContinuousDAE(LAW).velocity, 2, components=2)
-        twin = source_of(plain, source.region, None)
+        twin = source_of(plain, source.region, None, 1e-3)
         even = chebyshev_times(0.0, share * T_MAX, len(times))
         assert interpolation_error(twin, even) > 2 * interpolation_error(source, times)
     assert counts[0] < counts[1] < counts[2] < 18  # measured up to 15
     jump = rf.CallableField(lambda x, t: x * np.sign(t - 0.3), 1)
-    source = source_of(jump, rf.Region([0.0], 1.0, 1.0), None)
+    source = source_of(jump, rf.Region([0.0], 1.0, 1.0), None, 1e-3)
     with pytest.warns(rf.AccuracyWarning, match="33 depths interpolate the field"):
         choose_times(source, 0.0, 1.0, 1e-3)
 
@@ -296,9 +296,18 @@ def test_double_limit_study_measures_both_rates():
     assert study.continuum < 1e-3
     assert (study.errors[:, -1] < 1.2 * study.depth_errors).all()
     table = study.table()
-    assert "rate in depth (euler): -" in table and len(table.splitlines()) == 7
-    assert len(study.plot().axes) == 2
-    assert study.to_dict()["widths"] == [12, 24]
+    assert "rate in depth (euler): -" in table and len(table.splitlines()) == 7 + 3 * 4
+    assert len(study.plot().axes) == 3
+    kept = study.to_dict()
+    assert kept["widths"] == [12, 24]
+    assert set(kept["drawn"]) == {"independent", "shared", "controlled"}
+    for measured, predicted in study.drawn.values():
+        assert measured.shape == predicted.shape == (2, 2)
+        # Two networks of each size: measured .53 to 1.73
+        assert (np.abs(np.log(measured / predicted)) < np.log(3)).all()
+    # The steps of the limit are those of its networks, whatever their width.
+    wide = study.errors[:, -1]
+    assert np.abs(wide / study.depth_errors - 1).max() < 1e-3  # measured 2.4e-5
     widths = np.array([256, 1024, 4096])
     rng = np.random.default_rng(0)
     rates = {}

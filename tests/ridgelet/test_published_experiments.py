@@ -192,6 +192,7 @@ def check_oracle(order, width, draws, tolerance):
             width,
             sampling="monte_carlo",
             weights="least_squares",
+            control=None,
             points=X[:, None],
             values=SINE,
             rng=rng,

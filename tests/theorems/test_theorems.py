@@ -146,7 +146,7 @@ def test_constants_and_their_resolution():
         # Signs and switches that are no numbers of the claim are truth values.
         assert item.limits.endswith(f"by {100 * RESOLUTION:g} %."), name
     coarse = {name for name, item in ALL.items() if item.resolution}
-    assert coarse == {"ridge_regression", "oracle_sampling", "double_continuum_rates"}
+    assert coarse == {"ridge_regression", "oracle_sampling", "bands_of_drawn_networks"}
     text = ALL["ridge_regression"].limits
     assert text == "It fails with a constant that is off: rate = -0.5 by 20 %, the others by 5 %."
 
@@ -180,7 +180,8 @@ def test_what_is_stated():
     ridge_regression monte_carlo_rate dimension_free tweedie shallow_pushforward deep_pushforward
     deep_to_continuous backward_heat entropy_and_fisher wasserstein_gradient_flow
     stacking_is_composition anisotropic deeper_converges_faster separation_iris separation_digits
-    double_continuum_rates brenier autoencoder_bounds zero_cost_minimizer landscape_errata"""
+    drawn_variance one_neuron_a_layer shared_neurons depth_of_a_normal_law bands_of_drawn_networks
+    brenier autoencoder_bounds zero_cost_minimizer landscape_errata"""
     assert set(wanted.split()) <= set(ALL)
     assert set(QUICK) < set(ALL)
     for name, item in ALL.items():

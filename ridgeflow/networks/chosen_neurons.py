@@ -1,0 +1,213 @@
+"""Neurons whose weights are to be fitted: drawn where they act, told apart by what they add."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeflow._parallel import interruptible
+from ridgeflow.columns import rms
+from ridgeflow.networks.least_squares import solve_outer_weights
+from ridgeflow.networks.node_draws import Sampling, drawn_nodes, nested_ends
+from ridgeflow.profiles.activation import Activation
+from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
+
+__all__ = ["FIT_CUT", "chosen_neurons", "matching_pursuit"]
+
+# Singular values below this part of the largest are left out of fits to a spectrum: their weights
+# would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
+FIT_CUT = 1e-9
+# Powers of the density by which neurons are drawn: where weights are fitted the best density of
+# kinks is the root of the measure.
+_POWERS = (1.0, 0.5)
+# Candidates of the pursuit for each neuron and at most, and the width beyond which there is none:
+# it costs the square of the width for each candidate.
+_CANDIDATES, _MOST, _WIDEST = 8, 1600, 1024
+# Points on which neurons are told apart, and the share of them on which choices are compared.
+_SELECTION, _HELD_OUT = 3000, 0.25
+# Nodes drawn by the spectrum alone for each neuron that is drawn by what it does, at least so many
+# in all, and points that tell what they do.
+_POOL, _LEAST_POOL, _PROBES = 4, 8000, 384
+# Candidates of which less than this share is left beside those chosen are dependent on them.
+_DEPENDENT = 1e-6
+# Quantiles of the scales, by what neurons do, from which plain ridges are taken.
+_SCALES = (0.1, 0.9)
+
+
+def chosen_neurons(
+    spectrum: Spectrum,
+    eta: Activation,
+    width: int,
+    points: NDArray,
+    targets: NDArray,
+    weights: NDArray | None = None,
+    *,
+    sampling: Sampling = "sobol",
+    compare: bool = True,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    r"""Neurons (a, b) for a fit of targets (n, q) at points (n, m) with sample weights (n,).
+
+    What is affine over the points is left to the skip unit. Neurons are drawn with density
+    :math:`(|R|\,\sigma)^p`, p = 1 and 1/2, σ the standard deviation of what then is left of the
+    neuron, with respect to the measure dlog|a| du dp of scales, directions and places; a matching
+    pursuit takes its own among more such draws; and there are plain ridges through the points. Of
+    these choices the one is taken whose fit errs least on points held out. Without ``compare`` it
+    is the pursuit, or by the root of the density where there is none.
+    """
+    some = _selection(len(points), width, rng)
+    x, y = points[some], targets[some]
+    share = np.ones(len(x)) if weights is None else weights[some]
+    root = np.sqrt(share)[:, None]
+    each = width
+    if width <= _WIDEST:
+        each = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
+    drawn = [_acting(spectrum, eta, power, each, x, root, sampling, rng) for power in _POWERS]
+    choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
+    if width <= _WIDEST:
+        a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
+        features, rest = _residuals(ridge_matrix(x, a, b, eta), y, x, root)
+        taken = matching_pursuit(features, rest, width)
+        choices.append((a[taken], b[taken]))
+    held = rng.permutation(len(x)) < _HELD_OUT * len(x)
+    if not compare or not held.any() or held.all():
+        return choices[-1]
+    errors = [_held_out_error(a, b, eta, x, y, share, held) for a, b in choices]
+    return choices[int(np.argmin(errors))]
+
+
+def _selection(n: int, width: int, rng: np.random.Generator) -> NDArray:
+    most = max(_SELECTION, 4 * width)
+    return np.arange(n) if n <= most else rng.choice(n, most, replace=False)
+
+
+def _held_out_error(
+    a: NDArray,
+    b: NDArray,
+    eta: Activation,
+    x: NDArray,
+    y: NDArray,
+    share: NDArray,
+    held: NDArray,
+) -> float:
+    fit = solve_outer_weights(
+        *(a, b, eta, x[~held], y[~held]), affine=True, weights=share[~held], rcond=FIT_CUT
+    )
+    found = ridge_matrix(x[held], a, b, eta) @ fit.outer + x[held] @ fit.linear + fit.bias
+    return rms((found - y[held]) * np.sqrt(share[held])[:, None])
+
+
+def _residuals(
+    features: NDArray, targets: NDArray, x: NDArray, root: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Features and targets without the part that is affine over the points, weighted."""
+    plain = np.linalg.qr(np.column_stack([np.ones(len(x)), x]) * root)[0]
+    both = []
+    for part in (features * root, targets * root):
+        part -= plain @ (plain.T @ part)
+        both.append(part)
+    return both[0], both[1]
+
+
+def _acting(
+    spectrum: Spectrum,
+    eta: Activation,
+    power: float,
+    count: int,
+    x: NDArray,
+    root: NDArray,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Neurons drawn with density (|R| σ)^power: a pool by |R|^power, of which those are kept that
+    have the largest σ^power times a random number, which are draws without replacement."""
+    a, b = _spread(spectrum, eta, power, max(_LEAST_POOL, _POOL * count), sampling, rng)
+    if len(x) > _PROBES:
+        few = rng.choice(len(x), _PROBES, replace=False)
+        x, root = x[few], root[few]
+    left, _ = _residuals(ridge_matrix(x, a, b, eta), np.zeros((len(x), 0)), x, root)
+    size = np.sqrt(np.einsum("ij,ij->j", left, left))
+    # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
+    key = power * np.log(np.maximum(size, 1e-300)) + rng.gumbel(size=len(b))
+    kept = np.argsort(-key, kind="stable")[:count]
+    return a[kept], b[kept]
+
+
+def _spread(
+    spectrum: Spectrum,
+    eta: Activation,
+    power: float,
+    count: int,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> tuple[NDArray, NDArray]:
+    """Nodes drawn with density |R|^power of dlog|a| du dp, each moved within its cell."""
+    grid = spectrum.grid
+    rule = np.asarray(grid.weights)
+    mass = spectrum.mass if spectrum.mass.any() else rule
+    scale = np.linalg.norm(grid.a, axis=1)
+    # Of da db in the coordinates log|a|, u, p = b/|a|.
+    measure = np.zeros(grid.size)
+    np.divide(rule, scale ** (grid.dim + 1), out=measure, where=scale > 0)
+    strength = np.divide(mass, measure, out=np.zeros(grid.size), where=measure > 0)
+    density = (strength / (strength.max() or 1.0)) ** power * measure
+    cumulative = np.concatenate([[0.0], np.cumsum(density if density.any() else mass)])
+    node, _ = drawn_nodes(cumulative, nested_ends(grid), count, sampling, rng)
+    a, b = grid.a[node], grid.b[node]
+    if grid.kind != "polar":
+        return a, b
+    b = b + grid.step * (rng.random(count) - 0.5)
+    if len(grid.scales) > 1 and not eta.point_masses:
+        # Steeper about the same place: the transition a.x = b stays where it is.
+        ratio = float(grid.scales[1] / grid.scales[0])
+        factor = ratio ** (rng.random(count) - 0.5)
+        a, b = a * factor[:, None], b * factor
+    return a, b
+
+
+def _ridges(
+    like: NDArray, count: int, x: NDArray, rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
+    """Ridges of all directions and places through the points, as steep as given neurons."""
+    low, high = np.quantile(np.linalg.norm(like, axis=1), _SCALES)
+    u = rng.normal(size=(count, x.shape[1]))
+    u /= np.linalg.norm(u, axis=1)[:, None]
+    along = x @ u.T
+    place = along.min(axis=0) + np.ptp(along, axis=0) * rng.random(count)
+    rho = low * (high / low) ** rng.random(count)
+    return u * rho[:, None], place * rho
+
+
+def matching_pursuit(features: NDArray, targets: NDArray, count: int) -> NDArray[np.int64]:
+    r"""Columns of features (n, p) that orthogonal matching pursuit takes for targets (n, q).
+
+    Each step takes the column that lowers the residual most,
+    :math:`\max_j |r\cdot f_j^\perp|^2 / |f_j^\perp|^2`, :math:`f_j^\perp` what the columns taken
+    before leave of it; where they leave nothing worth having, the largest that remain.
+
+    **Cost.** O(n p²) for the Gram matrix and O(p count²).
+    """
+    size = np.linalg.norm(features, axis=0)
+    unit = features / np.maximum(size, 1e-300)
+    gram = interruptible(lambda: unit.T @ unit, cost=2.0 * unit.size * unit.shape[1])
+    left = np.where(size > 0, 1.0, 0.0)
+    score = unit.T @ targets
+    rows = np.zeros((count, features.shape[1]))
+    chosen = np.empty(count, np.int64)
+    open_ = np.ones(features.shape[1], bool)
+    for i in range(count):
+        free = open_ & (left > _DEPENDENT)
+        if not free.any():
+            rest = np.flatnonzero(open_)
+            chosen[i:] = rest[np.argsort(-size[rest], kind="stable")][: count - i]
+            break
+        gain = np.where(free, (score**2).sum(axis=1) / np.maximum(left, _DEPENDENT), -1.0)
+        j = int(np.argmax(gain))
+        chosen[i], open_[j] = j, False
+        root = np.sqrt(left[j])
+        row = (gram[j] - rows[:i, j] @ rows[:i]) / root
+        rows[i] = row
+        score = score - row[:, None] * (score[j] / root)
+        left = left - row**2
+    return chosen
