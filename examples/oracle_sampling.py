@@ -39,13 +39,14 @@ rng = np.random.default_rng(0)
 
 
 def from_spectrum(spectrum, y, width):
-    """Neurons with density |R|, refitted."""
+    """Neurons with density |R|, as published (no skip unit, no choice among draws), refitted."""
     return rf.ShallowNetwork.from_spectrum(
         spectrum,
         eta,
         width,
         sampling="monte_carlo",
         weights="least_squares",
+        control=None,
         points=x,
         values=y,
         rng=rng,

@@ -192,7 +192,13 @@ def _pool(dim: int, name: str, count: int) -> _Pool:
         weight = mass[part] / total
         sums += [neuron**2 @ weight, one @ weight, (one - target[:, None]) ** 2 @ weight]
     net = ShallowNetwork.from_spectrum(
-        whole, eta, count, sampling="monte_carlo", weights="importance", rng=dim
+        whole,
+        eta,
+        count,
+        sampling="monte_carlo",
+        weights="importance",
+        control=None,
+        rng=dim,
     )
     values = eta(x @ net.a.T - net.b) * (count * np.ravel(net.c))
     square, mean, spread = sums
@@ -422,6 +428,7 @@ def _median(order: int | None, width: int, draws: int, half_width: float, wave: 
                 width,
                 sampling="monte_carlo",
                 weights="least_squares",
+                control=None,
                 points=x[:, None],
                 values=f,
                 rng=rng,

@@ -163,9 +163,10 @@ def test_steps_even_in_the_clock_of_the_law():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("layers", "bound"), [("euler", 1.5e-2), ("midpoint", 5e-3)])
+@pytest.mark.parametrize(("layers", "bound"), [("euler", 1e-2), ("midpoint", 8e-3)])
 def test_networks_of_real_shapes_close_to_the_singular_time(layers, bound):
-    # measured 5.4e-3 and 4.6e-3; of steps with the exact score 3.6e-2 and 9.0e-4
+    # measured 6.6e-3 and 6.1e-3; of steps with the exact score 3.6e-2 and 9.0e-4. Fits on draws of
+    # the law alone reach 4.6e-3 here, and extrapolate in the tails.
     points = standardised_circles()
     law = rf.kernel_density(points)
     exact = rf.ContinuousDAE(law)
@@ -174,7 +175,9 @@ def test_networks_of_real_shapes_close_to_the_singular_time(layers, bound):
     net = limit.network(16, 400, layers=layers, neurons="per_layer", aim="flow", rng=0)
     x = limit.draw(2000, rng=99)
     truth = exact.flow(x, end, log_density=False).points
-    assert rms(net(x) - truth) / rms(truth - x) < bound
+    errors = np.linalg.norm(net(x) - truth, axis=1) / rms(truth - x)
+    assert np.sqrt((errors**2).mean()) < bound
+    assert np.quantile(errors, 0.99) < 3e-2  # measured 2.2e-2, 2.1e-2
 
 
 def test_pursuit_finds_the_columns_that_made_the_target():

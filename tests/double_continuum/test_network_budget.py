@@ -146,7 +146,7 @@ def test_networks_that_lead_elsewhere_are_refused(limit, net):
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_samples", "seed"), [(None, 0), (4000, 1)])
 def test_two_clusters_in_the_plane(n_samples, seed):
-    """One in a thousand points, on the ridge between the clusters, carry most of the error."""
+    """Points on the ridge between the clusters, where hardly anyone is, err most by far."""
     law = rf.GaussianMixture([0.9, 0.1], [[0.0, 0.0], [6.0, 0.0]], [0.5, 0.2])
     exact = rf.ContinuousDAE(law)
     end = 0.5 * exact.t_max
@@ -161,5 +161,5 @@ def test_two_clusters_in_the_plane(n_samples, seed):
     truth = rms(bare(x) - target, weights) / rms(target - x, weights)
     budget = limit.error_budget(net)
     assert truth < budget.total < 1.3 * truth  # measured 1.13, 1.13
-    assert budget.total > 4 * budget.quantile99  # measured 10, 19
+    assert budget.worst_error > 500 * budget.total  # measured 3200, 3900
     assert 2.5 < budget.worst_point[0] < 4.5
