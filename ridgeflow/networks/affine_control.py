@@ -70,6 +70,25 @@ class AffineControl:
             linear[part], bias[part] = self._affine(self._dual @ features)
         return linear, bias
 
+    def deviations(self, a: NDArray, b: NDArray, eta: Activation) -> NDArray[np.float64]:
+        """Deviations (P,) of the residuals of neurons."""
+        left = np.empty(len(b))
+        for part, features in self._slabs(a, b, eta):
+            left[part] = self._deviations(self._without(features))
+        return left
+
+    def residuals(self, a: NDArray, b: NDArray, eta: Activation) -> NDArray[np.float64]:
+        """Residuals (n, P) of neurons, each row times the root of the weight of its point."""
+        fits_in_memory(8.0 * len(self.points) * len(b), "residuals of neurons", "take fewer")
+        left, root = np.empty((len(self.points), len(b))), np.sqrt(self.weights)[:, None]
+        for part, features in self._slabs(a, b, eta):
+            np.multiply(self._without(features), root, out=left[:, part])
+        return left
+
+    def rest(self, values: NDArray) -> NDArray[np.float64]:
+        """What values (n, k) at the points have beside their affine part, in the same way."""
+        return np.sqrt(self.weights)[:, None] * self._without(values.astype(np.float64))
+
     def split(
         self, a: NDArray, b: NDArray, c: NDArray, eta: Activation
     ) -> tuple[NDArray, tuple[NDArray, NDArray], NDArray]:
@@ -82,12 +101,20 @@ class AffineControl:
         for part, features in self._slabs(a, b, eta):
             found = self._dual @ features
             features -= self._basis @ found
-            left[part] = np.sqrt(np.einsum("i,ij,ij->j", self.weights, features, features))
+            left[part] = self._deviations(features)
             outer = np.asarray(c[part], np.float64)
             whole += found @ outer
             rest += features @ outer
         linear = self._slopes @ whole[1:]
         return left, (linear, whole[0] - self._center @ linear), rest
+
+    def _without(self, features: NDArray) -> NDArray:
+        """The same array without its affine part."""
+        features -= self._basis @ (self._dual @ features)
+        return features
+
+    def _deviations(self, residuals: NDArray) -> NDArray:
+        return np.sqrt(np.einsum("i,ij,ij->j", self.weights, residuals, residuals))
 
     def _affine(self, found: NDArray) -> tuple[NDArray, NDArray]:
         """Slopes (P, m) and constants (P,) from coefficients (1 + r, P)."""

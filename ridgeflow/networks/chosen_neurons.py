@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._parallel import interruptible
 from ridgeflow.columns import rms
+from ridgeflow.networks.affine_control import AffineControl
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.node_draws import Sampling, drawn_nodes, nested_ends
 from ridgeflow.profiles.activation import Activation
@@ -56,19 +57,19 @@ def chosen_neurons(
     these choices the one is taken whose fit errs least on points held out. Without ``compare`` it
     is the pursuit, or by the root of the density where there is none.
     """
-    some = _selection(len(points), width, rng)
-    x, y = points[some], targets[some]
-    share = np.ones(len(x)) if weights is None else weights[some]
-    root = np.sqrt(share)[:, None]
+    share = np.ones(len(points)) if weights is None else weights
+    some = _selection(np.flatnonzero(share > 0), width, rng)
+    x, y, share = points[some], targets[some], share[some]
     each = width
     if width <= _WIDEST:
         each = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
-    drawn = [_acting(spectrum, eta, power, each, x, root, sampling, rng) for power in _POWERS]
+    probes = AffineControl(x, share, count=_PROBES)
+    drawn = [_acting(spectrum, eta, power, each, probes, sampling, rng) for power in _POWERS]
     choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
     if width <= _WIDEST:
         a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
-        features, rest = _residuals(ridge_matrix(x, a, b, eta), y, x, root)
-        taken = matching_pursuit(features, rest, width)
+        control = AffineControl(x, share, count=len(x))
+        taken = matching_pursuit(control.residuals(a, b, eta), control.rest(y), width)
         choices.append((a[taken], b[taken]))
     held = rng.permutation(len(x)) < _HELD_OUT * len(x)
     if not compare or not held.any() or held.all():
@@ -77,9 +78,9 @@ def chosen_neurons(
     return choices[int(np.argmin(errors))]
 
 
-def _selection(n: int, width: int, rng: np.random.Generator) -> NDArray:
+def _selection(index: NDArray, width: int, rng: np.random.Generator) -> NDArray:
     most = max(_SELECTION, 4 * width)
-    return np.arange(n) if n <= most else rng.choice(n, most, replace=False)
+    return index if len(index) <= most else rng.choice(index, most, replace=False)
 
 
 def _held_out_error(
@@ -98,36 +99,19 @@ def _held_out_error(
     return rms((found - y[held]) * np.sqrt(share[held])[:, None])
 
 
-def _residuals(
-    features: NDArray, targets: NDArray, x: NDArray, root: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Features and targets without the part that is affine over the points, weighted."""
-    plain = np.linalg.qr(np.column_stack([np.ones(len(x)), x]) * root)[0]
-    both = []
-    for part in (features * root, targets * root):
-        part -= plain @ (plain.T @ part)
-        both.append(part)
-    return both[0], both[1]
-
-
 def _acting(
     spectrum: Spectrum,
     eta: Activation,
     power: float,
     count: int,
-    x: NDArray,
-    root: NDArray,
+    probes: AffineControl,
     sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[NDArray, NDArray]:
     """Neurons drawn with density (|R| σ)^power: a pool by |R|^power, of which those are kept that
     have the largest σ^power times a random number, which are draws without replacement."""
     a, b = _spread(spectrum, eta, power, max(_LEAST_POOL, _POOL * count), sampling, rng)
-    if len(x) > _PROBES:
-        few = rng.choice(len(x), _PROBES, replace=False)
-        x, root = x[few], root[few]
-    left, _ = _residuals(ridge_matrix(x, a, b, eta), np.zeros((len(x), 0)), x, root)
-    size = np.sqrt(np.einsum("ij,ij->j", left, left))
+    size = probes.deviations(a, b, eta)
     # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
     key = power * np.log(np.maximum(size, 1e-300)) + rng.gumbel(size=len(b))
     kept = np.argsort(-key, kind="stable")[:count]
@@ -188,7 +172,7 @@ def matching_pursuit(features: NDArray, targets: NDArray, count: int) -> NDArray
 
     **Cost.** O(n p²) for the Gram matrix and O(p count²).
     """
-    size = np.linalg.norm(features, axis=0)
+    size = np.sqrt(np.einsum("ij,ij->j", features, features))
     unit = features / np.maximum(size, 1e-300)
     gram = interruptible(lambda: unit.T @ unit, cost=2.0 * unit.size * unit.shape[1])
     left = np.where(size > 0, 1.0, 0.0)
