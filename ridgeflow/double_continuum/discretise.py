@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
-from ridgeflow.double_continuum.drawn_layers import DrawnLayers, as_vector
+from ridgeflow.double_continuum.drawn_layers import DrawnLayers
 from ridgeflow.double_continuum.fit_draws import CarriedDraws, fit_draws
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
@@ -16,7 +16,7 @@ from ridgeflow.fields.region import Region
 from ridgeflow.networks.chosen_neurons import chosen_neurons
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.node_draws import Sampling, SobolBlocks
-from ridgeflow.networks.outer_weights import fit_outer_weights
+from ridgeflow.networks.normal_equations import penalised_weights
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.sampling import as_control
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -64,7 +64,15 @@ def fit_network(
     a, b = chosen_neurons(
         spectrum, eta, width, points, target, weights, sampling=sampling, rng=generator
     )
-    return fit_outer_weights(a, b, eta, points, values, ridge=_RIDGE, affine=True, weights=weights)
+    return _fitted(a, b, eta, points, target, weights)
+
+
+def _fitted(
+    a: NDArray, b: NDArray, eta: Activation, x: NDArray, values: NDArray, weights: NDArray
+) -> ShallowNetwork:
+    """A network of given neurons for values (n, k) at points."""
+    c, linear, bias = penalised_weights(a, b, eta, x, values, _RIDGE, weights)
+    return ShallowNetwork(a, b, c, eta, linear=linear, bias=bias)
 
 
 def _tied(
@@ -233,7 +241,9 @@ class _StageMaker:
             held = _held(self.continuum.region, where, self.n, index)
             aim = arrival if node == nodes[-1] else None
             value = self._value(x, where, held, self._depth(start + node * step), step, aim)
-            fields.append(self._fitted(*neurons, where[held], value, self.share[held]))
+            fit = _tied if self.weights == "tied" else _fitted
+            eta = self.continuum.activation
+            fields.append(fit(*neurons, eta, where[held], value, self.share[held]))
         return tuple(fields)
 
     def _depth(self, t: float) -> float:
@@ -270,17 +280,6 @@ class _StageMaker:
             sampling=self.sampling,
             compare=False,
             rng=self.rng,
-        )
-
-    def _fitted(
-        self, a: NDArray, b: NDArray, x: NDArray, value: NDArray, share: NDArray
-    ) -> ShallowNetwork:
-        """Outer weights for values at draws."""
-        eta = self.continuum.activation
-        if self.weights == "tied":
-            return _tied(a, b, eta, x, value, share)
-        return as_vector(
-            fit_outer_weights(a, b, eta, x, value, ridge=_RIDGE, affine=True, weights=share)
         )
 
 

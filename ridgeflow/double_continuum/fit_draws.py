@@ -18,10 +18,11 @@ __all__ = ["CarriedDraws", "draws_of_law", "fit_draws"]
 
 # Shares of the draws: of the law itself, of its components with twice their covariance, and of a
 # normal law with the mean and covariance of all, which also fills what lies between components.
-_SHARES = (0.5, 0.3, 0.2)
+_SHARES = (0.3, 0.5, 0.2)
 # Power of the importance weights. Fits by the law alone (1) extrapolate where it is thin; the wide
-# draws alone (0) cost accuracy where it is not.
-_TEMPER = 0.5
+# draws alone (0) cost accuracy where it is not. Of the powers and shares tried on five tables these
+# err least in RMS and in the 99 % quantile, and as little as any in the median.
+_TEMPER = 0.35
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fit_draws(
 def draws_of_law(
     law: GaussianMixture, region: Region, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    r"""Quasi-random draws of a law p and of wider ones, with weights :math:`(p/q)^{1/2}`, q the
+    r"""Quasi-random draws of a law p and of wider ones, with weights :math:`(p/q)^{0.35}`, q the
     density of all; those outside the region are left out."""
     fits_in_memory(96.0 * n * (law.dim + 1), f"{n} draws in dimension {law.dim}", "draw fewer")
     wider = law._with_covariances(2.0 * law._compact)

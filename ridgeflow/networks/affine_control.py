@@ -12,7 +12,7 @@ from ridgeflow._validate import fits_in_memory
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
-__all__ = ["AffineControl"]
+__all__ = ["AffineControl", "affine_basis"]
 
 # Points that stand for all: the share of chance in an affine part is (m + 1)/512. Every node of a
 # grid is evaluated at each of them, so that there are fewer where nodes are many.
@@ -52,7 +52,7 @@ class AffineControl:
             index = np.random.default_rng(_SEED).choice(index, count, replace=False)
         self.points = np.ascontiguousarray(points[index], np.float64)
         self.weights = mass[index] / mass[index].sum()
-        self._center, self._basis, self._slopes = _affine_basis(self.points, self.weights)
+        self._center, self._basis, self._slopes = affine_basis(self.points, self.weights)
         self._dual = np.ascontiguousarray((self._basis * self.weights[:, None]).T)
 
     @classmethod
@@ -76,18 +76,6 @@ class AffineControl:
         for part, features in self._slabs(a, b, eta):
             left[part] = self._deviations(self._without(features))
         return left
-
-    def residuals(self, a: NDArray, b: NDArray, eta: Activation) -> NDArray[np.float64]:
-        """Residuals (n, P) of neurons, each row times the root of the weight of its point."""
-        fits_in_memory(8.0 * len(self.points) * len(b), "residuals of neurons", "take fewer")
-        left, root = np.empty((len(self.points), len(b))), np.sqrt(self.weights)[:, None]
-        for part, features in self._slabs(a, b, eta):
-            np.multiply(self._without(features), root, out=left[:, part])
-        return left
-
-    def rest(self, values: NDArray) -> NDArray[np.float64]:
-        """What values (n, k) at the points have beside their affine part, in the same way."""
-        return np.sqrt(self.weights)[:, None] * self._without(values.astype(np.float64))
 
     def split(
         self, a: NDArray, b: NDArray, c: NDArray, eta: Activation
@@ -135,7 +123,7 @@ class AffineControl:
             yield part, ridge_matrix(self.points, inner, offset, eta)
 
 
-def _affine_basis(x: NDArray, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def affine_basis(x: NDArray, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Centre (m,), columns (n, 1 + r) orthonormal under the weights, the first of them constant,
     and slopes (m, r) of the others."""
     center = weights @ x

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._parallel import interruptible
 from ridgeflow.columns import rms
 from ridgeflow.networks.affine_control import AffineControl
 from ridgeflow.networks.least_squares import solve_outer_weights
 from ridgeflow.networks.node_draws import Sampling, drawn_nodes, nested_ends
+from ridgeflow.networks.normal_equations import NormalEquations
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
@@ -24,14 +24,16 @@ FIT_CUT = 1e-9
 _POWERS = (1.0, 0.5)
 # Candidates of the pursuit for each neuron and at most, and the width beyond which there is none:
 # it costs the square of the width for each candidate.
-_CANDIDATES, _MOST, _WIDEST = 8, 1600, 1024
+_CANDIDATES, _MOST, _WIDEST = 8, 1200, 1024
 # Points on which neurons are told apart, and the share of them on which choices are compared.
-_SELECTION, _HELD_OUT = 3000, 0.25
+_SELECTION, _HELD_OUT = 6000, 0.25
 # Nodes drawn by the spectrum alone for each neuron that is drawn by what it does, at least so many
 # in all, and points that tell what they do.
-_POOL, _LEAST_POOL, _PROBES = 4, 8000, 384
+_POOL, _LEAST_POOL, _PROBES = 4, 4000, 192
 # Candidates of which less than this share is left beside those chosen are dependent on them.
 _DEPENDENT = 1e-6
+# Share of a neuron's square over the points below which what is not affine is rounding.
+_ROUNDING = 1e-12
 # Quantiles of the scales, by what neurons do, from which plain ridges are taken.
 _SCALES = (0.1, 0.9)
 
@@ -68,8 +70,8 @@ def chosen_neurons(
     choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
     if width <= _WIDEST:
         a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
-        control = AffineControl(x, share, count=len(x))
-        taken = matching_pursuit(control.residuals(a, b, eta), control.rest(y), width)
+        found = NormalEquations.of(a, b, eta, x, y, share)
+        taken = matching_pursuit(found.gram, found.target, width, _ROUNDING * found.size)
         choices.append((a[taken], b[taken]))
     held = rng.permutation(len(x)) < _HELD_OUT * len(x)
     if not compare or not held.any() or held.all():
@@ -163,34 +165,38 @@ def _ridges(
     return u * rho[:, None], place * rho
 
 
-def matching_pursuit(features: NDArray, targets: NDArray, count: int) -> NDArray[np.int64]:
-    r"""Columns of features (n, p) that orthogonal matching pursuit takes for targets (n, q).
+def matching_pursuit(
+    gram: NDArray, target: NDArray, count: int, rounding: NDArray | float = 0.0
+) -> NDArray[np.int64]:
+    r"""Features that orthogonal matching pursuit takes, by their inner products with each other
+    (p, p) and with targets (p, q).
 
-    Each step takes the column that lowers the residual most,
-    :math:`\max_j |r\cdot f_j^\perp|^2 / |f_j^\perp|^2`, :math:`f_j^\perp` what the columns taken
-    before leave of it; where they leave nothing worth having, the largest that remain.
+    Each step takes the feature that lowers the residual most,
+    :math:`\max_j |r\cdot f_j^\perp|^2 / |f_j^\perp|^2`, :math:`f_j^\perp` what the features taken
+    before leave of it; where they leave nothing worth having, the largest that remain. Features
+    whose square is at most ``rounding`` come last.
 
-    **Cost.** O(n p²) for the Gram matrix and O(p count²).
+    **Cost.** O(p count²).
     """
-    size = np.sqrt(np.einsum("ij,ij->j", features, features))
-    unit = features / np.maximum(size, 1e-300)
-    gram = interruptible(lambda: unit.T @ unit, cost=2.0 * unit.size * unit.shape[1])
-    left = np.where(size > 0, 1.0, 0.0)
-    score = unit.T @ targets
-    rows = np.zeros((count, features.shape[1]))
+    square = np.diagonal(gram)
+    unit = np.zeros(len(square))
+    np.divide(1.0, np.sqrt(np.maximum(square, 0)), out=unit, where=square > rounding)
+    left = np.where(unit > 0, 1.0, 0.0)
+    score = unit[:, None] * target
+    rows = np.zeros((count, len(square)))
     chosen = np.empty(count, np.int64)
-    open_ = np.ones(features.shape[1], bool)
+    open_ = np.ones(len(square), bool)
     for i in range(count):
         free = open_ & (left > _DEPENDENT)
         if not free.any():
             rest = np.flatnonzero(open_)
-            chosen[i:] = rest[np.argsort(-size[rest], kind="stable")][: count - i]
+            chosen[i:] = rest[np.argsort(-square[rest], kind="stable")][: count - i]
             break
         gain = np.where(free, (score**2).sum(axis=1) / np.maximum(left, _DEPENDENT), -1.0)
         j = int(np.argmax(gain))
         chosen[i], open_[j] = j, False
         root = np.sqrt(left[j])
-        row = (gram[j] - rows[:i, j] @ rows[:i]) / root
+        row = (unit[j] * unit * gram[j] - rows[:i, j] @ rows[:i]) / root
         rows[i] = row
         score = score - row[:, None] * (score[j] / root)
         left = left - row**2
