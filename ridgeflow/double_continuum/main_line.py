@@ -149,7 +149,7 @@ def main_line(
 
     Notes
     -----
-    **Cost.** For 150 points in two dimensions about 10 s at tol 1e-3, 30 s at 1e-5, on two cores.
+    **Cost.** For 150 points in two dimensions about 20 s at tol 1e-3, 40 s at 1e-5, on two cores.
     """
     x = _few_columns(points)
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
@@ -184,7 +184,6 @@ def main_line(
     steps = stepped(exact.velocity, layers, np.full(depth, t_end / depth), draws, 0.0, t_end)
 
     clock.start("network", 0.6)
-
     carried = CarriedDraws.of(continuum, enough_draws(width), generator)
     # The edges of fewer layers are among these.
     carried = carried.arrived(continuum, layer_edges(continuum, depth, "clock")[1:])
@@ -206,10 +205,7 @@ def main_line(
     budget = continuum.error_budget(network)
 
     clock.start("entropy", 0.95)
-    when = np.linspace(0.0, t_end, 9)
-    laws = [exact.law(float(t)) for t in when]
-    entropies = _columns([entropy(one, rng=generator) for one in laws])
-    fishers = _columns([fisher_information(one, rng=generator) for one in laws])
+    when, entropies, fishers = _along(exact, t_end, generator)
     path = exact.flow(x, t_end, times=np.linspace(0.0, t_end, 33)).trajectory
     stages, seconds = clock.stop()
     return MainLine(
@@ -234,6 +230,16 @@ def main_line(
         seconds=seconds,
         stages=stages,
     )
+
+
+def _along(
+    exact: ContinuousDAE, t_end: float, rng: np.random.Generator
+) -> tuple[NDArray, tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """Depths, and the entropies and Fisher informations of the laws there, with their errors."""
+    when = np.linspace(0.0, t_end, 9)
+    laws = [exact.law(float(t)) for t in when]
+    entropies = _columns([entropy(one, rng=rng) for one in laws])
+    return when, entropies, _columns([fisher_information(one, rng=rng) for one in laws])
 
 
 def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
