@@ -386,7 +386,7 @@ class DoubleContinuum(Interpolated):
         .. math:: x \leftarrow x + \tau \sum_{j=1}^{J} c_j(t_l)\,\eta(a_j\cdot x - b_j)
                   + \tau (A_l^\top x + c_l),\qquad l = 1,\dots,L
 
-        Neurons are drawn from the spectra and, up to 512 of them, chosen among the draws by
+        Neurons are drawn from the spectra and, up to 1024 of them, chosen among the draws by
         orthogonal matching pursuit; outer weights are fitted to the represented velocity on the law
         that the layers before produced, or are the importance weights of the draw.
 

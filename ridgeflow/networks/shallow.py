@@ -361,8 +361,8 @@ class ShallowNetwork(ShallowFormats):
             squares fits an affine part beside neurons that act at the points: the choice, by the
             error on points held out, among draws with the densities :math:`|R|\,\sigma` and
             :math:`(|R|\,\sigma)^{1/2}` of dlog|a| du dp, p = b/|a|, spread over the cells of the
-            nodes, what an orthogonal matching pursuit takes of eight times as many (up to 1024
-            neurons), and plain ridges through the points. Without, it draws distinct nodes by
+            nodes, what an orthogonal matching pursuit takes of two to eight times as many (up to
+            1024 neurons), and plain ridges through the points. Without, it draws distinct nodes by
             :math:`|R|`.
 
         Returns
