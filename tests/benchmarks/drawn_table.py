@@ -98,10 +98,12 @@ def main() -> None:
     parser.add_argument("--dims", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--tol", type=float, default=1e-2)
+    parser.add_argument("--activations", nargs="+", default=["relu", "tanh"])
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     print(f"{'m':>2s} {'':8s}" + "".join(f"{f'J = {w}':>16s}" for w in WIDTHS) + "   (least, mean)")
-    with threadpool_limits(2):
-        for name in ("relu", "tanh"):
+    with threadpool_limits(options.threads), rf.config(threads=options.threads):
+        for name in options.activations:
             for dim in options.dims:
                 found = ratios(dim, name, options.draws, options.tol)
                 cells = "".join(
