@@ -55,11 +55,15 @@ def main() -> None:
     parser.add_argument("--out", help="file for the table")
     parser.add_argument("--dims", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--deepest", type=int, nargs=3, default=[64, 64, 16], help="for m = 1 to 3")
+    parser.add_argument("--laws", nargs="+", default=[""], help="parts of the names of some laws")
+    parser.add_argument("--parts", type=float, nargs="+", default=PARTS, help="of t_max")
     options = parser.parse_args()
     say(f"{'law':22}{'t/t_max':>8}{'L':>5}{'error':>9}{'nodes':>9}{'seconds':>9}{'layer':>9}")
     for name, law, x in laws(options.dims):
+        if not any(part in name for part in options.laws):
+            continue
         limit = rf.ContinuousDAE(law)
-        for part in PARTS:
+        for part in options.parts:
             t = part * limit.t_max
             goal = limit.flow(x, t).points
             size = np.sqrt(((goal - x) ** 2).sum(axis=1).mean())
