@@ -427,8 +427,8 @@ def reconstruct_network(
     -------
     ResidualNetwork
         Its ``held_out_error`` is the root mean square error of the field on samples that were held
-        out, in units of the root mean square velocity. Where all velocities are zero, so are the
-        outer weights.
+        out, in units of the root mean square velocity; NaN where ``holdout`` of the samples is less
+        than half a sample. Where all velocities are zero, so are the outer weights.
 
     Raises
     ------

@@ -181,12 +181,13 @@ def main_line(
         return error_quantiles(mapped, target, draws)
 
     flow = spread(continuum.flow(draws, t_end, rtol=1e-5, atol=1e-7, log_density=False).points).rms
-    steps = stepped(exact.velocity, layers, np.full(depth, t_end / depth), draws, 0.0, t_end)
+    edges = layer_edges(continuum, depth, "clock")
+    steps = stepped(exact.velocity, layers, np.diff(edges), draws, 0.0, t_end)
 
     clock.start("network", 0.6)
     carried = CarriedDraws.of(continuum, enough_draws(width), generator)
     # The edges of fewer layers are among these.
-    carried = carried.arrived(continuum, layer_edges(continuum, depth, "clock")[1:])
+    carried = carried.arrived(continuum, edges[1:])
 
     def sized(depth: int, width: int) -> ResidualNetwork:
         return _network(continuum, depth, width, layers, carried, generator)

@@ -210,8 +210,15 @@ def ball_of_mixture(law: GaussianMixture, outside: float) -> tuple[NDArray[np.fl
     """Centre and radius of a small ball outside of which a mixture has the mass ``outside``."""
     mass = _MassOutside(law, outside)
     start = law.mean
-    result = minimize(
-        mass.radius, start, jac=True, method="L-BFGS-B", options={"maxiter": 30, "ftol": 1e-6}
-    )
-    radii = [mass.radius(center)[0] for center in (start, result.x)]
-    return (start, radii[0]) if radii[0] <= radii[1] else (result.x, radii[1])
+    first = mass.radius(start)[0]
+
+    def radius(shift: NDArray) -> tuple[float, NDArray]:
+        # In units of the first radius: the minimiser's steps are of unit size.
+        found, gradient = mass.radius(start + first * shift)
+        return found / first, gradient
+
+    options = {"maxiter": 30, "ftol": 1e-6}
+    found = minimize(radius, np.zeros(law.dim), jac=True, method="L-BFGS-B", options=options)
+    center = start + first * found.x
+    least = mass.radius(center)[0]
+    return (start, first) if first <= least else (center, least)

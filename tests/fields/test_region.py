@@ -142,6 +142,19 @@ def test_ball_of_a_mixture(name, outside):
     assert region.margin == pytest.approx(np.sqrt(np.linalg.eigvalsh(law.cov)[-1]))
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e6, 1e9])
+def test_balls_know_no_units(unit):
+    """Nor do they warn: the search for a centre steps in units of the ball."""
+    for name in LAWS:
+        weights, means, spreads = LAWS[name]
+        plain = rf.Region.holding(rf.GaussianMixture(weights, means, spreads))
+        law = rf.GaussianMixture(weights, unit * np.array(means), unit**2 * np.array(spreads))
+        other = rf.Region.holding(law)
+        assert other.radius / unit == pytest.approx(plain.radius, rel=1e-6)
+        gap = np.linalg.norm(other.center / unit - plain.center)
+        assert gap < 1e-4 * plain.radius
+
+
 def test_ball_of_a_normal_law_is_exact():
     # P(|z| > r) = exp(-r²/2) in the plane.
     region = rf.Region.holding(rf.GaussianMixture([1.0], [[3.0, 4.0]], 4.0), fraction=1 - 1e-6)
