@@ -60,6 +60,7 @@ def main() -> None:
                 for pair in itertools.combinations(range(x.shape[1]), 2)
                 if len(np.unique(x[:, pair[0]])) > 2 and len(np.unique(x[:, pair[1]])) > 2
             ]
+            total = len(pairs)
             if options.pairs is not None:
                 chosen = np.linspace(0, len(pairs) - 1, min(options.pairs, len(pairs)))
                 pairs = [pairs[i] for i in np.unique(np.rint(chosen).astype(int))]
@@ -76,7 +77,8 @@ def main() -> None:
                     f"{label[:48]:48s}{cells} %  {'falls' if falls else 'RISES'} {seconds:6.1f} s",
                     flush=True,
                 )
-            print(f"{name}: {falling} of {len(pairs)} pairs fall with the width")
+            print(f"{name}: {len(pairs)} of {total} pairs, {falling} fall with the width")
+            print(f"{'':14s}width" + f"{'RMS':>10s}{'median':>8s}{'99 %':>8s} " * 3)
             for width, errors in zip(WIDTHS, np.moveaxis(100 * np.array(found), 1, 0), strict=True):
                 cells = [
                     "".join(f"{value:8.2f}" for value in np.quantile(errors, share, axis=0))
