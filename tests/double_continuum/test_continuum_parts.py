@@ -165,7 +165,7 @@ def test_steps_even_in_the_clock_of_the_law():
 @pytest.mark.slow
 @pytest.mark.parametrize(("layers", "bound"), [("euler", 1e-2), ("midpoint", 8e-3)])
 def test_networks_of_real_shapes_close_to_the_singular_time(layers, bound):
-    # measured 8.1e-3 and 6.6e-3; of steps with the exact score 3.6e-2 and 9.0e-4. Fits on draws of
+    # measured 8.1e-3 and 6.5e-3; of steps with the exact score 3.6e-2 and 9.0e-4. Fits on draws of
     # the law alone reach 4.6e-3 here, and extrapolate in the tails.
     points = standardised_circles()
     law = rf.kernel_density(points)
