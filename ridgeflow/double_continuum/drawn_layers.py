@@ -21,7 +21,6 @@ from ridgeflow.schemes import SCHEMES
 
 __all__ = [
     "DrawnLayers",
-    "as_vector",
     "drawn_ensemble",
     "drawn_outputs",
     "layer_draw",
@@ -121,8 +120,8 @@ class DrawnLayers:
         if draw is None:
             return _affine_stage(self.continuum, t, self.width)
         if self._common is None:
-            return as_vector(ShallowNetwork._of(draw.draw(self.width, self.sampling, self.rng)))
-        return as_vector(ShallowNetwork._of(draw.weigh(*self._common)))
+            return _as_vector(ShallowNetwork._of(draw.draw(self.width, self.sampling, self.rng)))
+        return _as_vector(ShallowNetwork._of(draw.weigh(*self._common)))
 
     def _count(self, draw: ImportanceDraw, t: float, step: float) -> None:
         """Keep what the stage is expected to err by, and how far it moves."""
@@ -153,7 +152,7 @@ class DrawnLayers:
         )
 
 
-def as_vector(stage: ShallowNetwork) -> ShallowNetwork:
+def _as_vector(stage: ShallowNetwork) -> ShallowNetwork:
     """The field as one of vectors: representations in one dimension are scalar."""
     if stage.component_shape:
         return stage

@@ -21,10 +21,9 @@ from ridgeflow._validate import (
 )
 from ridgeflow._validate import finite_number as _finite
 from ridgeflow.columns import rms
-from ridgeflow.networks.chosen_neurons import matching_pursuit
+from ridgeflow.networks.chosen_neurons import pursued
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.least_squares import as_ridge, fingerprints
-from ridgeflow.networks.normal_equations import NormalEquations
 from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.networks.sampling import as_control
@@ -43,8 +42,6 @@ _CONFLICT = 0.5
 # error that is to be gained for another choice than the draw.
 _CANDIDATES, _MOST, _WIDEST = 8, 1200, 512
 _SELECTION, _HELD_OUT, _GAIN = 4000, 0.25, 0.9
-# Share of a neuron's square over the samples below which what is not affine is rounding.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -289,9 +286,7 @@ def _neurons(
     if count == width:
         return drawn
     targets = _tensor(fitted.basis, fitted.v)
-    found = NormalEquations.of(a, b, problem.eta, fitted.z, targets, np.ones(len(fitted.z)))
-    taken = matching_pursuit(found.gram, found.target, width, _ROUNDING * found.size)
-    chosen = a[taken], b[taken]
+    chosen = pursued(a, b, width, problem.eta, fitted.z, targets, np.ones(len(fitted.z)))
     errors = []
     for neurons in (drawn, chosen):
         part, outer, _ = fitted.solve(*neurons)

@@ -74,7 +74,8 @@ class AffineControl:
         """Deviations (P,) of the residuals of neurons."""
         left = np.empty(len(b))
         for part, features in self._slabs(a, b, eta):
-            left[part] = self._deviations(self._without(features))
+            features -= self._basis @ (self._dual @ features)
+            left[part] = self._deviations(features)
         return left
 
     def split(
@@ -95,11 +96,6 @@ class AffineControl:
             rest += features @ outer
         linear = self._slopes @ whole[1:]
         return left, (linear, whole[0] - self._center @ linear), rest
-
-    def _without(self, features: NDArray) -> NDArray:
-        """The same array without its affine part."""
-        features -= self._basis @ (self._dual @ features)
-        return features
 
     def _deviations(self, residuals: NDArray) -> NDArray:
         return np.sqrt(np.einsum("i,ij,ij->j", self.weights, residuals, residuals))

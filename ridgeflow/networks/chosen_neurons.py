@@ -14,7 +14,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
-__all__ = ["FIT_CUT", "chosen_neurons", "matching_pursuit"]
+__all__ = ["FIT_CUT", "chosen_neurons", "matching_pursuit", "pursued"]
 
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
 # would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
@@ -70,9 +70,7 @@ def chosen_neurons(
     choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
     if width <= _WIDEST:
         a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
-        found = NormalEquations.of(a, b, eta, x, y, share)
-        taken = matching_pursuit(found.gram, found.target, width, _ROUNDING * found.size)
-        choices.append((a[taken], b[taken]))
+        choices.append(pursued(a, b, width, eta, x, y, share))
     held = rng.permutation(len(x)) < _HELD_OUT * len(x)
     if not compare or not held.any() or held.all():
         return choices[-1]
@@ -163,6 +161,22 @@ def _ridges(
     place = along.min(axis=0) + np.ptp(along, axis=0) * rng.random(count)
     rho = low * (high / low) ** rng.random(count)
     return u * rho[:, None], place * rho
+
+
+def pursued(
+    a: NDArray,
+    b: NDArray,
+    count: int,
+    eta: Activation,
+    x: NDArray,
+    values: NDArray,
+    weights: NDArray,
+) -> tuple[NDArray, NDArray]:
+    """The neurons that a matching pursuit takes for values, by what of them is not affine over the
+    points."""
+    found = NormalEquations.of(a, b, eta, x, values, weights)
+    taken = matching_pursuit(found.gram, found.target, count, _ROUNDING * found.size)
+    return a[taken], b[taken]
 
 
 def matching_pursuit(
