@@ -63,6 +63,8 @@ def ball_points(
 ) -> NDArray[np.float64]:
     """n points (n, m) that fill a ball evenly: a scrambled Sobol sequence mapped to the ball."""
     dim = len(center)
+    if dim == 1:
+        return center + radius * (2 * sobol_points(n, 1, rng) - 1)
     cube = np.clip(sobol_points(n, dim + 1, rng), 1e-12, 1 - 1e-12)
     gauss = ndtri(cube[:, :dim])
     length = np.maximum(np.linalg.norm(gauss, axis=1), 1e-300)

@@ -34,6 +34,8 @@ _POOL, _LEAST_POOL, _PROBES = 4, 4000, 192
 _DEPENDENT = 1e-6
 # Share of a neuron's square over the points below which what is not affine is rounding.
 _ROUNDING = 1e-12
+# Bytes of the projections that are held at a time.
+_SLAB = 2**24
 # Quantiles of the scales, by what neurons do, from which plain ridges are taken.
 _SCALES = (0.1, 0.9)
 
@@ -55,19 +57,24 @@ def chosen_neurons(
     What is affine over the points is left to the skip unit. Neurons are drawn with density
     :math:`(|R|\,\sigma)^p`, p = 1 and 1/2, σ the standard deviation of what then is left of the
     neuron, with respect to the measure dlog|a| du dp of scales, directions and places; a matching
-    pursuit takes its own among more such draws; and there are plain ridges through the points. Of
-    these choices the one is taken whose fit errs least on points held out. Without ``compare`` it
-    is the pursuit, or by the root of the density where there is none.
+    pursuit takes its own among more such draws; and there are plain ridges through the points, from
+    which the pursuit takes too. Of these choices the one is taken whose fit errs least on points
+    held out. Without ``compare`` there are no plain ridges, and it is the pursuit, or by the root
+    of the density where there is none.
     """
     share = np.ones(len(points)) if weights is None else weights
-    some = _selection(np.flatnonzero(share > 0), width, rng)
+    # On a line the neurons' transitions are cells, each of which needs points of its own.
+    most = max(_SELECTION, (16 if points.shape[1] == 1 else 4) * width)
+    some = _selection(np.flatnonzero(share > 0), most, rng)
     x, y, share = points[some], targets[some], share[some]
     each = width
     if width <= _WIDEST:
         each = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
     probes = AffineControl(x, share, count=_PROBES)
     drawn = [_acting(spectrum, eta, power, each, probes, sampling, rng) for power in _POWERS]
-    choices = [_ridges(drawn[0][0], width, x, rng)] + [(a[:width], b[:width]) for a, b in drawn]
+    if compare:
+        drawn.insert(0, _ridges(drawn[0][0], each, x, rng))
+    choices = [(a[:width], b[:width]) for a, b in drawn]
     if width <= _WIDEST:
         a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
         choices.append(pursued(a, b, width, eta, x, y, share))
@@ -78,8 +85,7 @@ def chosen_neurons(
     return choices[int(np.argmin(errors))]
 
 
-def _selection(index: NDArray, width: int, rng: np.random.Generator) -> NDArray:
-    most = max(_SELECTION, 4 * width)
+def _selection(index: NDArray, most: int, rng: np.random.Generator) -> NDArray:
     return index if len(index) <= most else rng.choice(index, most, replace=False)
 
 
@@ -157,8 +163,11 @@ def _ridges(
     low, high = np.quantile(np.linalg.norm(like, axis=1), _SCALES)
     u = rng.normal(size=(count, x.shape[1]))
     u /= np.linalg.norm(u, axis=1)[:, None]
-    along = x @ u.T
-    place = along.min(axis=0) + np.ptp(along, axis=0) * rng.random(count)
+    place = np.empty(count)
+    rows = max(1, _SLAB // (8 * len(x)))
+    for part in (slice(first, first + rows) for first in range(0, count, rows)):
+        along = x @ u[part].T
+        place[part] = along.min(axis=0) + np.ptp(along, axis=0) * rng.random(along.shape[1])
     rho = low * (high / low) ** rng.random(count)
     return u * rho[:, None], place * rho
 

@@ -155,7 +155,11 @@ def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
 
 
 def checked_spectrum(
-    spectrum: Spectrum, width: int | None, sampling: Sampling, weights: str
+    spectrum: Spectrum,
+    width: int | None,
+    sampling: Sampling,
+    weights: str,
+    control: str | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (P, k) and quadrature weights (P,), once the options fit them."""
     instance_of(spectrum, "spectrum", Spectrum, hint="ridgelet_transform makes one")
@@ -187,12 +191,16 @@ def checked_spectrum(
                 f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
                 f"{width} (leave it out, or draw with sampling='sobol')"
             )
+        # Under a control the neurons fill the cells of a polar grid.
+        spread = control is not None and spectrum.grid.kind == "polar" and spectrum.mass.any()
         available = int(np.count_nonzero(spectrum.mass)) or nodes
-        if weights == "least_squares" and width > available:
+        if weights == "least_squares" and not spread and width > available:
             raise ValueError(
                 f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
                 "(use a finer grid, or fewer neurons)"
             )
+        if weights == "least_squares":
+            fits_in_memory(24.0 * width**2, f"a fit of {width} neurons", "use fewer neurons")
     return _real_values(spectrum), rule
 
 

@@ -61,8 +61,8 @@ def neurons_of_spectrum(
     control: str | None = "affine",
 ) -> Neurons:
     """Neurons at nodes of a spectrum, see :meth:`ShallowNetwork.from_spectrum`."""
-    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
     control = as_control(control)
+    transform, rule = checked_spectrum(spectrum, width, sampling, weights, control)
     generator = as_generator(rng)
     if not spectrum.mass.any():
         raise ValueError(
@@ -151,8 +151,8 @@ def neurons_of_representation(
     spectrum, eta = rep.spectrum, rep.activation
     if weights is None:
         weights = "importance" if sampling == "quadrature" else "least_squares"
-    transform, rule = checked_spectrum(spectrum, width, sampling, weights)
     control = as_control(control)
+    transform, rule = checked_spectrum(spectrum, width, sampling, weights, control)
     generator = as_generator(rng)
     x = None if points is None else as_points(points, "points", spectrum.dim).astype(np.float64)
     matrix = np.asarray(rep.affine.matrix, dtype=float).reshape(spectrum.dim, -1)
@@ -204,7 +204,9 @@ def _fit_points(
 ) -> NDArray[np.float64]:
     """Points that fill a ball, enough to fit as many weights."""
     count = spectrum.grid.size if width is None else int(width)
-    return ball_points(max(4 * count, _FIT_POINTS), center, radius, rng)
+    # On a line the neurons' transitions are cells, each of which needs points of its own.
+    each = 16 if len(center) == 1 else 4
+    return ball_points(max(each * count, _FIT_POINTS), center, radius, rng)
 
 
 def _fitted(

@@ -396,7 +396,11 @@ def test_sobol_points_fill_cube_and_ball():
         ),
         (3, {"control": "linear"}, "`control` must be one of affine, got 'linear'"),
         (3, {"weights": "least_squares", "values": np.ones(7)}, "`points` must come with `values`"),
-        (10**6, {"weights": "least_squares"}, "must not exceed the .* nodes of nonzero spectrum"),
+        (
+            10**6,
+            {"weights": "least_squares", "control": None},
+            "must not exceed the .* nodes of nonzero spectrum",
+        ),
         (
             3,
             {"weights": "least_squares", "points": POINTS, "values": np.ones(3)},
@@ -407,6 +411,25 @@ def test_sobol_points_fill_cube_and_ball():
 def test_options_that_do_not_fit_are_refused(width, options, match):
     with pytest.raises(ValueError, match=match):
         rf.ShallowNetwork.from_spectrum(spectrum_1d("gaussian"), "gaussian", width, **options)
+
+
+def test_more_neurons_than_nodes_fill_the_cells_of_a_grid():
+    rep = rf.IntegralRepresentation(
+        rf.CallableField(lambda x: np.abs(x[:, 0] - 0.1) + np.exp(-2 * x[:, 0] ** 2), 1),
+        rf.activation("relu"),
+        region=rf.Region([0.0], 1.0, 0.3),
+        tol=1e-1,
+    )
+    nodes = np.count_nonzero(rep.spectrum.values)
+    x = np.linspace(-1, 1, 4001)[:, None]
+    errors = []
+    for width in (nodes // 2, nodes + 40):
+        net = rf.ShallowNetwork.from_representation(rep, width, rng=0)
+        assert net.width == width
+        errors.append(rms(net(x) - rep(x)) / rms(rep(x)))
+    assert errors[1] < 0.5 * errors[0]
+    with pytest.raises(rf.MemoryBudgetError):
+        rf.ShallowNetwork.from_representation(rep, 10**6)
 
 
 def test_spectra_without_a_density_are_refused():
