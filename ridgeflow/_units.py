@@ -13,6 +13,9 @@ __all__ = ["Columns", "power_of_two", "rounding_of"]
 # units in the last place of double precision; data in single precision rarely come from long sums.
 _SHARE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-6}
 
+# Between the tenth and the ninetieth part of a normal law, in deviations.
+_NORMAL = 2.5631
+
 
 def rounding_of(columns: NDArray, real: np.dtype | None = None) -> NDArray[np.float64]:
     """For each column of (n, m), the spread up to which it counts as constant.
@@ -22,6 +25,19 @@ def rounding_of(columns: NDArray, real: np.dtype | None = None) -> NDArray[np.fl
     """
     size = np.abs(columns).max(axis=0).astype(np.float64)
     return _SHARE[np.dtype(columns.dtype if real is None else real)] * size
+
+
+def _quantiles(
+    data: NDArray, weights: NDArray | None, levels: tuple[float, ...]
+) -> list[NDArray[np.float64]]:
+    """Weighted quantiles of each column of (n, m)."""
+    order = np.argsort(data, axis=0, kind="stable")
+    values = np.take_along_axis(data, order, axis=0)
+    mass = np.ones(len(data)) if weights is None else weights
+    cumulative = np.cumsum(mass[order], axis=0)
+    rows = [(cumulative < level * cumulative[-1]).sum(axis=0) for level in levels]
+    columns = np.arange(data.shape[1])
+    return [values[np.minimum(row, len(data) - 1), columns] for row in rows]
 
 
 def power_of_two(values: NDArray, axis: int | None = None) -> NDArray[np.float64]:
@@ -64,6 +80,25 @@ class Columns:
         rounding = rounding_of(data, real)
         flat = spread * unit <= rounding
         return cls(unit * mean, np.where(flat, np.inf, unit * spread), rounding)
+
+    @classmethod
+    def central(
+        cls, data: NDArray, weights: NDArray | None = None, *, real: np.dtype | None = None
+    ) -> Columns:
+        """Those of data (n, m) of which some may lie far off: about the median and in twice the
+        spread between the tenth and the ninetieth part, where that is less than the deviation.
+
+        Columns whose values mostly agree keep their deviation.
+        """
+        whole = cls.of(data, weights, real=real)
+        low, middle, high = _quantiles(data.astype(np.float64), weights, (0.1, 0.5, 0.9))
+        spread = 2 * (high - low) / _NORMAL
+        narrow = (spread < whole.scale) & (spread > whole.rounding) & ~whole.flat
+        return cls(
+            np.where(narrow, middle, whole.shift),
+            np.where(narrow, spread, whole.scale),
+            whole.rounding,
+        )
 
     @property
     def flat(self) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ __all__ = [
     "blas_threads",
     "eliminate",
     "in_unit",
+    "plain_columns",
     "solve_columns",
     "triangular_factor",
 ]
@@ -150,7 +151,7 @@ def eliminate(
     penalised and do not enter the minimum norm. ``rounding`` (skip,) as for :func:`solve_columns`,
     ``samples`` the rows that the factor comes from and ``observations`` what they stand for.
     """
-    solve_plain, null, below = _plain_columns(triangle, skip, rounding)
+    solve_plain, null, below = plain_columns(triangle, skip, rounding)
     features, target = below[:, :width], below[:, width:]
     rank, largest = width, 0.0
     if penalty is None:
@@ -168,7 +169,7 @@ def eliminate(
     return Elimination(outer, part, null, rank, largest, penalty)
 
 
-def _plain_columns(
+def plain_columns(
     triangle: NDArray, skip: int, rounding: NDArray
 ) -> tuple[Callable[[NDArray], NDArray], NDArray, NDArray]:
     """Least-norm solution for the plain columns, the null space (skip, q) of what they are but for

@@ -2,184 +2,42 @@
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._units import Columns
-from ridgeflow._validate import (
-    as_array,
-    as_real_array,
-    common_float,
-    flag,
-    items_of,
-    one_of,
-    positive,
-    positive_int,
-)
-from ridgeflow.errors import MissingDependencyError
-from ridgeflow.networks.least_squares import (
-    OuterProblem,
-    as_observations,
-    as_ridge,
-    as_weights,
-)
-from ridgeflow.networks.pairs import draw_pairs
-from ridgeflow.networks.sample_spectrum import sample_neurons
-from ridgeflow.networks.shallow import ShallowNetwork
-from ridgeflow.profiles.activation import Activation
-from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values
+from ridgeflow._validate import as_array, as_real_array, items_of, one_of
 
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.preprocessing import LabelBinarizer
-    from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import (
-        check_classification_targets,
-        type_of_target,
-        unique_labels,
-    )
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise MissingDependencyError(
-        "RidgeletRegressor and RidgeletClassifier need scikit-learn >= 1.6: "
-        'pip install "ridgeflow[sklearn]"'
-    ) from error
+# Says what to install where scikit-learn is not there, before anything is taken from it.
+from ridgeflow.networks.estimator_base import RidgeletEstimator, of_targets  # isort: split
+
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import validate_data
+
+from ridgeflow.networks.calibration import Calibration
+from ridgeflow.networks.estimator_input import kind_of, refuse_masks, refuse_what_is_no_number
+from ridgeflow.networks.kept_samples import NeverSeen
 
 __all__ = ["RidgeletClassifier", "RidgeletRegressor"]
 
-_SAMPLINGS = ("pairs", "oracle")
+# As scikit-learn's validation takes them.
 _PRECISIONS = (np.float64, np.float32)
 
 
-class _RidgeletEstimator(BaseEstimator):
-    """What regressor and classifier share: the neurons and the growing least-squares problem."""
-
-    _real: np.dtype
-    _unit: Columns
-    _inner: tuple[NDArray, NDArray, Activation]
-    _problem: OuterProblem
-
-    def __init__(
-        self,
-        width: int = 400,
-        activation: str = "tanh",
-        *,
-        sampling: str = "pairs",
-        slope: float = 1.0,
-        ridge: float | str = "gcv",
-        observations: float | str = "distinct",
-        affine: bool = True,
-        random_state: int | None = None,
-    ) -> None:
-        self.width = width
-        self.activation = activation
-        self.sampling = sampling
-        self.slope = slope
-        self.ridge = ridge
-        self.observations = observations
-        self.affine = affine
-        self.random_state = random_state
-
-    def _learn(self, x: NDArray, y: NDArray, sample_weight: Any, *, first: bool) -> None:
-        """Take samples (n, m) with values (n, k) into the problem and solve it: all, or nothing."""
-        weights = np.ones(len(x))
-        if sample_weight is not None:
-            given = as_real_array(sample_weight, "sample_weight", ndim=(0, 1))
-            # One number for all samples is what scikit-learn allows.
-            weights = as_weights(given if given.ndim else weights * given, "sample_weight", x)
-        penalty, count = as_ridge(self.ridge), as_observations(self.observations)
-        values = y.astype(np.float64)
-        if first:
-            real = common_float(x, y)
-            columns, inner, problem = self._begin(x, values, weights)
-        else:
-            # A copy, so that samples of a fit that fails are not there when it is tried again.
-            real, columns, inner = self._real, self._unit, self._inner
-            problem = copy(self._problem)
-        problem.add(columns(x), values, weights)
-        fit = problem.solve(penalty, observations=count)
-        a, b, eta = inner
-        # Back in the unit of the columns.
-        outer, offset, linear, bias = columns.of_data(a, b, fit.linear, fit.bias)
-        parts = (outer, offset, fit.outer, linear, bias)
-        outer, offset, weighted, linear, bias = (part.astype(real) for part in parts)
-        network = ShallowNetwork(outer, offset, weighted, eta, linear=linear, bias=bias)
-        self._real, self._unit, self._inner, self._problem = real, columns, inner, problem
-        self.network_, self.ridge_ = network, fit.penalty
-
-    def _begin(
-        self, x: NDArray, y: NDArray, weights: NDArray
-    ) -> tuple[Columns, tuple[NDArray, NDArray, Activation], OuterProblem]:
-        """Units of the columns, neurons and the problem, from the first samples that come."""
-        width, slope = positive_int(self.width, "width"), positive(self.slope, "slope")
-        eta = activation_with_values(self.activation)
-        one_of(self.sampling, "sampling", _SAMPLINGS)
-        affine = flag(self.affine, "affine")
-        rng = np.random.default_rng(_random_state(self.random_state).randint(2**31 - 1))
-        # Repeated samples and weights mean the same, and the order of samples means nothing.
-        rows, which = np.unique(
-            np.column_stack([x.astype(np.float64), y]), axis=0, return_inverse=True
-        )
-        weights = weights / weights.max()
-        weights = np.bincount(which.ravel(), weights=weights)
-        rows, weights = rows[weights > 0], weights[weights > 0]
-        points, y = rows[:, : x.shape[1]], rows[:, x.shape[1] :]
-        # Columns in one unit, so that distances between samples mean something.
-        columns = Columns.of(points, weights, real=x.dtype)
-        inner = columns(points)
-        rounding = columns.rounding / columns.scale
-        if not (np.ptp(inner, axis=0) > rounding).any():
-            a, b = np.zeros((width, x.shape[1])), np.linspace(-1, 1, width)
-        elif self.sampling == "pairs":
-            a, b = draw_pairs(inner, y, width, slope, "gradient", weights, rounding, rng)
-        else:
-            a, b = sample_neurons(inner, y, weights, eta, width, rounding, rng)
-        problem = OuterProblem(
-            *(a, b, eta, y.shape[1]), inner if affine else None, weights, rounding
-        )
-        return columns, (a, b, eta), problem
-
-    def _evaluate(self, x: Any) -> NDArray:
-        check_is_fitted(self, "network_")
-        _refuse_what_is_no_number(X=x)
-        x = validate_data(self, x, reset=False, dtype=_PRECISIONS)
-        return self.network_(x)
+def _columns_of(outputs: NDArray) -> NDArray:
+    """Outputs of each class: of two classes the one output says both."""
+    return outputs if outputs.shape[1] > 1 else np.concatenate([-outputs, outputs], axis=1)
 
 
-def _refuse_masks(value: Any, name: str) -> None:
-    if isinstance(value, np.ma.MaskedArray):
-        as_array(value, name)
-
-
-def _kind(value: Any) -> str | None:
-    """The kind of an array's dtype; None for what is no array."""
-    return getattr(getattr(value, "dtype", None), "kind", None)
-
-
-def _refuse_what_is_no_number(**arrays: Any) -> None:
-    """What scikit-learn would read as numbers: dates, text, and what lies under a mask."""
-    for name, value in arrays.items():
-        _refuse_masks(value, name)
-        kind = _kind(value)
-        if kind in ("S", "U", "V"):
-            raise TypeError(f"`{name}` must be numeric, got dtype {value.dtype}")
-        if kind in ("m", "M"):
-            raise TypeError(
-                f"`{name}` must be numeric, got dtype {value.dtype} (subtract a date and divide by "
-                "a unit of time)"
-            )
-
-
-def _random_state(value: Any) -> np.random.RandomState:
-    if value is None or isinstance(value, np.random.RandomState):
-        return check_random_state(value)
-    return check_random_state(positive_int(value, "random_state", minimum=0, maximum=2**32 - 1))
-
-
-class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
+class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
     r"""Regression by a shallow network whose neurons are drawn and whose outer weights are solved.
 
     .. math:: f(x) = \sum_j c_j\,\eta(a_j\cdot x - b_j) + x^{\mathsf T}A + d
@@ -198,15 +56,19 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         "oracle" for at most three features.
     slope : float
         :math:`\kappa` of pair sampling: steepness in units of the samples' distance.
-    ridge : float or "gcv"
-        Penalty of c relative to the mean squared error; "gcv": by generalised cross-validation,
-        see :func:`ridgeflow.fit_outer_weights`.
+    ridge : float, "loo" or "gcv"
+        Penalty of c relative to the mean squared error. "loo": that of least leave-one-out error
+        :math:`\sum_i q_i (y_i - f(x_i))^2 / (1 - h_i)^2`, for each target its own; the leverages
+        :math:`h_i` see samples that decide alone what the fit is where they are, as outliers do.
+        "gcv": by generalised cross-validation, see :func:`ridgeflow.fit_outer_weights`.
     observations : "distinct", "weights" or float
         How many observations the samples are, for "gcv": the different ones of positive weight, so
         that repeating a sample and weighing it mean the same, and the scale of weights nothing; the
         sum of the weights, where they count independent observations; or a number.
     affine : bool
-        Whether A and d are fitted, without penalty.
+        Whether A and d are fitted, without penalty. Under "loo" A bears a penalty too or is left
+        out where that errs less: where columns are more than a twentieth of the samples, or a
+        sample has a leverage beyond .1 by A and d alone.
     random_state : int, RandomState or None
 
     Attributes
@@ -214,8 +76,11 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
     network_ : ShallowNetwork
         In the unit of the columns, float32 where X and y are (for a classifier, where X is);
         ``network_.to_torch()`` and ``network_.to_onnx(path)`` export it.
-    ridge_ : float
-        The penalty used.
+    ridge_ : float or ndarray, shape (k,)
+        The penalty used, of each target under "loo".
+    loo_error_ : float or ndarray, shape (k,)
+        Root mean square of the errors at samples of the fits without them, in the unit of y; of
+        16384 samples at most.
     n_features_in_ : int
 
     Raises
@@ -225,13 +90,17 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
 
     Notes
     -----
+    Columns with outliers are measured in the spread of their inner four fifths, and samples far out
+    make pairs less often: their neurons would be flat where the others are.
+
     A column whose spread is rounding (below 1e-12 of its largest value, 2e-6 in float32) says
     nothing: the network does not depend on it.
 
     **Accuracy.** That of the linear problem: orthogonal factorisations, see
     :func:`ridgeflow.fit_outer_weights`.
 
-    **Cost.** O(n P² + P³), once; ``partial_fit`` costs as much for the new samples only.
+    **Cost.** O(n P² + P³), once; ``partial_fit`` costs as much for the new samples only. "loo"
+    takes up to four such decompositions where A is in question.
 
     See Also
     --------
@@ -291,7 +160,7 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         return self._take(X, y, sample_weight, first=not hasattr(self, "network_"))
 
     def _take(self, x: Any, y: Any, sample_weight: Any, *, first: bool) -> RidgeletRegressor:
-        _refuse_what_is_no_number(X=x, y=y)
+        refuse_what_is_no_number(X=x, y=y)
         x, y = validate_data(
             self, x, y, dtype=_PRECISIONS, multi_output=True, y_numeric=True, reset=first
         )
@@ -300,6 +169,9 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         if first:
             self._single = np.ndim(y) == 1
         return self
+
+    def _judge(self, unseen: NeverSeen) -> None:
+        self.loo_error_ = of_targets(np.sqrt(unseen.weights @ unseen.residuals**2))
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Values of the network.
@@ -328,7 +200,7 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         -------
         float
         """
-        _refuse_what_is_no_number(y=y, sample_weight=sample_weight)
+        refuse_what_is_no_number(y=y, sample_weight=sample_weight)
         with np.errstate(over="ignore", invalid="ignore"):
             found = float(super().score(X, y, sample_weight))
         if not np.isfinite(found):
@@ -339,13 +211,15 @@ class RidgeletRegressor(RegressorMixin, _RidgeletEstimator):
         return found
 
 
-class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
+class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
     r"""Classification by a shallow network: least squares onto class labels of ±1.
 
     Parameters
     ----------
     width, activation, sampling, slope, ridge, observations, affine, random_state
         As for :class:`RidgeletRegressor`.
+    class_weight : "balanced", dict or None
+        Weights of the samples of each class; "balanced": as much weight for every class.
 
     Attributes
     ----------
@@ -353,7 +227,9 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     network_ : ShallowNetwork
         One output for each class, a single one for two classes: the largest, or the sign, decides.
         ``network_.to_torch()`` and ``network_.to_onnx(path)`` export it.
-    ridge_ : float
+    ridge_ : float or ndarray
+    loo_error_ : float
+        Share of the samples that fits without them give another class.
 
     Raises
     ------
@@ -383,6 +259,31 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     >>> bool(model.score(x, ring) > 0.97)
     True
     """
+
+    def __init__(
+        self,
+        width: int = 400,
+        activation: str = "tanh",
+        *,
+        sampling: str = "pairs",
+        slope: float = 1.0,
+        ridge: float | str = "loo",
+        observations: float | str = "distinct",
+        affine: bool = True,
+        class_weight: dict | str | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        super().__init__(
+            width,
+            activation,
+            sampling=sampling,
+            slope=slope,
+            ridge=ridge,
+            observations=observations,
+            affine=affine,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -432,9 +333,9 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
     def _take(
         self, x: Any, y: Any, classes: Any, sample_weight: Any, *, first: bool
     ) -> RidgeletClassifier:
-        _refuse_what_is_no_number(X=x)
-        _refuse_masks(y, "y")
-        if _kind(y) == "V":
+        refuse_what_is_no_number(X=x)
+        refuse_masks(y, "y")
+        if kind_of(y) == "V":
             raise TypeError(f"`y` must hold labels, got dtype {y.dtype}")
         x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
         check_classification_targets(y)
@@ -455,9 +356,56 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
                 f"`y` must hold the classes {self.classes_.tolist()}, got {unknown.tolist()} too "
                 f"({type_of_target(y)} labels; name all classes in the first partial_fit)"
             )
+        if self.class_weight is not None:
+            if sample_weight is None:
+                sample_weight = np.ones(len(x))
+            sample_weight = sample_weight * self._weights_of_classes(y)
         # Labels have no precision of their own.
         self._learn(x, self._labels.transform(y).astype(x.dtype), sample_weight, first=first)
         return self
+
+    def _weights_of_classes(self, y: NDArray) -> NDArray[np.float64]:
+        """Weights (n,) of samples by their class."""
+        given = self.class_weight
+        if isinstance(given, str):
+            one_of(given, "class_weight", ("balanced",))
+            found, which, counts = np.unique(y, return_inverse=True, return_counts=True)
+            return (len(y) / (len(found) * counts))[which]
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "`class_weight` must be 'balanced' or a mapping of labels to weights, got "
+                f"{given!r:.80}"
+            )
+        unknown = [label for label in given if label not in self.classes_]
+        if unknown:
+            raise ValueError(
+                f"`class_weight` must name classes among {self.classes_.tolist()}, got {unknown}"
+            )
+        return np.array([float(given.get(label, 1.0)) for label in y.tolist()])
+
+    def _judge(self, unseen: NeverSeen) -> None:
+        outputs = _columns_of(unseen.values - unseen.residuals)
+        labels = _columns_of(unseen.values).argmax(axis=1)
+        self.loo_error_ = float(unseen.weights @ (outputs.argmax(axis=1) != labels))
+        self._calibration = Calibration.of(outputs, labels, unseen.weights)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        r"""Probabilities :math:`p_k \propto e^{\alpha f_k(x)}` of classes, of two :math:`\pm f`.
+
+        α has the largest likelihood for the outputs at the samples of fits without them, which are
+        as sure as outputs at new samples. Weights of samples and classes count.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, m)
+
+        Returns
+        -------
+        ndarray, shape (n, k)
+            In the order of ``classes_``.
+        """
+        outputs = _columns_of(self._evaluate(X))
+        return self._calibration(outputs)
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Outputs of the network, about ±1.
@@ -501,7 +449,7 @@ class RidgeletClassifier(ClassifierMixin, _RidgeletEstimator):
         -------
         float
         """
-        _refuse_masks(y, "y")
+        refuse_masks(y, "y")
         if sample_weight is not None:
             as_real_array(sample_weight, "sample_weight", ndim=1)
         if any(label is None for label in np.ravel(np.asarray(y, object))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
+from ridgeflow.networks.kept_samples import KeptSamples, NeverSeen, fingerprints
+from ridgeflow.networks.leave_one_out import leave_one_out
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
@@ -28,7 +31,6 @@ __all__ = [
     "as_observations",
     "as_ridge",
     "as_weights",
-    "fingerprints",
     "solve_outer_weights",
 ]
 
@@ -45,7 +47,7 @@ class OuterFit:
     bias: NDArray[np.float64]
     rank: int
     largest: float
-    penalty: float
+    penalty: float | NDArray[np.float64]
 
 
 def as_ridge(value: float | str) -> float | None:
@@ -117,6 +119,8 @@ class OuterProblem:
         Of these samples.
     rounding : ndarray, shape (m,), optional
         Spreads up to which a coordinate counts as constant; by default that of its values.
+    keep : int
+        So many different samples are kept at most, for :meth:`left_out`.
     """
 
     def __init__(
@@ -128,6 +132,8 @@ class OuterProblem:
         affine_points: NDArray | None = None,
         weights: NDArray | None = None,
         rounding: NDArray | None = None,
+        *,
+        keep: int = 0,
     ) -> None:
         self._a, self._b, self._eta = a, b, eta
         self._affine: Columns | None = None
@@ -146,6 +152,7 @@ class OuterProblem:
         self._mass = 0.0
         self._count = 0
         self._seen = np.zeros(0, np.uint64)
+        self._kept = KeptSamples(keep, a.shape[1], components)
         # Values and weights are taken in units of the first ones, so that no square overflows.
         self._unit = self._heft = 0.0
 
@@ -173,6 +180,7 @@ class OuterProblem:
             )
         here = weights > 0
         self._seen = _merged(self._seen, fingerprints(points[here], values[here]))
+        self._kept = self._kept.with_more(points[here], values[here] / unit, weights[here] / heft)
         self._factor, self._unit, self._heft = factor, unit, heft
         self._mass += float((weights / heft).sum())
         self._count += int(np.count_nonzero(here))
@@ -184,14 +192,23 @@ class OuterProblem:
             rows = np.empty((len(factor) + len(x), self._columns), order="F")
             rows[: len(factor)] = factor
             new = rows[len(factor) :]
-            if self._affine is not None:
-                new[:, 0] = 1.0
-                new[:, 1:skip] = self._affine(x)
+            self._rows(x, new)
             with np.errstate(over="ignore", invalid="ignore"):
-                new[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
                 new[:, skip + width :] = values
                 new *= np.sqrt(weights[:, None])
             return triangular_factor(rows)
+
+    def _rows(self, x: NDArray, out: NDArray | None = None) -> NDArray:
+        """Affine columns and features of samples."""
+        skip, width = self._skip, len(self._b)
+        if out is None:
+            out = np.empty((len(x), skip + width))
+        if self._affine is not None:
+            out[:, 0] = 1.0
+            out[:, 1:skip] = self._affine(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[:, skip : skip + width] = ridge_matrix(x, self._a, self._b, self._eta)
+        return out
 
     def observations(self, count: float | str) -> float:
         """The number of observations that :func:`fit_outer_weights` means by an option."""
@@ -223,29 +240,53 @@ class OuterProblem:
                 *(self._count, observations, self._rounding),
             )
         outer, part = in_unit(self._unit, found.outer, found.part)
-        linear, bias = np.zeros((self._a.shape[1], outer.shape[1])), np.zeros(outer.shape[1])
-        if self._affine is not None:
-            per_unit = self._affine.scale[:, None]
-            if found.null.shape[1]:
-                # Of all solutions the one whose gradient is least where the points are given.
-                free = found.null[1:] / per_unit
-                part = part - found.null @ np.linalg.lstsq(free, part[1:] / per_unit)[0]
-            linear = part[1:] / per_unit
-            bias = part[0] - self._affine.shift @ linear
+        linear, bias = self._affine_part(part, found.null)
         return OuterFit(outer, linear, bias, found.rank, found.largest, found.penalty)
 
+    def _affine_part(self, part: NDArray, null: NDArray) -> tuple[NDArray, NDArray]:
+        """Slopes (m, k) and constants (k,) of coefficients of the plain columns."""
+        if self._affine is None:
+            return np.zeros((self._a.shape[1], part.shape[1])), np.zeros(part.shape[1])
+        per_unit = self._affine.scale[:, None]
+        if null.shape[1]:
+            # Of all solutions the one whose gradient is least where the points are given.
+            free = null[1:] / per_unit
+            part = part - null @ np.linalg.lstsq(free, part[1:] / per_unit)[0]
+        linear = part[1:] / per_unit
+        return linear, part[0] - self._affine.shift @ linear
 
-def fingerprints(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
-    """Numbers that tell samples (x, y) apart, the same for the same ones, in order."""
-    found = np.zeros(len(points), np.uint64)
-    for column in (*points.T, *values.T):
-        # Adding zero makes one number of the two zeros; the rest is a bijection, which mixes bits.
-        found ^= (np.ascontiguousarray(column) + 0.0).view(np.uint64)
-        for shift, factor in ((32, 0xD6E8FEB86659FD93), (29, 0xA0761D6478BD642F)):
-            found ^= found >> np.uint64(shift)
-            found *= np.uint64(factor)
-        found ^= found >> np.uint64(32)
-    return np.unique(found)
+    def left_out(self, penalty: float | None = None) -> tuple[OuterFit, NeverSeen]:
+        """Outer weights of least leave-one-out error, each target with a penalty of its own, and
+        what the samples that are kept say about them; or those of a given penalty.
+
+        **Cost.** O(P³ + N P²) for N samples kept, three times that where slopes are at risk.
+        """
+        width = len(self._b)
+        cost = (20.0 * width + 4.0 * len(self._kept.values)) * width**2
+        return interruptible(self._left_out, penalty, cost=cost)
+
+    def _left_out(self, penalty: float | None) -> tuple[OuterFit, NeverSeen]:
+        skip, width, kept = self._skip, len(self._b), self._kept
+        share = kept.weights / self._mass
+        rows = max(1, _SLAB // (8 * self._columns))
+
+        def slabs() -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+            for low in range(0, len(share), rows):
+                part = slice(low, low + rows)
+                yield self._rows(kept.points[part]), kept.values[part], share[part]
+
+        with blas_threads(self._columns):
+            triangle = self._factor / np.sqrt(self._mass)
+            found = leave_one_out(
+                *(triangle, skip, width, self._rounding, slabs, float(len(self._seen)), penalty),
+                choose=penalty is None,
+            )
+        outer, part, residuals, values = in_unit(
+            self._unit, found.outer, found.part, found.residuals, kept.values
+        )
+        linear, bias = self._affine_part(part, found.null)
+        fit = OuterFit(outer, linear, bias, width, 0.0, found.penalty)
+        return fit, NeverSeen(values, residuals, kept.weights / kept.weights.sum())
 
 
 def _merged(first: NDArray, second: NDArray) -> NDArray:

@@ -18,8 +18,11 @@ from ridgeflow._validate import (
 )
 from ridgeflow.networks.least_squares import as_weights
 
-__all__ = ["pair_neurons"]
+__all__ = ["central_weights", "draw_pairs", "pair_neurons"]
 
+# Samples beyond so many times the radius that holds this share of them are outliers, which make
+# pairs less often, by this power of how far they are.
+_CENTRAL, _BEYOND, _POWER = 0.8, 1.5, 4
 # Where so many rounds of draws do not give the pairs, nearly all samples are in one place.
 _ROUNDS = 50
 
@@ -104,6 +107,21 @@ def pair_neurons(
     one_of(density, "density", ("gradient", "value"))
     often = np.ones(len(x)) if weights is None else as_weights(weights, "weights", x)
     return draw_pairs(x, y, width, kappa, density, often, rounding, as_generator(rng))
+
+
+def central_weights(x: NDArray, weights: NDArray) -> NDArray[np.float64]:
+    """Weights (n,) of which outliers have less: pairs with them are long, and their neurons flat
+    where the samples are."""
+    radius = np.sqrt((x**2).sum(axis=1))
+    order = np.argsort(radius, kind="stable")
+    mass = np.cumsum(weights[order])
+    bound = _BEYOND * radius[order[np.searchsorted(mass, _CENTRAL * mass[-1])]]
+    far = radius > bound
+    if not bound > 0 or not far.any():
+        return weights
+    found = weights.copy()
+    found[far] *= (bound / radius[far]) ** _POWER
+    return found
 
 
 def draw_pairs(
