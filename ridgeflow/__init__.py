@@ -128,7 +128,7 @@ _GROUPS = {
         "WidthDepthLaw": "double_continuum.width_depth",
         "double_limit_study": "double_continuum.limit_study",
         "LimitStudy": "double_continuum.limit_study",
-        "reconstruct_network": "double_continuum.field_fit",
+        "reconstruct_network": "double_continuum.reconstructed",
         "fit_field": "double_continuum.field_fit",
         "FieldFit": "double_continuum.field_fit",
     },

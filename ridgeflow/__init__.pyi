@@ -113,7 +113,7 @@ from ridgeflow.double_continuum.width_depth import width_depth_law as width_dept
 from ridgeflow.double_continuum.width_depth import WidthDepthLaw as WidthDepthLaw
 from ridgeflow.double_continuum.limit_study import double_limit_study as double_limit_study
 from ridgeflow.double_continuum.limit_study import LimitStudy as LimitStudy
-from ridgeflow.double_continuum.field_fit import reconstruct_network as reconstruct_network
+from ridgeflow.double_continuum.reconstructed import reconstruct_network as reconstruct_network
 from ridgeflow.double_continuum.field_fit import fit_field as fit_field
 from ridgeflow.double_continuum.field_fit import FieldFit as FieldFit
 

@@ -18,7 +18,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.networks.least_squares import as_weights
 
-__all__ = ["central_weights", "draw_pairs", "pair_neurons"]
+__all__ = ["pair_neurons"]
 
 # Samples beyond so many times the radius that holds this share of them are outliers, which make
 # pairs less often, by this power of how far they are.

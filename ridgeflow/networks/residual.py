@@ -30,6 +30,7 @@ from ridgeflow.networks.residual_calculus import (
     inverse,
     jacobian,
     log_det,
+    warn_of_leavers,
 )
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.networks.storage import Layers, save_layers, stored_parts
@@ -72,7 +73,7 @@ class ResidualNetwork:
     dim : int
         Dimension m.
     held_out_error : float or None
-        Of the field, where the network was reconstructed from samples of one.
+        Of a field from samples.
 
     Raises
     ------
@@ -195,16 +196,14 @@ class ResidualNetwork:
     def _points(self, x: ArrayLike) -> NDArray:
         points = as_points(x, "x", self.dim)
         real = common_float(points, *(f.c for fields in self.layers for f in fields))
-        if self.region is not None:
-            outside = int(len(points) - np.count_nonzero(self.region.contains(points)))
-            if outside:
-                warnings.warn(
-                    f"{outside} of {len(points)} points lie outside the region of the network "
-                    f"(centre {np.round(self.region.center, 3)}, radius {self.region.radius:.3g}): "
-                    "build it on a larger region",
-                    RegionWarning,
-                    stacklevel=3,
-                )
+        if self.region and (outside := np.count_nonzero(~self.region.contains(points))):
+            warnings.warn(
+                f"{outside} of {len(points)} points lie outside the region of the network "
+                f"(centre {np.round(self.region.center, 3)}, radius {self.region.radius:.3g}): "
+                "build it on a larger region",
+                RegionWarning,
+                stacklevel=3,
+            )
         return points.astype(real)
 
     def __call__(self, x: ArrayLike) -> NDArray:
@@ -229,7 +228,7 @@ class ResidualNetwork:
         Warns
         -----
         RegionWarning
-            If points lie outside the region.
+            If points lie outside the region, or leave that of the samples of a field.
 
         Examples
         --------
@@ -239,9 +238,18 @@ class ResidualNetwork:
                [-1. ]])
         """
         here, stacked = self._points(x), self._stacked
+        begun = left = self._beyond(here)
         for layer in range(self.depth):
             here = advance(stacked, here, layer)
+            left = left | self._beyond(here)
+        warn_of_leavers(self.region, left & ~begun)
         return here
+
+    def _beyond(self, points: NDArray) -> NDArray[np.bool_]:
+        """Which points are where samples said nothing; other layers hold wherever the flow goes."""
+        if self.region and self.held_out_error is not None:
+            return ~self.region.contains(points)
+        return np.zeros(len(points), bool)
 
     def trajectory(self, x: ArrayLike) -> NDArray:
         """Points before the first layer and after every layer.
@@ -265,7 +273,7 @@ class ResidualNetwork:
         Warns
         -----
         RegionWarning
-            If points lie outside the region.
+            If points lie outside the region, or leave that of the samples of a field.
 
         Examples
         --------
@@ -281,8 +289,11 @@ class ResidualNetwork:
         )
         out = np.empty((self.depth + 1, *here.shape), here.dtype)
         out[0] = here
+        begun = left = self._beyond(here)
         for layer in range(self.depth):
             out[layer + 1] = advance(stacked, out[layer], layer)
+            left = left | self._beyond(out[layer + 1])
+        warn_of_leavers(self.region, left & ~begun)
         return out
 
     def jacobian(self, x: ArrayLike) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,7 +19,8 @@ from ridgeflow._validate import (
     positive,
     positive_int,
 )
-from ridgeflow.errors import ConvergenceError
+from ridgeflow.errors import ConvergenceError, RegionWarning
+from ridgeflow.fields.region import Region
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.schemes import Tableau
@@ -31,6 +33,7 @@ __all__ = [
     "jacobian",
     "lipschitz_bounds",
     "log_det",
+    "warn_of_leavers",
 ]
 
 # A damped step must lower the residual; where 2^-12 of a Newton step does not, none will.
@@ -266,3 +269,15 @@ def _invert_layer(
             "exist; take more layers, or points in the image of the network)"
         )
     return x, max_iterations
+
+
+def warn_of_leavers(region: Region | None, left: NDArray[np.bool_]) -> None:
+    """Say how many points left the region of the samples of a field, three calls away."""
+    if region is not None and left.any():
+        warnings.warn(
+            f"{np.count_nonzero(left)} of {len(left)} points leave the region of the samples "
+            f"(centre {np.round(region.center, 3)}, radius {region.radius:.3g}) on their way, "
+            "where the field is a guess: take samples there too, or a shorter time",
+            RegionWarning,
+            stacklevel=3,
+        )

@@ -486,3 +486,4 @@ for name, (estimator, data) in ESTIMATORS.items():
     room.add(f"{name}.score", data, on=fitted, **SKLEARN)
     if name.endswith("Classifier"):
         room.add(f"{name}.decision_function", lambda: {"X": points()}, on=fitted, **SKLEARN)
+        room.add(f"{name}.predict_proba", lambda: {"X": points()}, on=fitted, **SKLEARN)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 import ridgeflow as rf
 from ridgeflow.double_continuum.field_fit import fit_field
@@ -258,7 +262,7 @@ def test_coefficient_fields_belong_to_the_chebyshev_polynomials_of_time():
 def test_stages_meet_the_field_at_their_times(layers, sum_):
     """dx/dt = t³ in two steps: the rule of quadrature that each scheme is for such a field."""
     rng = np.random.default_rng(0)
-    x, times = rng.uniform(-1, 1, (300, 1)), np.linspace(0, 2, 300)
+    x, times = rng.uniform(-5, 5, (300, 1)), np.linspace(0, 2, 300)
     v = (times**3)[:, None]
     net = rf.reconstruct_network(
         x, v, "tanh", depth=2, width=5, time=2.0, times=times, layers=layers, rng=0
@@ -266,3 +270,78 @@ def test_stages_meet_the_field_at_their_times(layers, sum_):
     moved = net([[0.25]])[0, 0] - 0.25
     # Left ends 0 + 1, middles 1/8 + 27/8, Simpson's rule exactly 4. measured to 1e-14
     assert moved == pytest.approx(sum_, abs=1e-9)
+
+
+def saddle(x, t):
+    """A saddle that turns four times."""
+    c, s = np.cos(0.8 * np.pi * t), np.sin(0.8 * np.pi * t)
+    return np.stack([c * x[:, 0] + s * x[:, 1], s * x[:, 0] - c * x[:, 1]], axis=1)
+
+
+def gyre(x, t):
+    """Two vortices whose border swings."""
+    a = 0.25 * np.sin(0.4 * np.pi * t)
+    f, slope = a * x[:, 0] ** 2 + (1 - 2 * a) * x[:, 0], 2 * a * x[:, 0] + 1 - 2 * a
+    along, across = np.pi * f, np.pi * x[:, 1]
+    return np.stack(
+        [-np.sin(along) * np.cos(across), np.cos(along) * np.sin(across) * slope], axis=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "high", "most"),
+    [(saddle, [1.0, 1.0], 0.02), (gyre, [2.0, 1.0], 0.04)],  # measured .0104, .0272
+)
+def test_degrees_in_time_are_chosen_by_samples_held_out(field, high, most):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-np.array(high) if field is saddle else 0.0, high, (3000, 2))
+    t = rng.uniform(0, 10, 3000)
+    v = field(x, t)
+    v += 0.01 * np.sqrt(np.mean(v**2)) * rng.normal(size=v.shape)
+    assert fit_field(x, v, "tanh", width=50, times=t, rng=0).held_out_error < most
+    if field is saddle:
+        with pytest.warns(rf.AccuracyWarning, match="hardly less than zero would"):
+            fit_field(x, v, "tanh", width=50, times=t, time_degree=3, rng=0)
+
+
+def test_points_that_leave_the_samples_are_named():
+    def pendulum(x):
+        return np.stack([x[:, 1], -np.sin(x[:, 0]) - 0.2 * x[:, 1]], axis=1)
+
+    rng = np.random.default_rng(0)
+    box = [np.pi, 2.0]
+    x, start = rng.uniform(-np.array(box), box, (3200, 2)).reshape(2, 1600, 2)
+    net = rf.reconstruct_network(
+        x, pendulum(x), "tanh", depth=100, width=100, time=10.0, layers="rk4", rng=0
+    )
+    truth = carried(pendulum, start, 10.0)
+    with pytest.warns(rf.RegionWarning, match="leave the region of the samples"):
+        path = net.trajectory(start)
+    held = net.region.contains(path.reshape(-1, 2)).reshape(path.shape[:2]).all(axis=0)
+    gap = np.linalg.norm(path[-1] - truth, axis=1) / np.sqrt(np.mean(truth**2))
+    assert 0.8 < held.mean() < 1
+    assert gap[held].max() < 0.05  # measured 5.7e-4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net(start[held])
+    with pytest.warns(rf.RegionWarning, match="1 of 1 points lie outside"):
+        net([[0.0, 50.0]])
+
+
+@pytest.mark.parametrize("layers", ["euler", "midpoint", "rk4"])
+def test_stiff_fields_are_named_with_a_depth_that_does(layers):
+    x = RNG.normal(size=(500, 2))
+    v = x @ np.array([[-1000.0, 0.0], [1.0, -1.0]])
+
+    def built(depth):
+        return rf.reconstruct_network(x, v, "tanh", depth=depth, width=10, layers=layers, rng=0)
+
+    with pytest.warns(rf.AccuracyWarning, match="amplify by .* the field is stiff") as caught:
+        built(20)
+    enough = int(re.search(r"take depth=(\d+)", str(caught[-1].message)).group(1))
+    assert 300 < enough < 1000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = built(enough)
+    truth = x[:5] @ expm(np.array([[-1000.0, 0.0], [1.0, -1.0]]))
+    assert np.abs(net(x[:5]) - truth).max() < 0.02  # measured 4.5e-4, 9e-8, 7e-14
