@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
+from ridgeflow._fft import fast_length
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.closed_forms import fourier_gaussian_mixture
@@ -41,6 +43,10 @@ _LOW_OCTAVES = 60
 _FRINGE, _NO_BLUR = 20, 1e-12
 # Share of the memory budget that phases may take at once, as its reciprocal.
 _SHARE = 16
+# Chebyshev nodes for phases up to a half turn: errors 1e-15.
+_NODES = 28
+# From so many products of offsets and wave numbers on, chirp transforms take less time.
+_DENSE = 2**16
 # Shares of a tolerance must not vanish.
 _LEAST_TOL = 1e-300
 
@@ -75,7 +81,8 @@ class FourierSlices:
 
     @property
     def spacing(self) -> float:
-        return float(self.offsets[1] - self.offsets[0])
+        # Of all of them: the difference of two has the rounding of their size.
+        return float(self.offsets[-1] - self.offsets[0]) / (len(self.offsets) - 1)
 
     def at(self, k: NDArray) -> NDArray:
         """Transform at wave numbers k (n_k,), shared by all directions: (U, n_k, C) complex."""
@@ -92,6 +99,40 @@ class FourierSlices:
         result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
         return np.moveaxis(result.reshape(*values.shape[:2], len(k)), 1, 2)
 
+    def at_multiples(self, step: float, count: int) -> NDArray:
+        r"""Transform at wave numbers 0, step, ..., (count − 1) step, as by :meth:`at`.
+
+        Many of them by the chirp transform: with :math:`2nj = n^2 + j^2 - (j - n)^2` the sum over n
+        is a convolution with :math:`e^{i h\,\mathrm{step}\,j^2/2}`, h the spacing of the offsets.
+
+        **Cost.** O(U L log L), L the offsets and wave numbers together.
+        """
+        k = step * np.arange(count)
+        n = len(self.offsets)
+        if n * count < _DENSE:
+            return self.at(k)
+        values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))
+        flat = values.reshape(-1, n)
+        # Phases in turns: only their fractions matter, and squares of integers are exact.
+        turns = 0.5 * self.spacing * step / (2 * np.pi)
+        square = np.arange(max(n, count), dtype=np.float64) ** 2
+        chirp = np.exp(-2j * np.pi * np.mod(turns * square, 1.0))
+        length = fast_length(n + count - 1)
+        kernel = np.zeros(length, complex)
+        kernel[:count] = np.conj(chirp[:count])
+        kernel[length - n + 1 :] = np.conj(chirp[n - 1 : 0 : -1])
+        kernel = sp_fft.fft(kernel)
+        outward = self.spacing * chirp[:count] * np.exp(-1j * self.offsets[0] * k)
+        result = np.empty((len(flat), count), complex)
+        most = max(1, get_config().memory_budget // (_SHARE * 16 * length))
+        for start in range(0, len(flat), most):
+            some = slice(start, start + most)
+            series = sp_fft.fft(flat[some] * chirp[:n], length, overwrite_x=True)
+            series *= kernel
+            result[some] = sp_fft.ifft(series, overwrite_x=True)[:, :count] * outward
+        result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
+        return np.moveaxis(result.reshape(*values.shape[:2], count), 1, 2)
+
     def radial_energy(self, weights: NDArray, dim: int) -> tuple[NDArray, NDArray]:
         r"""Wave numbers, and the energy :math:`k^{m-1}\int_{S_+} |\hat f(ku)|^2 du\,dk` of each.
 
@@ -103,10 +144,20 @@ class FourierSlices:
         step = 2 * np.pi / (n * self.spacing)
         low = step * 2.0 ** (np.arange(-4 * (_LOW_OCTAVES // dim), 0) / 4)
         k = np.concatenate([low, step * np.arange(1, spectrum.shape[1] + 1)])
-        spectrum = np.concatenate([self.at(low), spectrum], axis=1)
+        spectrum = np.concatenate([self._below(step, low), spectrum], axis=1)
         power = (np.abs(spectrum) ** 2).sum(axis=2)
         edges = np.concatenate([[0.0], 0.5 * (k[1:] + k[:-1]), k[-1:]])
         return k, k ** (dim - 1) * np.diff(edges) * np.einsum("u,uk->k", weights, power)
+
+    def _below(self, step: float, k: NDArray) -> NDArray:
+        """Transform at wave numbers k below the first of a period, (U, n_k, C): phases turn by less
+        than half there, and Chebyshev polynomials of few nodes are exact."""
+        nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+        known = self.at(0.5 * step * (1 + nodes))
+        change = np.linalg.solve(
+            chebvander(nodes, _NODES - 1).T, chebvander(2 * k / step - 1, _NODES - 1).T
+        )
+        return np.einsum("ck,ucd->ukd", change, known)
 
 
 def ball_about(

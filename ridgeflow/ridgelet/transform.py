@@ -277,7 +277,7 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
         used = int(np.searchsorted(rho * omega, slices.band, side="right"))
         plan = RowFFT(len(grid.directions) * components, n)
         side = plan.spectrum.reshape(len(grid.directions), components, -1)
-        side[:, :, :used] = np.moveaxis(slices.at(rho * omega[:used]), 2, 1)
+        side[:, :, :used] = np.moveaxis(slices.at_multiples(rho * omega[1], used), 2, 1)
         side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
         # b runs over both signs: the inverse FFT leaves the negative half at the end.
         series = plan.inverse().reshape(len(grid.directions), components, n)
