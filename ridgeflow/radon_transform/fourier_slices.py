@@ -25,7 +25,7 @@ from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.band_end import edge_window, unresolved_error
 from ridgeflow.radon_transform.slice_plan import SlicePlan
-from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples
+from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, as_smoothed
 
 __all__ = [
     "FourierSlices",
@@ -281,6 +281,9 @@ def _rim_share(values: NDArray) -> float:
 
 @fourier_slices.register
 def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+    smoothed = as_smoothed(field)
+    if smoothed is not field:
+        return fourier_slices(smoothed, directions, center, tol)
     tol = max(tol, _LEAST_TOL)
     radius = ball_about(field, center, 1e-3 * tol)
     least = float(np.linalg.eigvalsh(field.covariances)[:, 0].min())

@@ -19,7 +19,7 @@ from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
-from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, with_energy
+from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, as_smoothed, with_energy
 from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
 from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
@@ -130,7 +130,11 @@ def ridgelet_transform(
     if tol >= 1:
         raise ValueError(f"`tol` must be less than 1, got {tol:g}")
     one_of(method, "method", ("auto", *_REQUIREMENTS))
-    task = _Task(with_energy(field, bandwidth), ridgelet, grid, tol)
+    source = with_energy(field, bandwidth)
+    if grid.kind == "polar" and method in ("auto", "slice"):
+        # A kernel density is its points, smoothed: their slices cost hardly more for many of them.
+        source = as_smoothed(source)
+    task = _Task(source, ridgelet, grid, tol)
     chosen = _first_that_applies(task) if method == "auto" else method
     way = _WAYS.get((task.kind, task.nodes, chosen))
     if way is None:
@@ -216,8 +220,8 @@ _WORDS = {
 # What each method needs, and what to do where that is not given.
 _REQUIREMENTS = {
     "slice": (
-        "a GridField or a SampleField on a polar grid, or on a cartesian one in at most three "
-        "variables",
+        "a GridField, a SampleField or the density of many equal kernels on a polar grid, or one "
+        "of the first two on a cartesian one in at most three variables",
         "use 'auto'",
     ),
     "exact": (

@@ -30,7 +30,7 @@ def test_multiples_of_a_wave_number_by_chirp_transforms(n, count, directions, co
     wanted = direct(found, k)
     wanted[:, k > found.band * (1 + 1e-12)] = 0
     gap = np.abs(found.at_multiples(step, count) - wanted).max()
-    assert gap < 3e-12 * np.abs(wanted).max()  # measured 5.8e-13
+    assert gap < 1e-11 * np.abs(wanted).max()  # measured 6e-13, 3.6e-12 of 20000 multiples
 
 
 def test_wave_numbers_below_the_first_of_a_period():
