@@ -24,7 +24,6 @@ from sklearn.utils.validation import validate_data
 
 from ridgeflow.networks.calibration import Calibration
 from ridgeflow.networks.estimator_input import kind_of, refuse_masks, refuse_what_is_no_number
-from ridgeflow.networks.kept_samples import NeverSeen
 
 __all__ = ["RidgeletClassifier", "RidgeletRegressor"]
 
@@ -80,7 +79,8 @@ class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
         The penalty used, of each target under "loo".
     loo_error_ : float or ndarray, shape (k,)
         Root mean square of the errors at samples of the fits without them, in the unit of y; of
-        16384 samples at most.
+        16384 samples at most. Under other penalties than "loo" it costs a decomposition when asked
+        for.
     n_features_in_ : int
 
     Raises
@@ -170,8 +170,11 @@ class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
             self._single = np.ndim(y) == 1
         return self
 
-    def _judge(self, unseen: NeverSeen) -> None:
-        self.loo_error_ = of_targets(np.sqrt(unseen.weights @ unseen.residuals**2))
+    @property
+    def loo_error_(self) -> NDArray[np.float64] | float:
+        """Root mean square of the errors at samples of the fits without them, for each target."""
+        unseen = self._never_seen()
+        return of_targets(np.sqrt(unseen.weights @ unseen.residuals**2))
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Values of the network.
@@ -325,6 +328,11 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
         RidgeletClassifier
             Itself.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"`class_weight` must be a mapping in partial_fit, got {self.class_weight!r} (the "
+                "shares of classes in a batch are not those of all samples)"
+            )
         first = not hasattr(self, "network_")
         if first and classes is None:
             raise ValueError("`classes` must be given in the first call of partial_fit, got None")
@@ -383,11 +391,17 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             )
         return np.array([float(given.get(label, 1.0)) for label in y.tolist()])
 
-    def _judge(self, unseen: NeverSeen) -> None:
-        outputs = _columns_of(unseen.values - unseen.residuals)
+    @property
+    def loo_error_(self) -> float:
+        """Share of the samples that fits without them give another class."""
+        outputs, labels, weights = self._left_out()
+        return float(weights @ (outputs.argmax(axis=1) != labels))
+
+    def _left_out(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Outputs of each class (n, k) at samples of fits without them, labels and weights."""
+        unseen = self._never_seen()
         labels = _columns_of(unseen.values).argmax(axis=1)
-        self.loo_error_ = float(unseen.weights @ (outputs.argmax(axis=1) != labels))
-        self._calibration = Calibration.of(outputs, labels, unseen.weights)
+        return _columns_of(unseen.values - unseen.residuals), labels, unseen.weights
 
     def predict_proba(self, X: ArrayLike) -> NDArray:
         r"""Probabilities :math:`p_k \propto e^{\alpha f_k(x)}` of classes, of two :math:`\pm f`.
@@ -405,7 +419,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             In the order of ``classes_``.
         """
         outputs = _columns_of(self._evaluate(X))
-        return self._calibration(outputs)
+        return Calibration.of(*self._left_out())(outputs)
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Outputs of the network, about ±1.

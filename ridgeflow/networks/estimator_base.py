@@ -57,6 +57,7 @@ class RidgeletEstimator(BaseEstimator):
     _unit: Columns
     _inner: tuple[NDArray, NDArray, Activation]
     _problem: OuterProblem
+    _unseen: NeverSeen | None
 
     def __init__(
         self,
@@ -96,11 +97,11 @@ class RidgeletEstimator(BaseEstimator):
             real, columns, inner = self._real, self._unit, self._inner
             problem = copy(self._problem)
         problem.add(columns(x), values, weights)
+        unseen = None
         if isinstance(self.ridge, str) and self.ridge == "loo":
             fit, unseen = problem.left_out()
         else:
             fit = problem.solve(penalty, observations=count)
-            unseen = problem.left_out(float(fit.penalty))[1]
         a, b, eta = inner
         # Back in the unit of the columns.
         outer, offset, linear, bias = columns.of_data(a, b, fit.linear, fit.bias)
@@ -109,7 +110,7 @@ class RidgeletEstimator(BaseEstimator):
         network = ShallowNetwork(outer, offset, weighted, eta, linear=linear, bias=bias)
         self._real, self._unit, self._inner, self._problem = real, columns, inner, problem
         self.network_, self.ridge_ = network, of_targets(fit.penalty)
-        self._judge(unseen)
+        self._unseen = unseen
 
     def _penalty(self) -> float | None:
         """A given penalty, None for one to be chosen."""
@@ -118,9 +119,12 @@ class RidgeletEstimator(BaseEstimator):
             return None
         return as_ridge(self.ridge)
 
-    def _judge(self, unseen: NeverSeen) -> None:
-        """What residuals of samples that a fit has not seen say about it."""
-        raise NotImplementedError
+    def _never_seen(self) -> NeverSeen:
+        """Residuals at samples of fits without them; of a given penalty where somebody asks."""
+        check_is_fitted(self, "network_")
+        if self._unseen is None:
+            self._unseen = self._problem.left_out(float(self.ridge_))[1]
+        return self._unseen
 
     def _begin(
         self, x: NDArray, y: NDArray, weights: NDArray

@@ -262,6 +262,12 @@ class OuterProblem:
         **Cost.** O(P³ + N P²) for N samples kept, three times that where slopes are at risk.
         """
         width = len(self._b)
+        fits_in_memory(
+            # Up to four decompositions at a time.
+            48.0 * self._columns**2,
+            f"leave-one-out errors of {width} neurons",
+            "use fewer neurons, another penalty, or raise memory_budget",
+        )
         cost = (20.0 * width + 4.0 * len(self._kept.values)) * width**2
         return interruptible(self._left_out, penalty, cost=cost)
 

@@ -59,13 +59,14 @@ def ridgelet_transform(
     grid : ParameterGrid or (a, b)
         Nodes; a pair of arrays (P, m) and (P,) stands for plain nodes.
     method : {"auto", "exact", "slice", "direct"}
-        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields and samples on
-        polar grids, :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
+        "exact": the closed form of Gaussian mixtures. "slice": for gridded fields, samples and
+        mixtures of 256 and more equal round components (kernel densities) on polar grids,
+        :math:`R[f;\psi](\rho u, b) = \frac1{2\pi}\int \hat f(\omega\rho u)\,
         \overline{\hat\psi(\omega)}\,e^{i\omega b}\,d\omega`, one Fourier series in b per scale,
         whose period exceeds the extent of field and ridgelet at that scale; on cartesian grids with
         m <= 3 the same for all nodes at once, equal to the direct sum. "direct": the sum over
-        samples, the reference for all others. "auto" takes the first that applies; on cartesian
-        grids, what takes fewer operations.
+        samples, the reference for all others. "auto" takes the first that applies, of many equal
+        components their slices; on cartesian grids, what takes fewer operations.
     tol : float
         Error of the values relative to their maximum.
     bandwidth : float, optional
@@ -96,15 +97,13 @@ def ridgelet_transform(
 
     Notes
     -----
-    **Accuracy.** "exact": rounding. "slice": for a band-limited field, the tail of the ridgelet
-    that
-    is wrapped around the period, below ``tol`` (and below 1e-13 for the ridgelets of
+    **Accuracy.** "exact": rounding. "slice": for a band-limited field, the tail of the ridgelet,
+    wrapped around the period, below ``tol`` (and below 1e-13 for the ridgelets of
     :func:`admissible_ridgelet`). "direct": rounding, for the measure that the samples are.
 
-    **Cost.** "exact": O(P K). "slice": one product of a (U, n) by an (n, n_k) matrix per scale, and
-    an FFT per direction and scale (scattered samples: O(N U m) and O(P log P)); on cartesian grids
-    O(L P) and a transform of the samples for each of about L = max :math:`|a\cdot x - b|` waves.
-    "direct": O(P N).
+    **Cost.** "exact": O(P K). "slice": FFTs for each direction and scale, O(P log P) in all
+    (scattered samples and kernels O(N U m) more); on cartesian grids O(L P) and a transform of the
+    samples for each of about L = max :math:`|a\cdot x - b|` waves. "direct": O(P N).
 
     See Also
     --------
@@ -264,7 +263,8 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
     slices = fourier_slices(source, grid.directions, grid.center, tol)
     components = slices.projections.shape[2]
     values = np.empty((grid.size, components))
-    reach = ridgelet.decay_radius(tol)
+    # The period wraps the tails of many images around.
+    reach = ridgelet.decay_radius(0.25 * tol)
     # A step that does not resolve the ridgelet is refined internally, then thinned out again.
     finer = max(1, int(np.ceil(grid.step * ridgelet.bandlimit(min(tol, 1e-14)) / np.pi)))
     step = grid.step / finer

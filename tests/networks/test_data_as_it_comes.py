@@ -118,6 +118,8 @@ def test_weights_of_classes_are_weights_of_samples():
         rf.RidgeletClassifier(40, class_weight={2: 1.0}).fit(x, y)
     with pytest.raises(TypeError, match="`class_weight` must be 'balanced' or a mapping"):
         rf.RidgeletClassifier(40, class_weight=3.0).fit(x, y)
+    with pytest.raises(ValueError, match="`class_weight` must be a mapping in partial_fit"):
+        rf.RidgeletClassifier(40, class_weight="balanced").partial_fit(x, y, classes=[0, 1])
     with pytest.raises(ValueError, match="`class_weight` must be one of balanced"):
         rf.RidgeletClassifier(40, class_weight="even").fit(x, y)
 

@@ -322,7 +322,7 @@ def test_what_does_not_apply_is_refused():
     psi, eta = rf.Ridgelet(1, 2), rf.activation("gaussian")
     grid = rf.ParameterGrid.cartesian([bent], np.arange(5.0))
     assert Lattice.of(grid) is None
-    with pytest.raises(ValueError, match="method 'slice' needs .* polar grid, or one of"):
+    with pytest.raises(ValueError, match=r"method 'slice' needs .* polar grid, or one of"):
         rf.ridgelet_transform(field, psi, grid, method="slice")
     spectrum = rf.ridgelet_transform(field, psi, grid)
     with pytest.raises(ValueError, match="'fast' needs a polar grid"):

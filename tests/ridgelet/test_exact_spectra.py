@@ -125,3 +125,19 @@ def test_the_table_costs_a_few_nanoseconds_a_node():
             best = min(best, time.thread_time() - before)
     # measured 3.5 ns a node and component on one core of 2021; profiles evaluated anew take 60.
     assert best / (2 * grid.size) < 30e-9
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_many_equal_kernels_are_smoothed_samples(dim):
+    """Of unequal weights, about another center: the slices of the means against the closed form."""
+    rng = np.random.default_rng(dim)
+    weights = rng.random(300)
+    law = rf.GaussianMixture(weights / weights.sum(), 1 + rng.normal(size=(300, dim)), 0.09)
+    psi = rf.Ridgelet(dim, 3)
+    count = 1 if dim == 1 else 12
+    grid = rf.ParameterGrid.polar(dim, count, np.geomspace(0.5, 9, 12), 6.0, 0.25)
+    found = rf.ridgelet_transform(law, psi, grid)
+    exact = exact_transform(law, psi, grid)
+    gap = np.abs(found.values - exact.reshape(found.values.shape)).max()
+    assert gap < 1e-8 * np.abs(exact).max()  # measured 2.7e-9, 9e-14, 2.1e-9
+    assert found.provenance.fields[0].kind == "GaussianMixture"
