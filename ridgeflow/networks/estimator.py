@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import as_array, as_real_array, items_of, one_of
+from ridgeflow._validate import as_array, as_real_array, items_of, non_negative, one_of
 
 # Says what to install where scikit-learn is not there, before anything is taken from it.
 from ridgeflow.networks.estimator_base import RidgeletEstimator, of_targets  # isort: split
@@ -389,7 +389,8 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             raise ValueError(
                 f"`class_weight` must name classes among {self.classes_.tolist()}, got {unknown}"
             )
-        return np.array([float(given.get(label, 1.0)) for label in y.tolist()])
+        weights = {label: non_negative(given[label], "class_weight") for label in given}
+        return np.array([weights.get(label, 1.0) for label in y.tolist()])
 
     @property
     def loo_error_(self) -> float:

@@ -227,7 +227,11 @@ class _Fit:
                 alone = values[:, [k]] - self._mean[k]
                 found[:, k] += share @ _left_out(left, free, 2 * alone) ** 2
             total += float(share.sum())
-        return found / total * self._caution(penalties, observations)[:, None]
+        factor = self._caution(penalties, observations)[:, None]
+        # Nothing is known of fits that leave no degree of freedom.
+        return np.multiply(
+            found / total, factor, out=np.full_like(found, np.inf), where=factor < np.inf
+        )
 
     def _caution(self, penalties: NDArray, observations: float) -> NDArray[np.float64]:
         """What errors of penalties are multiplied with."""

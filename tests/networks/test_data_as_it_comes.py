@@ -1,5 +1,7 @@
 """Estimators on data as it comes: outliers, few samples, rare classes; and how sure they are."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
@@ -116,6 +118,8 @@ def test_weights_of_classes_are_weights_of_samples():
     np.testing.assert_array_equal(by_class.network_.c, by_sample.network_.c)
     with pytest.raises(ValueError, match=r"`class_weight` must name classes among \[0, 1\], got"):
         rf.RidgeletClassifier(40, class_weight={2: 1.0}).fit(x, y)
+    with pytest.raises(ValueError, match="`class_weight` must not be negative, got -1"):
+        rf.RidgeletClassifier(40, class_weight={0: -1.0}).fit(x, y)
     with pytest.raises(TypeError, match="`class_weight` must be 'balanced' or a mapping"):
         rf.RidgeletClassifier(40, class_weight=3.0).fit(x, y)
     with pytest.raises(ValueError, match="`class_weight` must be a mapping in partial_fit"):
@@ -174,3 +178,10 @@ def test_errors_left_out_are_those_of_new_samples():
     # Penalties given or chosen otherwise have such errors too.
     given = rf.RidgeletRegressor(200, ridge=1e-3, random_state=0).fit(x[:400], y[:400])
     assert given.ridge_ == 1e-3 and given.loo_error_ > 0
+
+
+def test_one_sample_is_its_value():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = rf.RidgeletRegressor(5, random_state=0).fit([[1.0, 2.0]], [3.0])
+        assert model.predict([[7.0, -1.0]])[0] == pytest.approx(3.0, rel=1e-12)
