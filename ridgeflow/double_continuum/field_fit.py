@@ -24,7 +24,8 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.region import Region
 from ridgeflow.networks.chosen_neurons import pursued
 from ridgeflow.networks.elimination import solve_columns
-from ridgeflow.networks.least_squares import as_ridge, fingerprints
+from ridgeflow.networks.kept_samples import fingerprints
+from ridgeflow.networks.least_squares import as_ridge
 from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.sampling import as_control
 from ridgeflow.networks.shallow import ShallowNetwork
@@ -41,13 +42,13 @@ _CONFLICT = 0.5
 # error that is to be gained for another choice than the draw.
 _CANDIDATES, _MOST, _WIDEST = 8, 1200, 512
 _SELECTION, _HELD_OUT, _GAIN = 4000, 0.25, 0.9
-# Degrees in time that are tried, with so many neurons at most and then more, and these penalties,
-# as long as their coefficients are fewer than this share of the samples; and the error, in the
-# least, of the degree that is taken.
 # How much larger than the smallest ball of the samples the region of a fit is.
 _ROOM = 1.1
 # Beyond this error on samples held out a fit is worth nothing.
 _WORTHLESS = 0.9
+# Degrees in time that are tried, with so many neurons at most and then more, and these penalties,
+# as long as their coefficients are fewer than this share of the samples; and the error, in the
+# least, of the degree that is taken.
 _DEGREES = (0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 17, 20, 24, 28, 32)
 _TRIED, _REFINED, _PENALTIES, _DETERMINED, _NEARLY = 48, 128, (1e-4, 1e-7), 0.5, 1.01
 

@@ -122,9 +122,13 @@ def reconstruct_network(
             "would be the identity)"
         )
     one_of(layers, "layers", SCHEMES)
-    dim = as_points(points, "points").shape[1]
+    places = as_points(points, "points")
     fits_in_memory(
-        8.0 * depth * len(SCHEMES[layers].nodes) * positive_int(width, "width") * (2 * dim + 1),
+        8.0
+        * depth
+        * len(SCHEMES[layers].nodes)
+        * positive_int(width, "width")
+        * (2 * places.shape[1] + 1),
         f"a network of {depth} {layers} layers of {width} neurons",
         "take fewer layers or neurons, or raise memory_budget",
     )
@@ -149,14 +153,14 @@ def reconstruct_network(
         )
     step = total / depth
     # Points decide the precision, as everywhere.
-    real = common_float(np.asarray(points), np.asarray(velocities))
+    real = common_float(places, np.asarray(velocities))
     made = [
         tuple(_cast(fit.at(begin + (layer + s) * step), real) for s in SCHEMES[layers].nodes)
         for layer in range(depth)
     ]
     net = ResidualNetwork(made, np.full(depth, step), scheme=layers, region=fit.region)
     net.held_out_error = fit.held_out_error
-    _warn_of_stiffness(net, as_points(points, "points").astype(np.float64))
+    _warn_of_stiffness(net, places.astype(np.float64))
     return net
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._validate import as_array, as_real_array, items_of, non_negative, one_of
 
 # Says what to install where scikit-learn is not there, before anything is taken from it.
-from ridgeflow.networks.estimator_base import RidgeletEstimator, of_targets  # isort: split
+from ridgeflow.networks.estimator_base import PRECISIONS, RidgeletEstimator, of_targets  # isort: split
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.preprocessing import LabelBinarizer
@@ -26,9 +26,6 @@ from ridgeflow.networks.calibration import Calibration
 from ridgeflow.networks.estimator_input import kind_of, refuse_masks, refuse_what_is_no_number
 
 __all__ = ["RidgeletClassifier", "RidgeletRegressor"]
-
-# As scikit-learn's validation takes them.
-_PRECISIONS = (np.float64, np.float32)
 
 
 def _columns_of(outputs: NDArray) -> NDArray:
@@ -162,7 +159,7 @@ class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
     def _take(self, x: Any, y: Any, sample_weight: Any, *, first: bool) -> RidgeletRegressor:
         refuse_what_is_no_number(X=x, y=y)
         x, y = validate_data(
-            self, x, y, dtype=_PRECISIONS, multi_output=True, y_numeric=True, reset=first
+            self, x, y, dtype=PRECISIONS, multi_output=True, y_numeric=True, reset=first
         )
         y = as_real_array(y, "y", ndim=(1, 2))
         self._learn(x, y.reshape(len(x), -1), sample_weight, first=first)
@@ -345,7 +342,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
         refuse_masks(y, "y")
         if kind_of(y) == "V":
             raise TypeError(f"`y` must hold labels, got dtype {y.dtype}")
-        x, y = validate_data(self, x, y, dtype=_PRECISIONS, reset=first)
+        x, y = validate_data(self, x, y, dtype=PRECISIONS, reset=first)
         check_classification_targets(y)
         if first:
             if classes is not None:
@@ -370,6 +367,9 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             sample_weight = sample_weight * self._weights_of_classes(y)
         # Labels have no precision of their own.
         self._learn(x, self._labels.transform(y).astype(x.dtype), sample_weight, first=first)
+        # Where errors left out are known already; a prediction must not change the model.
+        known = self._unseen is not None
+        self._calibration = Calibration.of(*self._left_out()) if known else None
         return self
 
     def _weights_of_classes(self, y: NDArray) -> NDArray[np.float64]:
@@ -420,7 +420,8 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             In the order of ``classes_``.
         """
         outputs = _columns_of(self._evaluate(X))
-        return Calibration.of(*self._left_out())(outputs)
+        calibration = self._calibration or Calibration.of(*self._left_out())
+        return calibration(outputs)
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Outputs of the network, about ±1.

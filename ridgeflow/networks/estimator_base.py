@@ -42,12 +42,13 @@ except ImportError as error:
         'pip install "ridgeflow[sklearn]"'
     ) from error
 
-__all__ = ["RidgeletEstimator", "of_targets"]
+__all__ = ["PRECISIONS", "RidgeletEstimator", "of_targets"]
 
 _SAMPLINGS = ("pairs", "oracle")
 # Samples that are kept for leave-one-out errors, at most.
 _KEPT = 2**14
-_PRECISIONS = (np.float64, np.float32)
+# As scikit-learn's validation takes them.
+PRECISIONS = (np.float64, np.float32)
 
 
 class RidgeletEstimator(BaseEstimator):
@@ -164,7 +165,7 @@ class RidgeletEstimator(BaseEstimator):
     def _evaluate(self, x: Any) -> NDArray:
         check_is_fitted(self, "network_")
         refuse_what_is_no_number(X=x)
-        x = validate_data(self, x, reset=False, dtype=_PRECISIONS)
+        x = validate_data(self, x, reset=False, dtype=PRECISIONS)
         return self.network_(x)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KeptSamples", "NeverSeen", "fingerprints"]
+__all__ = ["KeptSamples", "NeverSeen", "fingerprints", "marks_of"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class KeptSamples:
         self.points, self.values = np.zeros((0, dim)), np.zeros((0, components))
         self.weights = np.zeros(0)
 
-    def with_more(self, points: NDArray, values: NDArray, weights: NDArray) -> KeptSamples:
-        """These and more samples; weights of equal ones add up."""
+    def with_more(
+        self, marks: NDArray, points: NDArray, values: NDArray, weights: NDArray
+    ) -> KeptSamples:
+        """These and more samples with their fingerprints; weights of equal ones add up."""
         made = KeptSamples(self._most, points.shape[1], values.shape[1])
         if not self._most:
             return made
-        marks = np.concatenate([self._marks, _marks(points, values)])
+        marks = np.concatenate([self._marks, marks])
         made._marks, first, which = np.unique(marks, return_index=True, return_inverse=True)
         stay = slice(0, self._most)
         made._marks, first = made._marks[stay], first[stay]
@@ -46,10 +48,11 @@ class KeptSamples:
 
 def fingerprints(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
     """Numbers that tell samples (x, y) apart, the same for the same ones, in order."""
-    return np.unique(_marks(points, values))
+    return np.unique(marks_of(points, values))
 
 
-def _marks(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
+def marks_of(points: NDArray, values: NDArray) -> NDArray[np.uint64]:
+    """The same of each sample (n,), as they come."""
     found = np.zeros(len(points), np.uint64)
     for column in (*points.T, *values.T):
         # Adding zero makes one number of the two zeros; the rest is a bijection, which mixes bits.

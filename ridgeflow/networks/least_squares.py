@@ -20,7 +20,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
-from ridgeflow.networks.kept_samples import KeptSamples, NeverSeen, fingerprints
+from ridgeflow.networks.kept_samples import KeptSamples, NeverSeen, marks_of
 from ridgeflow.networks.leave_one_out import leave_one_out
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
@@ -179,8 +179,11 @@ class OuterProblem:
                 cost=2.0 * rows * self._columns * min(rows, self._columns),
             )
         here = weights > 0
-        self._seen = _merged(self._seen, fingerprints(points[here], values[here]))
-        self._kept = self._kept.with_more(points[here], values[here] / unit, weights[here] / heft)
+        marks = marks_of(points[here], values[here])
+        self._seen = np.union1d(self._seen, marks)
+        self._kept = self._kept.with_more(
+            marks, points[here], values[here] / unit, weights[here] / heft
+        )
         self._factor, self._unit, self._heft = factor, unit, heft
         self._mass += float((weights / heft).sum())
         self._count += int(np.count_nonzero(here))
@@ -284,8 +287,7 @@ class OuterProblem:
         with blas_threads(self._columns):
             triangle = self._factor / np.sqrt(self._mass)
             found = leave_one_out(
-                *(triangle, skip, width, self._rounding, slabs, float(len(self._seen)), penalty),
-                choose=penalty is None,
+                *(triangle, skip, width, self._rounding, slabs, float(len(self._seen)), penalty)
             )
         outer, part, residuals, values = in_unit(
             self._unit, found.outer, found.part, found.residuals, kept.values
@@ -293,8 +295,3 @@ class OuterProblem:
         linear, bias = self._affine_part(part, found.null)
         fit = OuterFit(outer, linear, bias, width, 0.0, found.penalty)
         return fit, NeverSeen(values, residuals, kept.weights / kept.weights.sum())
-
-
-def _merged(first: NDArray, second: NDArray) -> NDArray:
-    """The union of two increasing arrays."""
-    return second if not len(first) else np.union1d(first, second)

@@ -69,8 +69,6 @@ def leave_one_out(
     slabs: Callable[[], Iterator[Slab]],
     observations: float,
     penalty: float | None = None,
-    *,
-    choose: bool = True,
 ) -> LeftOut:
     r"""The fit of least leave-one-out error, each target with a penalty of its own.
 
@@ -100,13 +98,11 @@ def leave_one_out(
     observations : float
         How many samples the triangle stands for.
     penalty : float, optional
-        In place of the best.
-    choose : bool
-        Whether slopes may bear a penalty or be left out.
+        In place of the best; slopes then bear none.
     """
     fits = [_Fit.of(triangle, list(range(skip)), width, skip, rounding)]
     charge = [1.0]
-    if choose and skip > 1:
+    if penalty is None and skip > 1:
         count, most = _risk(fits[0], slabs)
         sizes: tuple[float, ...] = ()
         if skip - 1 > _MANY * count:

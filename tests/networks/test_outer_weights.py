@@ -8,6 +8,7 @@ import pytest
 import ridgeflow as rf
 from ridgeflow.networks import least_squares
 from ridgeflow.networks.elimination import solve_columns
+from ridgeflow.networks.kept_samples import fingerprints
 
 RNG = np.random.default_rng(4)
 A, B = 2 * RNG.normal(size=(20, 2)), RNG.normal(size=20)
@@ -202,7 +203,7 @@ def test_observations_are_counted():
         fit.add(X[part], y[part, None])
     assert fit.observations("distinct") == 300 and fit.observations("weights") == 340
     # The two zeros are one number.
-    zeros = least_squares.fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
+    zeros = fingerprints(np.array([[0.0], [-0.0], [1.0]]), np.zeros((3, 1)))
     assert len(zeros) == 2
 
 
