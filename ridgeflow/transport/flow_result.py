@@ -23,8 +23,8 @@ class FlowResult:
     points : (n, m) ndarray
         ``φ_t(x)``.
     log_density : (n,) ndarray or None
-        ``log μ_t(φ_t(x))``, integrated along the trajectories; None where the law at the start is
-        not known.
+        ``log μ_t(φ_t(x))``, integrated along the trajectories ("fast": of the law at the end); None
+        where the law at the start is not known.
     stats : IntegrationStats
         Method, evaluations, steps and the time reached.
     times : (k,) ndarray or None

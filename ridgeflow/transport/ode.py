@@ -40,7 +40,8 @@ class IntegrationStats:
     Parameters
     ----------
     method : str
-        Name of the Runge-Kutta method, or "exact" where a closed form was used.
+        Name of the Runge-Kutta method, "exact" where a closed form was used, or "fast" for "tsit5"
+        with fast sums.
     n_evaluations : int
         Evaluations of the velocity at all particles, or at the one that took most.
     n_steps : int

@@ -216,6 +216,35 @@ def flows(options: argparse.Namespace) -> None:
     say("(ridgeflow has steps for each particle; the first row carries log densities as well)")
 
 
+def density_flows(options: argparse.Namespace) -> None:
+    """Draws of a kernel density in its own flow: steps together, by sums without pairs."""
+    say("Flows of kernel densities, n points through n centres, t = .9 t_max, rtol = 1e-6: seconds")
+    say(f"{'points, variables':24}{'fast':>10}{'pairs':>10}{'worst error':>14}")
+    sizes = [(n, 2) for n in (10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6) if n <= options.most]
+    for n, m in [*sizes, (10**4, 1), (10**5, 1), (10**4, 3), (10**5, 3)]:
+        rng = np.random.default_rng(n)
+        wide, narrow = rng.normal(size=(n // 2, m)), 2 + 0.3 * rng.normal(size=(n // 2, m))
+        flow = rf.ContinuousDAE(rf.kernel_density(np.concatenate([wide, narrow])))
+        x, t = flow.initial.sample(n, rng), 0.9 * flow.t_max
+        ends: list[NDArray] = []
+
+        def carry(method: str, points: NDArray) -> None:
+            found = flow.flow(points, t, rtol=1e-6, atol=1e-8, method=method)  # noqa: B023
+            ends.append(found.points)  # noqa: B023
+
+        some = max(100, n // 100)
+        calls = {"fast": partial(carry, "fast", x), "pairs": partial(carry, "ode", x[:some])}
+        found = least(options.threads, 1, **calls)
+        exact = flow.flow(x[:100], t, rtol=1e-11, atol=1e-12, method="ode").points
+        error = np.abs(ends[-2][:100] - exact).max()
+        say(
+            f"{f'{n:.0e}, m = {m}':24}{found['fast']:10.2f}{found['pairs'] * n / some:10.1f}"
+            f"{error:14.1e}"
+        )
+    say("(with log-densities; pairs: so many times a part of the points)")
+    say()
+
+
 def main() -> None:
     """The tables, printed and kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -230,7 +259,7 @@ def main() -> None:
         kind = "processor time" if options.threads == 1 else "wall time"
         say(f"{options.threads} thread(s), {kind}; {options.runs} runs in turns, the least of each")
         say()
-        for part in (kernel_densities, fast_sums, slicing, flows):
+        for part in (kernel_densities, fast_sums, slicing, density_flows, flows):
             part(options)
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
