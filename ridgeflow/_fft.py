@@ -9,6 +9,7 @@ their own; a single transform is never split.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,7 @@ _planner = held_over_forks(threading.RLock())
 _GRAIN = 1 << 14
 
 
+@lru_cache(maxsize=4096)
 def fast_length(n: int) -> int:
     """Least even length >= n of the form 2^a 3^b 5^c, or seven times that."""
     n = max(2, n + n % 2)
@@ -62,10 +64,18 @@ class RowFFT:
     ``real`` (rows, n) and ``spectrum`` (rows, n//2 + 1) are the two sides. ``forward()`` fills the
     spectrum from the real rows, ``inverse()`` the real rows from the spectrum, divided by n; either
     may overwrite its input. Sign and order are those of ``numpy.fft.rfft``. Use a plan in one
-    thread at a time.
+    thread at a time. ``ways``: 0 for ``forward()``, 1 for ``inverse()``; planning one takes half
+    the time.
     """
 
-    def __init__(self, rows: int, n: int, dtype: np.typing.DTypeLike = np.float64) -> None:
+    def __init__(
+        self,
+        rows: int,
+        n: int,
+        dtype: np.typing.DTypeLike = np.float64,
+        *,
+        ways: tuple[int, ...] = (0, 1),
+    ) -> None:
         config = get_config()
         single = np.dtype(dtype) == np.float32
         self.real: NDArray = pyfftw.empty_aligned((rows, n), "float32" if single else "float64")
@@ -73,37 +83,39 @@ class RowFFT:
             (rows, n // 2 + 1), "complex64" if single else "complex128"
         )
         self._scale = 1.0 / n
-        pieces = max(1, min(config.threads, rows * n // _GRAIN, rows))
-        cuts = [rows * i // pieces for i in range(pieces + 1)]
-        self._pairs = [
-            tuple(
-                _planned(*ends, 1, direction, "FFTW_DESTROY_INPUT")
-                for ends, direction in (
-                    ((self.real[lo:hi], self.spectrum[lo:hi]), "FFTW_FORWARD"),
-                    ((self.spectrum[lo:hi], self.real[lo:hi]), "FFTW_BACKWARD"),
-                )
-            )
-            for lo, hi in pairwise(cuts)
-        ]
+        count = max(1, min(config.threads, rows * n // _GRAIN, rows))
+        cuts = [rows * i // count for i in range(count + 1)]
+        sides = {
+            0: (self.real, self.spectrum, "FFTW_FORWARD"),
+            1: (self.spectrum, self.real, "FFTW_BACKWARD"),
+        }
+        self._plans = {
+            way: [
+                _planned(source[lo:hi], target[lo:hi], 1, name, "FFTW_DESTROY_INPUT")
+                for lo, hi in pairwise(cuts)
+            ]
+            for way, (source, target, name) in sides.items()
+            if way in ways
+        }
         # Planning with more effort than "estimate" writes into the buffers.
         self.real[:] = 0
         self.spectrum[:] = 0
 
     def forward(self) -> NDArray:
         """Transform the real rows."""
-        parallel_for(self._run, len(self._pairs), 0)
+        parallel_for(self._run, len(self._plans[0]), 0)
         return self.spectrum
 
     def inverse(self, *, scaled: bool = True) -> NDArray:
         """Transform the spectra back, with the factor 1/n unless the caller put it elsewhere."""
-        parallel_for(self._run, len(self._pairs), 1)
+        parallel_for(self._run, len(self._plans[1]), 1)
         if scaled:
             self.real *= self._scale
         return self.real
 
-    def _run(self, start: int, stop: int, direction: int) -> None:
-        for pair in self._pairs[start:stop]:
-            pair[direction].execute()
+    def _run(self, start: int, stop: int, way: int) -> None:
+        for plan in self._plans[way][start:stop]:
+            plan.execute()
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> NDArray:

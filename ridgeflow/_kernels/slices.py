@@ -20,7 +20,7 @@ from ridgeflow._kernels.vector_spreading import (
     dot_row,
 )
 
-__all__ = ["line_kernels", "plane_kernels", "row_kernels"]
+__all__ = ["line_kernels", "plane_kernels", "row_kernels", "wave_kernel"]
 
 
 @cache
@@ -243,3 +243,26 @@ def plane_kernels(width: int) -> tuple[Any, Any]:
                     grid[k, s, t] += grid[k, s, 2 * period_z + t]
 
     return gather_planes, scatter_planes
+
+
+@cache
+def wave_kernel(width: int) -> Any:
+    """Interpolation of many waves at places that they share."""
+
+    @kernel
+    def gather_places(start, stop, places, table, waves, out):
+        """out[u, j] = sum_t w_t waves[u, node + t], j in [start, stop), for all rows u.
+
+        waves (U, 2 K) and out (U, 2 J) hold real and imaginary parts side by side. Place j lies at
+        places[j] >= 0 nodes, the node 0 being width / 2 from the left end.
+        """
+        stride = waves.shape[1]
+        for u in range(len(waves)):
+            for j in range(start, stop):
+                node = int(places[j])
+                at = u * stride + 2 * (node + 1)
+                real, imag = dot_line(waves, at, table, places[j] - node, width)
+                out[u, 2 * j] = real
+                out[u, 2 * j + 1] = imag
+
+    return gather_places

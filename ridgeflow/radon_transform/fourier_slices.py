@@ -7,6 +7,7 @@ different set of wave numbers at every scale.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -14,9 +15,12 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
+from scipy.special import jv
 
 from ridgeflow._config import get_config
-from ridgeflow._fft import fast_length
+from ridgeflow._fork import cached_property
+from ridgeflow._kernels.slices import wave_kernel
+from ridgeflow._parallel import parallel_for
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.closed_forms import fourier_gaussian_mixture
@@ -24,6 +28,7 @@ from ridgeflow.columns import from_columns, real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.band_end import edge_window, unresolved_error
+from ridgeflow.radon_transform.interpolation import SemicircleKernel
 from ridgeflow.radon_transform.slice_plan import SlicePlan
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, as_smoothed
 
@@ -43,10 +48,11 @@ _LOW_OCTAVES = 60
 _FRINGE, _NO_BLUR = 20, 1e-12
 # Share of the memory budget that phases may take at once, as its reciprocal.
 _SHARE = 16
-# Chebyshev nodes for phases up to a half turn: errors 1e-15.
-_NODES = 28
-# From so many products of offsets and wave numbers on, chirp transforms take less time.
-_DENSE = 2**16
+# Terms for phases up to a half turn: what is left out is below 1e-17.
+_TERMS = 24
+# Interpolation between waves errs by 1.5e-14. Pieces of this many of them are worth a thread.
+_KERNEL = SemicircleKernel(16)
+_GRAIN = 2048
 # Shares of a tolerance must not vanish.
 _LEAST_TOL = 1e-300
 
@@ -85,53 +91,56 @@ class FourierSlices:
         return float(self.offsets[-1] - self.offsets[0]) / (len(self.offsets) - 1)
 
     def at(self, k: NDArray) -> NDArray:
-        """Transform at wave numbers k (n_k,), shared by all directions: (U, n_k, C) complex."""
-        values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))  # (U, C, n)
-        flat = values.reshape(-1, len(self.offsets))
-        result = np.empty((len(flat), len(k)), complex)
-        # The phases of all wave numbers at once would be the square of the samples of a line.
-        most = max(1, get_config().memory_budget // (_SHARE * 16 * len(self.offsets)))
-        for start in range(0, len(k), most):
-            some = slice(start, start + most)
-            phase = np.exp(-1j * np.outer(self.offsets, k[some]))
-            phase *= self.spacing
-            result[:, some] = product(flat, phase.real) + 1j * product(flat, phase.imag)
-        result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
-        return np.moveaxis(result.reshape(*values.shape[:2], len(k)), 1, 2)
+        r"""Transform at wave numbers k >= 0 (n_k,), shared by all directions: (U, n_k, C) complex.
 
-    def at_multiples(self, step: float, count: int) -> NDArray:
-        r"""Transform at wave numbers 0, step, ..., (count − 1) step, as by :meth:`at`.
+        Interpolated in one FFT of all projections, to 1e-14 of the largest value.
 
-        Many of them by the chirp transform: with :math:`2nj = n^2 + j^2 - (j - n)^2` the sum over n
-        is a convolution with :math:`e^{i h\,\mathrm{step}\,j^2/2}`, h the spacing of the offsets.
-
-        **Cost.** O(U L log L), L the offsets and wave numbers together.
+        **Cost.** O(U C (n log n + n_k)), the first term once.
         """
-        k = step * np.arange(count)
-        n = len(self.offsets)
-        if n * count < _DENSE:
-            return self.at(k)
-        values = np.ascontiguousarray(np.moveaxis(self.projections, 2, 1))
-        flat = values.reshape(-1, n)
-        # Phases in turns: only their fractions matter, and squares of integers are exact.
-        turns = 0.5 * self.spacing * step / (2 * np.pi)
-        square = np.arange(max(n, count), dtype=np.float64) ** 2
-        chirp = np.exp(-2j * np.pi * np.mod(turns * square, 1.0))
-        length = fast_length(n + count - 1)
-        kernel = np.zeros(length, complex)
-        kernel[:count] = np.conj(chirp[:count])
-        kernel[length - n + 1 :] = np.conj(chirp[n - 1 : 0 : -1])
-        kernel = sp_fft.fft(kernel)
-        outward = self.spacing * chirp[:count] * np.exp(-1j * self.offsets[0] * k)
-        result = np.empty((len(flat), count), complex)
-        most = max(1, get_config().memory_budget // (_SHARE * 16 * length))
-        for start in range(0, len(flat), most):
-            some = slice(start, start + most)
-            series = sp_fft.fft(flat[some] * chirp[:n], length, overwrite_x=True)
-            series *= kernel
-            result[some] = sp_fft.ifft(series, overwrite_x=True)[:, :count] * outward
-        result[:, np.abs(k) > self.band * (1 + 1e-12)] = 0
-        return np.moveaxis(result.reshape(*values.shape[:2], count), 1, 2)
+        n_directions, _, components = self.projections.shape
+        result = np.empty((n_directions * components, len(k)), complex)
+        inside = k <= self.band * (1 + 1e-12)
+        place = np.where(inside, k, 0.0) * (self._length * self.spacing / (2 * np.pi))
+        gather, table = wave_kernel(_KERNEL.width), _KERNEL.table
+        for start, waves in self._waves():
+            part = result[start : start + len(waves)].view(np.float64)
+            parallel_for(gather, len(k), place, table, waves, part, grain=_GRAIN)
+        result[:, ~inside] = 0
+        return np.moveaxis(result.reshape(n_directions, components, len(k)), 1, 2)
+
+    @property
+    def _length(self) -> int:
+        """Places of the FFT from which wave numbers are interpolated."""
+        return _KERNEL.length(max(len(self.offsets), _KERNEL.width))
+
+    def _waves(self) -> Iterator[tuple[int, NDArray]]:
+        """First row, and waves of some rows (direction and component) for ``gather_places``."""
+        rows = self.projections.shape[0] * self.projections.shape[2]
+        most = max(1, get_config().memory_budget // (_SHARE * 16 * self._length))
+        if rows <= most:
+            yield 0, self._all_waves
+            return
+        for start in range(0, rows, most):
+            yield start, self._waves_of(start, start + most)
+
+    @cached_property
+    def _all_waves(self) -> NDArray:
+        return self._waves_of(0, None)
+
+    def _waves_of(self, start: int, stop: int | None) -> NDArray:
+        n, length = len(self.offsets), self._length
+        rows = np.moveaxis(self.projections, 2, 1).reshape(-1, n)[start:stop]
+        place = np.arange(n) - n // 2
+        weight = self.spacing / _KERNEL.transform(place / length)
+        line = np.zeros((len(rows), length))
+        # The offset 0 comes first, negative ones last.
+        line[:, : n - n // 2] = rows[:, n // 2 :] * weight[n // 2 :]
+        line[:, length - n // 2 :] = rows[:, : n // 2] * weight[: n // 2]
+        half = sp_fft.rfft(line, overwrite_x=True)
+        # Windows reach beyond both ends, where conjugates continue the waves.
+        low = np.conj(half[:, _KERNEL.width // 2 : 0 : -1])
+        high = np.conj(half[:, -2 : -2 - _KERNEL.width // 2 : -1])
+        return np.concatenate([low, half, high], axis=1).view(np.float64)
 
     def radial_energy(self, weights: NDArray, dim: int) -> tuple[NDArray, NDArray]:
         r"""Wave numbers, and the energy :math:`k^{m-1}\int_{S_+} |\hat f(ku)|^2 du\,dk` of each.
@@ -150,14 +159,17 @@ class FourierSlices:
         return k, k ** (dim - 1) * np.diff(edges) * np.einsum("u,uk->k", weights, power)
 
     def _below(self, step: float, k: NDArray) -> NDArray:
-        """Transform at wave numbers k below the first of a period, (U, n_k, C): phases turn by less
-        than half there, and Chebyshev polynomials of few nodes are exact."""
-        nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
-        known = self.at(0.5 * step * (1 + nodes))
-        change = np.linalg.solve(
-            chebvander(nodes, _NODES - 1).T, chebvander(2 * k / step - 1, _NODES - 1).T
-        )
-        return np.einsum("ck,ucd->ukd", change, known)
+        """Transform at wave numbers k below the first of a period, (U, n_k, C): phases z turn by
+        less than half there, and few terms of e^{-izt} = sum_c (2 - [c = 0]) (-i)^c J_c(z) T_c(t)
+        are exact."""
+        reach = float(np.abs(self.offsets).max())
+        order = np.arange(_TERMS)
+        part = jv(order, reach * k[:, None]) * np.where(order, 2, 1) * (-1j) ** order
+        rows = np.moveaxis(self.projections, 2, 1).reshape(-1, len(self.offsets))
+        moments = product(rows, self.spacing * chebvander(self.offsets / reach, _TERMS - 1))
+        found = product(moments, part.T)
+        shape = (len(self.projections), -1, len(k))
+        return np.moveaxis(found.reshape(shape), 1, 2)
 
 
 def ball_about(

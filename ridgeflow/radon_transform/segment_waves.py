@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import i0, jv
@@ -201,7 +202,7 @@ def _wave_polynomials(phase: NDArray, terms: int) -> tuple[NDArray, NDArray]:
     """Half the difference and half the sum of the coefficients of cos(phase t) and sin(phase t)."""
     order = np.arange(terms)
     # e^{i phase t} = sum_n i^n (2 - [n = 0]) J_n(phase) T_n(t).
-    series = 2 * jv(order, phase[:, None]) * np.where(order // 2 % 2, -1.0, 1.0)
+    series = 2 * _bessel(order, phase) * np.where(order // 2 % 2, -1.0, 1.0)
     series[:, 0] *= 0.5
     powers = np.zeros((terms, terms))
     for n in range(terms):
@@ -209,6 +210,18 @@ def _wave_polynomials(phase: NDArray, terms: int) -> tuple[NDArray, NDArray]:
     coefficients = product(series, powers)
     even, odd = coefficients[:, ::2], coefficients[:, 1::2]
     return 0.5 * (even - odd), 0.5 * (even + odd)
+
+
+def _bessel(order: NDArray, phase: NDArray) -> NDArray:
+    """J_n(phase) for all orders, (n_phase, orders); of many phases by their Chebyshev series."""
+    most = float(phase.max())
+    count = 24 + int(most)
+    if len(phase) <= count:
+        return jv(order, phase[:, None])
+    place = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    known = _bessel(order, 0.5 * most * (1 + place))
+    series = np.linalg.solve(chebvander(place, count - 1), known)
+    return product(chebvander(2 * phase / most - 1, count - 1), series)
 
 
 def line_buffers(

@@ -247,6 +247,8 @@ class DenseStage:
 
     def forward(self, lines: NDArray) -> NDArray:
         n_slices = self._slope.shape[1]
+        if not self._shape:
+            return np.tile(lines, (n_slices, 1))
         out = np.empty((n_slices, self._n_lines), self._kind)
         for line in range(self._n_lines):
             total = np.broadcast_to(lines[line], (n_slices, *self._shape))
@@ -256,6 +258,8 @@ class DenseStage:
         return out
 
     def transposed(self, slices: NDArray) -> NDArray:
+        if not self._shape:
+            return slices.sum(axis=0)
         out = np.empty((self._n_lines, *self._shape), self._kind)
         for line in range(self._n_lines):
             total = slices[:, line]
@@ -263,9 +267,7 @@ class DenseStage:
                 phase = np.conj(self._phase(line, axis))
                 shape = (len(phase), *(1,) * (total.ndim - 1), phase.shape[1])
                 total = total[..., None] * phase.reshape(shape)
-            first = np.conj(self._phase(line, 0)) if self._shape else np.ones((len(total), 1))
-            found = np.tensordot(first, total, axes=(0, 0))
-            out[line] = found if self._shape else found[0]
+            out[line] = np.tensordot(np.conj(self._phase(line, 0)), total, axes=(0, 0))
         return out
 
 

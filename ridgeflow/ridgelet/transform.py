@@ -185,6 +185,10 @@ def transform_like(
     return Spectrum(values, grid, ridgelet, record, history)
 
 
+# Below this share of its maximum the transform of a ridgelet adds nothing to a sum.
+_NOISE = 1e-17
+
+
 class _Task(NamedTuple):
     """What is transformed, by which ridgelet, on which nodes, how accurately."""
 
@@ -268,6 +272,7 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
     # A step that does not resolve the ridgelet is refined internally, then thinned out again.
     finer = max(1, int(np.ceil(grid.step * ridgelet.bandlimit(min(tol, 1e-14)) / np.pi)))
     step = grid.step / finer
+    limit = ridgelet.bandlimit(_NOISE)
     for s, rho in enumerate(grid.scales):
         outer = int(grid.half_counts[s]) * finer
         length = max(2.0 * outer + 1, outer + np.ceil((rho * slices.radius + reach) / step) + 1)
@@ -278,16 +283,16 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
         )
         n = fast_length(int(length))
         omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
-        used = int(np.searchsorted(rho * omega, slices.band, side="right"))
-        plan = RowFFT(len(grid.directions) * components, n)
+        used = int(np.searchsorted(omega, min(slices.band / rho, limit), side="right"))
+        plan = RowFFT(len(grid.directions) * components, n, ways=(1,))
         side = plan.spectrum.reshape(len(grid.directions), components, -1)
-        side[:, :, :used] = np.moveaxis(slices.at_multiples(rho * omega[1], used), 2, 1)
+        side[:, :, :used] = np.moveaxis(slices.at(rho * omega[:used]), 2, 1)
         side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
         # b runs over both signs: the inverse FFT leaves the negative half at the end.
         series = plan.inverse().reshape(len(grid.directions), components, n)
-        index = finer * np.arange(-(outer // finer), outer // finer + 1)
-        start, stop = grid.starts[s], grid.starts[s + 1]
-        values[start:stop] = np.moveaxis(series[:, :, index], 1, 2).reshape(-1, components)
+        part = values[grid.starts[s] : grid.starts[s + 1]].reshape(len(series), -1, components)
+        part[:, : outer // finer] = np.moveaxis(series[:, :, n - outer :: finer], 1, 2)
+        part[:, outer // finer :] = np.moveaxis(series[:, :, : outer + 1 : finer], 1, 2)
     return _as_field(values, source), slices
 
 

@@ -155,16 +155,17 @@ def exact_profiles(
 
     by Gauss-Legendre panels, or by the quadrature rule ``k``, ``dk`` where one is given.
     """
-    if k is None or dk is None:
+    band = slices.band
+    if k is not None and dk is not None:
+        band = min(band, float(k.max()))
+    else:
         # The integrand k^{m-1} has a kink at 0 for even m; panels on k > 0 do not mind.
-        panels = int(np.ceil(slices.band * (radius + slices.radius) / 12.0)) + 1
+        panels = int(np.ceil(band * (radius + slices.radius) / 12.0)) + 1
         node, weight = np.polynomial.legendre.leggauss(16)
-        edge = np.linspace(0, slices.band, panels + 1)
+        edge = np.linspace(0, band, panels + 1)
         half = 0.5 * np.diff(edge)
         k = (0.5 * (edge[1:] + edge[:-1])[:, None] + half[:, None] * node).ravel()
         dk = (half[:, None] * weight).ravel()
     values = slices.at(k) * (2 * dk * k ** (grid.dim - 1) / (2 * np.pi) ** grid.dim)[None, :, None]
     values *= grid.direction_weights[:, None, None]
-    return Backprojection.from_waves(
-        grid.directions, grid.center, radius, [(k, values)], slices.band
-    )
+    return Backprojection.from_waves(grid.directions, grid.center, radius, [(k, values)], band)
