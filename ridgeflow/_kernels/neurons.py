@@ -1,12 +1,12 @@
 """Sums over neurons and over points, ``Σ_j w_jk η(p_i·q_j)``, and slabs of ``η(p_i·q_j)``.
 
-Rows p (n, depth) meet lanes q, packed as (blocks, depth, :func:`block_width`): a network has rows
-(1, x_i) and lanes (−b_j, a_j), its transpose rows (−b_j, a_j) and lanes (1, x_i). The number of
-blocks is even; the padding is zero, where weights are zero too. A few rows at a time meet a tile of
-lanes that stays in cache, and whatever is added over tiles is added in float64. The loops know no
-activation: each is a small function of its own, compiled when it is first asked for and passed to
-them by its address, so that fifteen activations do not compile every loop fifteen times. Nothing is
-checked.
+Rows p, packed as (groups, depth, ``ROWS``), meet lanes q, packed as (blocks, depth,
+:func:`block_width`): a network has rows (1, x_i) and lanes (−b_j, a_j), its transpose rows (−b_j,
+a_j) and lanes (1, x_i). The number of blocks is even; the padding is zero, where weights are zero
+too. A group of rows at a time meets a tile of lanes that stays in cache, and whatever is added over
+tiles is added in float64. The loops know no activation: each is a small function of its own,
+compiled when it is first asked for and passed to them by its address, so that fifteen activations
+do not compile every loop fifteen times. Nothing is checked.
 """
 
 from __future__ import annotations
@@ -39,19 +39,23 @@ from ridgeflow._kernels.vectors import (
 )
 
 __all__ = [
-    *("activate", "activate_and_add", "block_width", "neuron_sums", "neuron_values", "plane_sums"),
-    "tile_blocks",
+    *("ROWS", "activate", "activate_and_add", "block_width", "neuron_sums", "neuron_values"),
+    *("pack", "plane_sums", "tile_blocks"),
 ]
 
-# Rows that share a load of the lanes, and rows that share a tile.
-_ROWS = 6
-_CHUNK = 252
+# Rows that share a load of the lanes: their sums fill the registers. Groups that share a tile.
+ROWS = 12 if REGISTER == 64 else 6
+_CHUNK = 1008 // ROWS
 # The same where there are many sums per row: their features stay in the second-level cache.
-_MANY = 60
-# Numbers of a row of a tile, and bytes of a tile, at most: the row stays in the first-level cache,
-# the tile in the second.
-_TILE = 512
+_MANY = 60 // ROWS
+# Bytes of a row of a tile, and of a tile, at most: a group of the rows stays in the first-level
+# cache, the tile in the second.
+_TILE = 2048
 _CACHE = 2**18
+# Of longer products, parts of this length at a time.
+_DEPTH = 264
+# Depth of what is packed at a time: its cache lines are written whole.
+_STRIP = 32
 # Lanes of a tile in the plane, three numbers each.
 _PLANE = 2048
 
@@ -63,18 +67,38 @@ def block_width(dtype: Any) -> int:
 
 def tile_blocks(depth: int, dtype: Any) -> int:
     """Blocks of a tile, an even number."""
-    per_block = 2 * REGISTER * depth
-    return max(2, min(_TILE // block_width(dtype), _CACHE // per_block) // 2 * 2)
+    per_block = 2 * REGISTER * min(depth, _DEPTH)
+    return max(2, min(_TILE // (2 * REGISTER), _CACHE // per_block) // 2 * 2)
 
 
-def _products(rows, first, last, blocks, block, z, at):  # type: ignore[no-untyped-def]
-    """z[r, at:] = rows[min(first + r, last)] @ blocks[block] for a few rows."""
-    for r in range(_ROWS):
-        z[r, at : at + blocks.shape[2]] = rows[min(first + r, last)] @ blocks[block]
+@kernel
+def pack(start, stop, first, rest, packed):  # type: ignore[no-untyped-def]
+    """Rows (first[i], rest[i]) side by side, as packed (groups, depth, width), zeros at the end."""
+    width = packed.shape[2]
+    for g in range(start, stop):
+        left = min(width, len(rest) - g * width)
+        for low in range(0, rest.shape[1], _STRIP):
+            for d in range(low, min(low + _STRIP, rest.shape[1])):
+                for r in range(left):
+                    packed[g, d + 1, r] = rest[g * width + r, d]
+        for r in range(left):
+            packed[g, 0, r] = first[g * width + r]
+        for d in range(packed.shape[1]):
+            for r in range(max(0, left), width):
+                packed[g, d, r] = 0
+
+
+def _products(rows, group, blocks, block, low, high, z, at):  # type: ignore[no-untyped-def]
+    """z[r, at:] = row r of a group @ blocks[block], from ``low`` to ``high`` of the depth; added to
+    what is there where low > 0. ``rows`` (n, depth) that are not packed start with row ``group``.
+    """
+    part = z[:, at : at + blocks.shape[2]]
+    some = rows[group].T if rows.ndim == 3 else rows[group : group + ROWS]
+    part[:] = some[:, low:high] @ blocks[block, low:high] + (part if low > 0 else 0)
 
 
 @intrinsic
-def _products_compiled(typing_context, rows, first, last, blocks, block, z, at):  # type: ignore[no-untyped-def]
+def _products_compiled(typing_context, rows, group, blocks, block, low, high, z, at):  # type: ignore[no-untyped-def]
     real = rows.dtype
     size = real.bitwidth // 8
     width = 2 * REGISTER // size
@@ -84,9 +108,9 @@ def _products_compiled(typing_context, rows, first, last, blocks, block, z, at):
         # One loop over the depth d: the vector of the block's lanes is loaded once and multiplied
         # by rows[r, d], repeated in all lanes, for each of the few rows r. Their sums stay in
         # registers until the end, and do not wait for each other.
-        first, last, block, at = (arguments[n] for n in (1, 2, 4, 6))
+        group, block, low, high, at = (arguments[n] for n in (1, 3, 4, 5, 7))
         source, panel, target = (
-            context.make_array(signature.args[n])(context, builder, arguments[n]) for n in (0, 3, 5)
+            context.make_array(signature.args[n])(context, builder, arguments[n]) for n in (0, 2, 6)
         )
         depth = builder.extract_value(source.shape, 1)
         stride = builder.extract_value(target.shape, 1)
@@ -95,15 +119,27 @@ def _products_compiled(typing_context, rows, first, last, blocks, block, z, at):
         def column(start: Any, index: Any) -> Any:
             return builder.bitcast(builder.gep(start, [index]), kind.as_pointer())
 
-        starts = []
-        for r in range(_ROWS):
-            i = builder.add(first, word(r))
-            i = builder.select(builder.icmp_signed("<", i, last), i, last)
-            starts.append(builder.gep(source.data, [builder.mul(i, depth)]))
+        # Rows of a group lie side by side, others one after the other.
+        packed = rows.ndim == 3
+        own = builder.mul(group, builder.mul(depth, word(ROWS if packed else 1)))
+        step = word(ROWS) if packed else word(1)
+        apart = word(1) if packed else depth
+        begin = builder.gep(source.data, [own])
+        starts = [builder.gep(begin, [builder.mul(word(r), apart)]) for r in range(ROWS)]
         per_block = builder.mul(depth, word(width))
         panel = builder.gep(panel.data, [builder.mul(block, per_block)])
+        places = [
+            column(target.data, builder.add(builder.mul(word(r), stride), at)) for r in range(ROWS)
+        ]
+        zero = ir.Constant(kind, [0.0] * width)
         before = builder.basic_block
-        loop, after = (builder.append_basic_block(name) for name in ("depth", "done"))
+        resume, loop, after = (
+            builder.append_basic_block(name) for name in ("resume", "depth", "done")
+        )
+        builder.cbranch(builder.icmp_signed(">", low, word(0)), resume, loop)
+
+        builder.position_at_end(resume)
+        kept = [builder.load(place, align=size) for place in places]
         builder.branch(loop)
 
         builder.position_at_end(loop)
@@ -112,39 +148,42 @@ def _products_compiled(typing_context, rows, first, last, blocks, block, z, at):
         factor = builder.load(column(panel, builder.mul(d, word(width))), align=size)
         undefined = ir.Constant(kind, ir.Undefined)
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-        for start, one in zip(starts, sums, strict=True):
-            x = builder.load(builder.gep(start, [d]), align=size)
+        for start, one, held in zip(starts, sums, kept, strict=True):
+            x = builder.load(builder.gep(start, [builder.mul(d, step)]), align=size)
             x = builder.insert_element(undefined, x, ir.IntType(32)(0))
             x = builder.shuffle_vector(x, undefined, everywhere)
-            one.add_incoming(ir.Constant(kind, [0.0] * width), before)
+            one.add_incoming(zero, before)
+            one.add_incoming(held, resume)
             one.add_incoming(call_intrinsic(builder, "fma", [x, factor, one]), loop)
         following = builder.add(d, word(1))
-        d.add_incoming(word(0), before)
+        d.add_incoming(low, before)
+        d.add_incoming(low, resume)
         d.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+        builder.cbranch(builder.icmp_signed("<", following, high), loop, after)
 
         builder.position_at_end(after)
-        for r, one in enumerate(sums):
-            place = column(target.data, builder.add(builder.mul(word(r), stride), at))
-            builder.store(one.incomings[1][0], place, align=size)
+        for place, one in zip(places, sums, strict=True):
+            builder.store(one.incomings[2][0], place, align=size)
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(rows, n, n, blocks, n, z, n), emit
+    return types.void(rows, n, blocks, n, n, n, z, n), emit
 
 
 @overload(_products, jit_options=INLINED)
-def _products_overload(rows, first, last, blocks, block, z, at):  # type: ignore[no-untyped-def]
-    return lambda rows, first, last, blocks, block, z, at: _products_compiled(
-        rows, first, last, blocks, block, z, at
+def _products_overload(rows, group, blocks, block, low, high, z, at):  # type: ignore[no-untyped-def]
+    return lambda rows, group, blocks, block, low, high, z, at: _products_compiled(
+        rows, group, blocks, block, low, high, z, at
     )
 
 
 @inlined
-def _meet(rows, first, last, blocks, low, high, z):  # type: ignore[no-untyped-def]
-    """z = rows times blocks from low to high, for a few rows."""
+def _meet(rows, group, blocks, low, high, shallow, deep, z):  # type: ignore[no-untyped-def]
+    """z = rows of a group times blocks from low to high, from ``shallow`` to ``deep`` of their
+    depth."""
     for block in range(low, high):
-        _products(rows, first, last, blocks, block, z, (block - low) * blocks.shape[2])
+        at = (block - low) * blocks.shape[2]
+        _products(rows, group, blocks, block, shallow, deep, z, at)
 
 
 @cache
@@ -263,13 +302,13 @@ def _added_overload(function, z, row, weights, low, count):  # type: ignore[no-u
 def _values(code, function, far, z, spare, width):  # type: ignore[no-untyped-def]
     """η in place for the rows of a tile; of arguments beyond ``far`` > 0, cos or sin (``code``)."""
     if far > 0.0:
-        for r in range(_ROWS):
+        for r in range(ROWS):
             for j in range(width):
                 spare[r, j] = z[r, j]
-    for r in range(_ROWS):
+    for r in range(ROWS):
         _apply(function, z, r, width)
     if far > 0.0:
-        for r in range(_ROWS):
+        for r in range(ROWS):
             for j in range(width):
                 if not abs(spare[r, j]) <= far:
                     x = np.float64(spare[r, j])
@@ -282,7 +321,7 @@ def _add_few(h, width, weights, low, sums, at):  # type: ignore[no-untyped-def]
     zero = h.dtype.type(0)
     for k in range(weights.shape[0]):
         weight = weights[k][low : low + width]
-        for r in range(0, _ROWS, 3):
+        for r in range(0, ROWS, 3):
             h0, h1, h2 = h[r], h[r + 1], h[r + 2]
             s0, s1, s2 = full(h, zero), full(h, zero), full(h, zero)
             for j in range(0, width, lanes(h)):
@@ -301,9 +340,9 @@ def _add_many(h, count, wide, panel, part, sums):  # type: ignore[no-untyped-def
     width = panel.shape[2]
     for block in range(panel.shape[0]):
         used = min(width, sums.shape[1] - block * width)
-        for first in range(0, count, _ROWS):
-            _products(h, first, len(h) - 1, panel, block, part, 0)
-            for r in range(_ROWS):
+        for first in range(0, count, ROWS):
+            _products(h, first, panel, block, 0, h.shape[1], part, 0)
+            for r in range(ROWS):
                 for k in range(used):
                     sums[first + r, block * width + k] += part[r, k]
 
@@ -323,36 +362,48 @@ def neuron_sums(source: int = SOURCE) -> Callable:
         # A few rows at a time: products, η of them, sums with the weights, added to float64. With
         # many sums per row the features of the whole chunk are kept instead, and multiplied by the
         # tile's panel of weights at once: a product of matrices, like the first one.
-        width = blocks.shape[2]
+        # So are those of a chunk whose products are long: all of its rows go through one part of
+        # the depth before the next, so that a group and a block of it fit the first-level cache.
+        width, depth = blocks.shape[2], blocks.shape[1]
         many = panels.shape[0] > 0
         single = weights.shape[0] == 1 and far == 0.0
-        group = (_MANY if many else _CHUNK) + source * 0
-        spare = np.empty((_ROWS, step * width), rows.dtype)
-        h = np.empty((group if many else _ROWS, step * width), rows.dtype)
-        part = np.empty((_ROWS, width), rows.dtype)
-        sums = np.empty((group, out.shape[1]))
-        for chunk in range(start, stop, group):
-            end = min(chunk + group, stop)
+        groups = (_MANY if many else _CHUNK) + source * 0
+        keep = many or depth > _DEPTH
+        spare = np.empty((ROWS, step * width), rows.dtype)
+        h = np.empty((ROWS * (groups if keep else 1), step * width), rows.dtype)
+        part = np.empty((ROWS, width), rows.dtype)
+        sums = np.empty((ROWS * groups, out.shape[1]))
+        for chunk in range(start, stop, groups):
+            end = min(chunk + groups, stop)
+            count = min(ROWS * end, len(out)) - ROWS * chunk
             sums[:] = 0.0
             for low in range(0, blocks.shape[0], step):
                 high = min(low + step, blocks.shape[0])
                 wide = (high - low) * width
-                for first in range(chunk, end, _ROWS):
-                    at = first - chunk
-                    z = h[at : at + _ROWS] if many else h
-                    _meet(rows, first, end - 1, blocks, low, high, z)
+                if keep:
+                    for shallow in range(0, depth, _DEPTH):
+                        deep = min(shallow + _DEPTH, depth)
+                        for group in range(chunk, end):
+                            at = ROWS * (group - chunk)
+                            z = h[at : at + ROWS]
+                            _meet(rows, group, blocks, low, high, shallow, deep, z)
+                for group in range(chunk, end):
+                    at = ROWS * (group - chunk)
+                    z = h[at : at + ROWS] if keep else h
+                    if not keep:
+                        _meet(rows, group, blocks, low, high, 0, depth, z)
                     if single:
-                        for r in range(min(_ROWS, end - first)):
+                        for r in range(min(ROWS, count - at)):
                             sums[at + r, 0] += _added(function, z, r, weights, low * width, wide)
                         continue
                     _values(code, function, far, z, spare, wide)
                     if not many:
                         _add_few(z, wide, weights, low * width, sums, at)
                 if many:
-                    _add_many(h, end - chunk, wide, panels[low // step], part, sums)
-            for i in range(chunk, end):
+                    _add_many(h, count, wide, panels[low // step], part, sums)
+            for i in range(count):
                 for k in range(out.shape[1]):
-                    out[i, k] += sums[i - chunk, k]
+                    out[ROWS * chunk + i, k] += sums[i, k]
 
     return kernel(loop)
 
@@ -363,17 +414,17 @@ def neuron_values(source: int = SOURCE) -> Callable:
 
     def loop(start, stop, step, code, function, far, rows, blocks, at, count, out):  # type: ignore[no-untyped-def]
         width = blocks.shape[2]
-        z = np.empty((_ROWS, step * width), rows.dtype)
-        spare = np.empty((_ROWS, step * width), rows.dtype)
+        z = np.empty((ROWS, step * width), rows.dtype)
+        spare = np.empty((ROWS, step * width), rows.dtype)
         for low in range(0, blocks.shape[0] + source * 0, step):
             high = min(low + step, blocks.shape[0])
             wide = (high - low) * width
             used = min(wide, count - low * width)
-            for first in range(start, stop, _ROWS):
-                _meet(rows, first, stop - 1, blocks, low, high, z)
+            for group in range(start, stop):
+                _meet(rows, group, blocks, low, high, 0, blocks.shape[1], z)
                 _values(code, function, far, z, spare, wide)
-                for r in range(min(_ROWS, stop - first)):
-                    target = out[first + r]
+                for r in range(min(ROWS, len(out) - ROWS * group)):
+                    target = out[ROWS * group + r]
                     for j in range(used):
                         target[at + low * width + j] = z[r, j]
 

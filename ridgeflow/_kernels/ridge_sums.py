@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from ridgeflow._kernels.activations import FAR, PERIODIC, SLOPES
 from ridgeflow._kernels.neurons import (
+    ROWS,
     activate,
     activate_and_add,
     block_width,
     neuron_sums,
     neuron_values,
+    pack,
     plane_sums,
     tile_blocks,
 )
@@ -137,30 +139,24 @@ class _Side:
         for start in range(0, self.size, step):
             yield slice(start, min(start + step, self.size))
 
-    def rows(self, part: slice) -> NDArray:
-        """The part as rows (n, depth)."""
-        rest = self.rest[part]
-        rows = _aligned((len(rest), self.depth), rest.dtype)
-        rows[:, 0] = self.first[part] if isinstance(self.first, np.ndarray) else self.first
-        rows[:, 1:] = rest
-        return rows
+    def column(self, part: slice) -> NDArray:
+        """The first numbers of the products, of a part."""
+        return np.broadcast_to(self.first, self.size)[part].astype(self.rest.dtype)
 
-    def blocks(self, part: slice, scale: NDArray | None = None) -> NDArray:
+    def rows(self, part: slice) -> NDArray:
+        """The part as rows, packed in groups."""
+        return self._packed(part, -(-(part.stop - part.start) // ROWS), ROWS)
+
+    def blocks(self, part: slice) -> NDArray:
         """The part as lanes, packed as blocks, zeros in what is left of the last two."""
-        rows = self.rows(part)
-        if scale is not None:
-            rows *= scale[:, None]
-        width = block_width(rows.dtype)
-        n_blocks = -(-len(rows) // (2 * width)) * 2
-        blocks = _aligned((n_blocks, self.depth, width), rows.dtype)
-        whole = len(rows) // width
-        lanes = rows[: whole * width].reshape(whole, width, self.depth)
-        blocks[:whole] = lanes.transpose(0, 2, 1)
-        blocks[whole:] = 0
-        if whole < n_blocks:
-            left = rows[whole * width :]
-            blocks[whole, :, : len(left)] = left.T
-        return blocks
+        width = block_width(self.rest.dtype)
+        return self._packed(part, -(-(part.stop - part.start) // (2 * width)) * 2, width)
+
+    def _packed(self, part: slice, groups: int, width: int) -> NDArray:
+        packed = _aligned((groups, self.depth, width), self.rest.dtype)
+        grain = 1 + _GRAIN // (width * self.depth)
+        parallel_for(pack, groups, self.column(part), self.rest[part], packed, grain=grain)
+        return packed
 
 
 class _Points(_Side):
@@ -226,11 +222,12 @@ def _relu_in_the_plane(
     split = int(np.count_nonzero(weights >= 0))
     columns = np.zeros((3, len(weights)), weights.dtype)
     factor = (np.abs(weights) / weights.dtype.type(scale))[order]
-    np.multiply(other.rows(lanes)[order].T, factor, out=columns[: other.depth])
+    np.multiply(other.column(lanes)[order], factor, out=columns[0])
+    np.multiply(other.rest[lanes][order].T, factor, out=columns[1 : other.depth])
     kernel = plane_sums(isinstance(one, _Points))
     for part in one.slabs():
         rows = np.zeros((part.stop - part.start, 3), weights.dtype)
-        rows[:, : one.depth] = one.rows(part)
+        rows[:, 0], rows[:, 1 : one.depth] = one.column(part), one.rest[part]
         parallel_for(kernel, len(rows), rows, columns, split, scale, out[part], grain=grain)
 
 
@@ -252,7 +249,8 @@ def _periodic_far(x: NDArray, a: NDArray, b: NDArray, code: int) -> float:
 
 
 def _grain(width: int) -> int:
-    return 1 + _GRAIN // max(1, width)
+    """Groups of rows that are worth a thread."""
+    return 1 + _GRAIN // max(1, ROWS * width)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray:
