@@ -8,24 +8,28 @@ __all__ = ["add_block", "fill_block", "store_lines", "take_lines"]
 
 
 @kernel
-def fill_block(start, stop, values, strides, n, weights, block):
+def fill_block(start, stop, values, strides, n, least, weights, block):
     """block[i - start, j, l] = weights[i, j] values[i s0 + j s1 + l s2] for l < n.
 
-    values flat, strides (s0, s1, s2) in numbers; weights (n1, n2); block (K, n2, >= n).
+    values flat, strides (s0, s1, s2) in numbers; weights (n1, n2); block (K, n2, >= n). Values
+    below ``least`` count as 0.
     """
     s0, s1, s2 = strides
+    zero = block.dtype.type(0)
     if s2 == 1:
         for i in range(start, stop):
             for j in range(weights.shape[1]):
                 at, weight = i * s0 + j * s1, weights[i, j]
                 for line in range(n):
-                    block[i - start, j, line] = weight * values[at + line]
+                    value = values[at + line]
+                    block[i - start, j, line] = weight * (zero if abs(value) < least else value)
         return
     for line in range(n):
         for i in range(start, stop):
             at = i * s0 + line * s2
             for j in range(weights.shape[1]):
-                block[i - start, j, line] = weights[i, j] * values[at + j * s1]
+                value = values[at + j * s1]
+                block[i - start, j, line] = weights[i, j] * (zero if abs(value) < least else value)
 
 
 @kernel

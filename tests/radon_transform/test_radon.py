@@ -606,3 +606,17 @@ def test_one_call_checks_and_plans_its_geometry_once(monkeypatch, method):
     calls.clear()
     rf.radon_inverse(sinogram, u, LINE, field, weights=weights)
     assert [calls.count(name) for name in ("as_directions", "offsets", "SlicePlan")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("shift", [0, -60])
+def test_tails_below_rounding_are_left_out_in_single_precision(shift):
+    # Tails far below the least normal number, and a field that is small as a whole.
+    axis = np.linspace(-1, 1, 24)
+    square = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2
+    values = (np.exp(-60 * square) * 2.0**shift).astype(np.float32)
+    u, _ = rf.directions(3, 40)
+    offsets = np.linspace(-1.5, 1.5, 31)
+    found = rf.radon(rf.GridField(values, (axis,) * 3), u, offsets)
+    exact = rf.radon(rf.GridField(values.astype(np.float64), (axis,) * 3), u, offsets)
+    assert found.dtype == np.float32
+    assert np.abs(found - exact).max() < 3e-6 * exact.max()
