@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.linalg import lapack
 
 from ridgeflow._parallel import interruptible, one_blas_thread
 from ridgeflow._units import power_of_two, rounding_of
 from ridgeflow._validate import fits_in_memory
+from ridgeflow.networks.singular_values import singular_values
 
 __all__ = [
     "Elimination",
@@ -32,6 +34,8 @@ _CAUTION = 1.2
 # Up to this many columns the BLAS threads of a factorisation wait for each other more than they
 # work; on a busy machine that costs fifty times the computation.
 _ONE_THREAD = 1024
+# Columns that are taken at a time where rows join a triangle.
+_BLOCK = 64
 
 
 def blas_threads(columns: int) -> AbstractContextManager[None]:
@@ -67,15 +71,25 @@ class Elimination:
     penalty: float
 
 
-def triangular_factor(rows: NDArray) -> NDArray[np.float64]:
-    """R of rows = QR, of as many rows as there are columns at most; ``rows`` is overwritten."""
+def triangular_factor(
+    rows: NDArray, above: NDArray | None = None, *, overwrite: bool = False
+) -> NDArray[np.float64]:
+    """R of rows = QR, of as many rows as there are columns at most; ``rows`` is overwritten.
+
+    With rows ``above`` that are a square triangle already, these cost nothing; they are overwritten
+    where that is allowed.
+    """
     if not np.isfinite(rows).all():
         raise ValueError(
             "the features must be finite, got an overflow (the points or the neurons are too "
             "large: pass them in another unit)"
         )
-    factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0]
-    factor = factor[: rows.shape[1]]
+    if above is None:
+        factor = linalg.qr(rows, mode="r", overwrite_a=True, check_finite=False)[0]
+        factor = factor[: rows.shape[1]]
+    else:
+        block = min(_BLOCK, rows.shape[1])
+        factor = lapack.dtpqrt(0, block, above, rows, overwrite_a=overwrite, overwrite_b=True)[0]
     size = float(np.abs(factor).max(initial=0.0))
     if not size < _LARGEST:
         raise ValueError(
@@ -220,12 +234,12 @@ def _ridge(features: NDArray, target: NDArray, penalty: float) -> NDArray:
         q, r = linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
         dual = linalg.solve_triangular(r, target, trans="T", check_finite=False)
         return q[:width] @ dual
-    rows = min(rows, width + target.shape[1])
-    stacked = np.zeros((rows + width, width + target.shape[1]))
-    stacked[:rows, :width], stacked[:rows, width:] = features[:rows], target[:rows]
-    stacked[rows:, :width] = root * np.eye(width)
-    r = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0]
-    return linalg.solve_triangular(r[:width, :width], r[:width, width:], check_finite=False)
+    # Two triangles below each other, of which neither is more than that.
+    below = root * np.eye(width, order="F")
+    r, v, t, _ = lapack.dtpqrt(width, min(_BLOCK, width), features[:width], below, overwrite_b=True)
+    right = np.zeros((width, target.shape[1]))
+    right = lapack.dtpmqrt(width, v, t, target[:width], right, trans="T")[0]
+    return linalg.solve_triangular(r, right, check_finite=False)
 
 
 def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArray, int, float]:
@@ -234,6 +248,12 @@ def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArr
     if not len(features) or not features.any():
         return np.zeros((width, target.shape[1])), 0, 0.0
     rows = min(rows, width)
+    if rows == width and width * lapack.dtrcon(features[:width])[0] > cut:
+        # All directions may count, and then vectors are not needed.
+        s = singular_values(features, target)[0]
+        if s[-1] > cut * s[0]:
+            outer = linalg.solve_triangular(features[:width], target[:width], check_finite=False)
+            return outer, width, float(s[0])
     u, s, v = linalg.svd(features[:rows], full_matrices=False, check_finite=False)
     keep = s > cut * s[0]
     solution = v[keep].T @ ((u[:, keep].T @ target[:rows]) / s[keep, None])
@@ -247,9 +267,8 @@ def _cross_validated(
     width, components = features.shape[1], target.shape[1]
     if np.linalg.norm(features) <= floor:
         return np.zeros((width, components)), 0.0, 0.0
-    u, s, v = linalg.svd(features, full_matrices=False, check_finite=False)
-    inside = u.T @ target
-    outside = max(float((target**2).sum() - (inside**2).sum()), 0.0)
+    s, inside = singular_values(features, target)
+    outside = float((target[len(s) :] ** 2).sum())
     energy = (inside**2).sum(axis=1)
 
     def error(log_penalty: float) -> float:
@@ -265,5 +284,4 @@ def _cross_validated(
     grid = np.linspace(top + np.log(np.finfo(np.float64).eps), top + np.log(1e2), 160)
     # Of equal errors the largest penalty.
     penalty = float(np.exp(grid[::-1][int(np.argmin([error(value) for value in grid[::-1]]))]))
-    solution = v.T @ (s[:, None] / (s[:, None] ** 2 + penalty) * inside)
-    return solution, penalty, float(s[0])
+    return _ridge(features, target, penalty), penalty, float(s[0])

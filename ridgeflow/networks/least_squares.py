@@ -161,23 +161,25 @@ class OuterProblem:
         n = len(points)
         weights = np.ones(n) if weights is None else weights
         fits_in_memory(
-            24.0 * min(n, self._columns) * self._columns,
+            32.0 * min(n, self._columns) * self._columns,
             f"a least-squares problem with {len(self._b)} neurons",
             "use fewer neurons, or raise memory_budget",
         )
-        slab = int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns))
-        slab = max(slab, self._columns)
+        slab = max(1, int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns)))
         unit = self._unit or float(power_of_two(values))
         heft = self._heft or float(power_of_two(np.sqrt(weights))) ** 2
         factor = self._factor
-        for first in range(0, n, slab):
-            part = slice(first, first + slab)
-            rows = len(factor) + len(points[part])
+        first = 0
+        while first < n:
+            # A triangle is cheapest to make at once, and then takes rows in any number.
+            rows = slab if len(factor) == self._columns else max(slab, self._columns)
+            part = slice(first, first + rows)
             factor = interruptible(
                 self._with,
                 *(factor, points[part], values[part] / unit, weights[part] / heft),
-                cost=2.0 * rows * self._columns * min(rows, self._columns),
+                cost=2.0 * min(rows, n - first) * self._columns**2,
             )
+            first += rows
         here = weights > 0
         marks = marks_of(points[here], values[here])
         self._seen = np.union1d(self._seen, marks)
@@ -192,14 +194,18 @@ class OuterProblem:
         """The factor of some samples and of those in another factor."""
         width, skip = len(self._b), self._skip
         with blas_threads(self._columns):
-            rows = np.empty((len(factor) + len(x), self._columns), order="F")
-            rows[: len(factor)] = factor
-            new = rows[len(factor) :]
+            stacked = 0 if len(factor) == self._columns else len(factor)
+            rows = np.empty((stacked + len(x), self._columns), order="F")
+            rows[:stacked] = factor[:stacked]
+            new = rows[stacked:]
             self._rows(x, new)
             with np.errstate(over="ignore", invalid="ignore"):
                 new[:, skip + width :] = values
                 new *= np.sqrt(weights[:, None])
-            return triangular_factor(rows)
+            if stacked == len(factor):
+                return triangular_factor(rows)
+            # Not the one from before these samples, to which a failure returns.
+            return triangular_factor(rows, factor, overwrite=factor is not self._factor)
 
     def _rows(self, x: NDArray, out: NDArray | None = None) -> NDArray:
         """Affine columns and features of samples."""

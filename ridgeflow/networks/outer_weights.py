@@ -99,7 +99,7 @@ def fit_outer_weights(
     ValueError
         If shapes clash, an entry is not finite, or an option is out of range.
     MemoryBudgetError
-        If the triangular factor, of about 3 P² numbers, exceeds the memory budget.
+        If the triangular factor, with what it takes to use it, about 4 P² numbers, exceeds the memory budget.
 
     Warns
     -----
