@@ -164,7 +164,7 @@ def interrupted(ridge, name, width, then):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way there")
 @pytest.mark.parametrize(
     ("ridge", "name", "width"),
-    [(0.0, "qr", 3500), pytest.param("gcv", "svd", 1500, marks=pytest.mark.slow)],
+    [(0.0, "qr", 3500), pytest.param("loo", "svd", 1500, marks=pytest.mark.slow)],
 )
 def test_an_interrupt_is_answered_during_a_factorisation(ridge, name, width):
     answer, status = interrupted(ridge, name, width, "raise")

@@ -18,7 +18,7 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.errors import MissingDependencyError
-from ridgeflow.networks.kept_samples import NeverSeen
+from ridgeflow.networks.kept_samples import KEPT, NeverSeen
 from ridgeflow.networks.least_squares import (
     OuterProblem,
     as_observations,
@@ -45,8 +45,6 @@ except ImportError as error:
 __all__ = ["PRECISIONS", "RidgeletEstimator", "of_targets"]
 
 _SAMPLINGS = ("pairs", "oracle")
-# Samples that are kept for leave-one-out errors, at most.
-_KEPT = 2**14
 # As scikit-learn's validation takes them.
 PRECISIONS = (np.float64, np.float32)
 
@@ -88,7 +86,8 @@ class RidgeletEstimator(BaseEstimator):
             given = as_real_array(sample_weight, "sample_weight", ndim=(0, 1))
             # One number for all samples is what scikit-learn allows.
             weights = as_weights(given if given.ndim else weights * given, "sample_weight", x)
-        penalty, count = self._penalty(), as_observations(self.observations)
+        penalty = as_ridge(self.ridge, ("loo", "gcv"))
+        count = as_observations(self.observations)
         values = y.astype(np.float64)
         if first:
             real = common_float(x, y)
@@ -99,7 +98,7 @@ class RidgeletEstimator(BaseEstimator):
             problem = copy(self._problem)
         problem.add(columns(x), values, weights)
         unseen = None
-        if isinstance(self.ridge, str) and self.ridge == "loo":
+        if penalty is None and self.ridge == "loo":
             fit, unseen = problem.left_out()
         else:
             fit = problem.solve(penalty, observations=count)
@@ -112,13 +111,6 @@ class RidgeletEstimator(BaseEstimator):
         self._real, self._unit, self._inner, self._problem = real, columns, inner, problem
         self.network_, self.ridge_ = network, of_targets(fit.penalty)
         self._unseen = unseen
-
-    def _penalty(self) -> float | None:
-        """A given penalty, None for one to be chosen."""
-        if isinstance(self.ridge, str):
-            one_of(self.ridge, "ridge", ("loo", "gcv"))
-            return None
-        return as_ridge(self.ridge)
 
     def _never_seen(self) -> NeverSeen:
         """Residuals at samples of fits without them; of a given penalty where somebody asks."""
@@ -158,7 +150,7 @@ class RidgeletEstimator(BaseEstimator):
         else:
             a, b = sample_neurons(inner, y, weights, eta, width, rounding, rng)
         problem = OuterProblem(
-            *(a, b, eta, y.shape[1], inner if affine else None, weights, rounding), keep=_KEPT
+            *(a, b, eta, y.shape[1], inner if affine else None, weights, rounding), keep=KEPT
         )
         return columns, (a, b, eta), problem
 

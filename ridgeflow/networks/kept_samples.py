@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KeptSamples", "NeverSeen", "fingerprints", "marks_of"]
+__all__ = ["KEPT", "KeptSamples", "NeverSeen", "fingerprints", "marks_of"]
+
+# Samples that are kept for leave-one-out errors, at most.
+KEPT = 2**14
 
 
 @dataclass(frozen=True)

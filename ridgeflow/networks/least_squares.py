@@ -20,7 +20,7 @@ from ridgeflow._validate import (
     same_length,
 )
 from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
-from ridgeflow.networks.kept_samples import KeptSamples, NeverSeen, marks_of
+from ridgeflow.networks.kept_samples import KEPT, KeptSamples, NeverSeen, marks_of
 from ridgeflow.networks.leave_one_out import leave_one_out
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
@@ -50,10 +50,10 @@ class OuterFit:
     penalty: float | NDArray[np.float64]
 
 
-def as_ridge(value: float | str) -> float | None:
-    """A penalty >= 0, or None for generalised cross-validation."""
+def as_ridge(value: float | str, choices: tuple[str, ...] = ("gcv",)) -> float | None:
+    """A penalty >= 0, or None where one of the ways to choose it is named."""
     if isinstance(value, str):
-        one_of(value, "ridge", ("gcv",))
+        one_of(value, "ridge", choices)
         return None
     return non_negative(value, "ridge")
 
@@ -89,14 +89,20 @@ def solve_outer_weights(
     weights: NDArray | None = None,
     observations: float | str = "distinct",
     rcond: float | None = None,
+    left_out: bool = False,
 ) -> OuterFit:
     """The problem of :func:`fit_outer_weights` on checked float64 arrays, without warnings.
 
-    ``values`` is (n, k); ``penalty`` is λ, None by cross-validation; where it is 0, directions
-    below ``rcond`` are left out.
+    ``values`` is (n, k); ``penalty`` is λ, None by cross-validation, generalised or with each
+    sample ``left_out``; where it is 0, directions below ``rcond`` are left out.
     """
-    problem = OuterProblem(a, b, eta, values.shape[1], points if affine else None, weights)
+    problem = OuterProblem(
+        *(a, b, eta, values.shape[1], points if affine else None, weights),
+        keep=KEPT if left_out else 0,
+    )
     problem.add(points, values, weights)
+    if left_out:
+        return problem.left_out(penalty)[0]
     return problem.solve(penalty, rcond, observations=observations)
 
 

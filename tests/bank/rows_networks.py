@@ -252,22 +252,22 @@ def permuted_fit() -> tuple[Any, Any]:
     return at_points(given), at_points(fit_data())
 
 
-for ridge in (1e-6, "gcv"):
+for ridge in (1e-6, "gcv", "loo"):
     room.add(
         "rf.fit_outer_weights",
         lambda ridge=ridge: {**fit_data(), "ridge": ridge},
         out=lambda net: net(points()),
         variant=str(ridge),
         rtol=1e-6,
-        kinds={"ridge": "number" if ridge != "gcv" else "option"},
-        exempt={} if ridge != "gcv" else {"ridge": ("a number",)},
+        kinds={"ridge": "number" if isinstance(ridge, float) else "option"},
+        exempt={} if isinstance(ridge, float) else {"ridge": ("a number",)},
         equal=(
             Equal("points in another order", permuted_fit, 1e-8),
             Equal("points repeated in place of weights", repeated_fit, 1e-6),
             *in_units(fit_in, 0, 1e-7),
             *in_units(fit_of, 0, 1e-7),
         )
-        if ridge != "gcv"
+        if isinstance(ridge, float)
         else (),
     )
 room.add(

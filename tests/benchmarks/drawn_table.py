@@ -69,9 +69,7 @@ def ratios(dim: int, name: str, draws: int, tol: float) -> dict[int, list[float]
                 tol=tol,
             )
             truth = rep(x)
-            # On a line a coarse spectrum has fewer nodes than the widest network has neurons.
-            nodes = np.count_nonzero(rep.spectrum.values)
-            for width in (w for w in WIDTHS if w <= nodes):
+            for width in WIDTHS:
                 rng = np.random.default_rng(width)
                 inside = ball_points(max(4 * width, 1000), np.zeros(dim), 1.0, rng)
                 values = rep(inside)
@@ -112,7 +110,7 @@ def main() -> None:
             for dim in options.dims:
                 found = ratios(dim, name, options.draws, options.tol)
                 cells = "".join(
-                    f"{min(each):8.2f}{np.exp(np.mean(np.log(each))):8.2f}" if each else 16 * " "
+                    f"{min(each):8.2f}{np.exp(np.mean(np.log(each))):8.2f}"
                     for each in found.values()
                 )
                 print(f"{dim:2d} {name:8s}{cells}", flush=True)

@@ -9,12 +9,14 @@ import ridgeflow as rf
 from ridgeflow.networks import least_squares
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.kept_samples import fingerprints
+from ridgeflow.networks.pairs import pair_neurons
 
 RNG = np.random.default_rng(4)
 A, B = 2 * RNG.normal(size=(20, 2)), RNG.normal(size=20)
 X = RNG.uniform(-2, 2, size=(300, 2))
 ETA = rf.activation("tanh")
 PHI = ETA(X @ A.T - B)
+EPS = float(np.finfo(float).eps)
 
 
 def dense(phi, y, penalty):
@@ -168,7 +170,7 @@ def test_weights_and_affine_part_by_the_normal_equations(parts):
 def test_the_scale_of_weights_and_values_means_nothing():
     y, weights = np.sin(X[:, 0]), 1 + X[:, 1] ** 2
     fitted = {}
-    for ridge in (0.0, 1e-3, "gcv"):
+    for ridge in (0.0, 1e-3, "gcv", "loo"):
         for scale in (1.0, 1e-300, 1e300):
             for unit in (1.0, 1e-290, 1e300):
                 net = rf.fit_outer_weights(
@@ -280,6 +282,8 @@ def test_derived_activations_and_precision():
     [
         ({"ridge": -1.0}, "`ridge` must not be negative, got -1"),
         ({"measure": 2.0}, "`ridge` must be positive where `measure` is given, got 0"),
+        ({"ridge": "loo", "measure": 2.0}, "`ridge` must be positive where .* got 'loo' with"),
+        ({"ridge": "lo"}, "`ridge` must be one of.*did you mean 'loo'"),
         ({"ridge": 1.0, "measure": 0.0}, "`measure` must be positive, got 0"),
         ({"weights": np.full(300, -1.0)}, "`weights` must not be negative and not all zero"),
         ({"weights": np.zeros(300)}, "`weights` must not be negative and not all zero"),
@@ -308,3 +312,73 @@ def test_clashing_shapes_are_refused():
         pytest.raises(rf.MemoryBudgetError, match="a least-squares problem with 1000 neurons"),
     ):
         rf.fit_outer_weights(np.ones((1000, 2)), np.ones(1000), ETA, X, X[:, 0])
+
+
+def left_out_error(phi, y, penalty):
+    """Mean squared error of as many fits as samples, by the dense formula."""
+    n = len(y)
+    rest = [np.delete(np.arange(n), i) for i in range(n)]
+    left = [
+        y[i] - phi[i] @ dense(phi[some], y[some], penalty * n / len(some))
+        for i, some in enumerate(rest)
+    ]
+    return np.mean(np.square(left), axis=0)
+
+
+@pytest.mark.parametrize("n", [30, 14])
+def test_leave_one_out_takes_the_penalty_of_the_least_error(n):
+    """Against fits without one sample each; of two targets each has its own penalty."""
+    rng = np.random.default_rng(n)
+    x = rng.standard_t(2, size=(n, 2))
+    y = np.column_stack([np.sin(x[:, 0]), x[:, 1] + 2 * rng.normal(size=n)])
+    net = rf.fit_outer_weights(A, B, ETA, x, y, ridge="loo")
+    phi = ETA(x @ A.T - B)
+    s = np.linalg.svd(phi / np.sqrt(n), compute_uv=False)
+    # The least penalties are too small for the dense formula.
+    penalties = np.geomspace(100 * s[0] ** 2, EPS * s[0] ** 2, 80)[:55]
+    freedom = (s[:, None] ** 2 / (s[:, None] ** 2 + penalties)).sum(axis=0)
+    free = n - 1.05 * freedom
+    caution = np.where(free > 1e-8 * n, (n - freedom) / free, np.inf) ** 2
+    errors = caution[:, None] * [left_out_error(phi, y, penalty) for penalty in penalties]
+    best = penalties[errors.argmin(axis=0)]
+    assert best[0] != best[1] and best.min() > penalties[-1]
+    for k in range(2):
+        one = rf.fit_outer_weights(A, B, ETA, x, y[:, k], ridge=best[k])
+        # measured 4e-15
+        np.testing.assert_allclose(net.c[:, k], one.c, rtol=0, atol=1e-12 * np.abs(one.c).max())
+
+
+def test_leave_one_out_where_samples_lie_far_off():
+    """Three variables with tails of Student's law of 1.5 degrees of freedom."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_t(1.5, size=(2600, 3))
+        y = np.tanh(x).sum(axis=1) + 0.05 * rng.normal(size=2600)
+        a, b = pair_neurons(x[:600], y[:600], 200, rng=0)
+        for affine in (True, False):
+            left = {}
+            for ridge in ("loo", "gcv"):
+                net = rf.fit_outer_weights(
+                    *(a, b, "tanh", x[:600], y[:600]), ridge=ridge, affine=affine
+                )
+                left[ridge] = np.mean((net(x[600:]) - y[600:]) ** 2) / np.var(y)
+            assert left["loo"] < 0.08  # measured .022 to .047
+            assert left["gcv"] > 10 * left["loo"]  # measured .8 to 370
+
+
+def test_leave_one_out_keeps_samples_of_many(monkeypatch):
+    """The same ones whatever the order; weights are repeated samples; slabs mean nothing."""
+    rng = np.random.default_rng(3)
+    y = np.sin(3 * X[:, 0]) + 0.2 * rng.normal(size=300)
+    counts = rng.integers(1, 4, 300)
+    whole = rf.fit_outer_weights(A, B, ETA, X, y, ridge="loo", weights=counts)
+    again = rng.permutation(np.repeat(np.arange(300), counts))
+    other = rf.fit_outer_weights(A, B, ETA, X[again], y[again], ridge="loo")
+    assert np.abs(whole.c - other.c).max() < 1e-12 * np.abs(whole.c).max()  # measured 2e-15
+    monkeypatch.setattr(least_squares, "KEPT", 60)
+    monkeypatch.setattr(least_squares, "_SLAB", 8 * 25 * 30)
+    few = rf.fit_outer_weights(A, B, ETA, X, y, ridge="loo", weights=counts)
+    other = rf.fit_outer_weights(A, B, ETA, X[again], y[again], ridge="loo")
+    assert np.abs(few.c - other.c).max() < 1e-12 * np.abs(few.c).max()  # measured 2e-15
+    gaps = [np.sqrt(np.mean((net(X) - np.sin(3 * X[:, 0])) ** 2)) for net in (whole, few)]
+    assert gaps[0] != gaps[1] < 1.2 * gaps[0]  # measured 1.14
