@@ -76,7 +76,7 @@ def test_cross_validation_finds_a_penalty_that_generalises():
     assert np.median(ratios) < 1.6  # measured 1.1
     net = rf.fit_outer_weights(*pair_neurons(X, Y, 50, rng=0), "tanh", X, Y, ridge="gcv")
     assert np.mean((net(X) - Y) ** 2) < 0.02
-    with pytest.raises(ValueError, match="`ridge` must be one of gcv"):
+    with pytest.raises(ValueError, match="`ridge` must be one of loo, gcv"):
         rf.fit_outer_weights([[1.0, 0.0]], [0.0], "tanh", X, Y, ridge="cv")
 
 
