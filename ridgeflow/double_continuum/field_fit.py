@@ -14,43 +14,40 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     fits_in_memory,
+    one_of,
     positive,
     positive_int,
     same_length,
 )
 from ridgeflow._validate import finite_number as _finite
 from ridgeflow.columns import rms
+from ridgeflow.double_continuum.field_problem import (
+    DEGREES,
+    THIN,
+    FieldProblem,
+    chosen_degree,
+    chosen_neurons,
+    seen_functions,
+)
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.chosen_neurons import pursued
-from ridgeflow.networks.elimination import solve_columns
-from ridgeflow.networks.kept_samples import fingerprints
+from ridgeflow.fields.sample_region import SampleRegion
 from ridgeflow.networks.least_squares import as_ridge
-from ridgeflow.networks.pairs import draw_pairs
 from ridgeflow.networks.sampling import as_control
 from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
-from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values, ridge_matrix
+from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values
 
 __all__ = ["FieldFit", "fit_field"]
 
 
 # Velocities at one place may differ by noise; beyond this share of their size they conflict.
 _CONFLICT = 0.5
-# Candidates of the pursuit for each neuron and at most, and the width beyond which there is none;
-# samples on which choices are made, the share of them that compares them, and the share of the
-# error that is to be gained for another choice than the draw.
-_CANDIDATES, _MOST, _WIDEST = 8, 1200, 512
-_SELECTION, _HELD_OUT, _GAIN = 4000, 0.25, 0.9
-# How much larger than the smallest ball of the samples the region of a fit is.
-_ROOM = 1.1
 # Beyond this error on samples held out a fit is worth nothing.
 _WORTHLESS = 0.9
-# Degrees in time that are tried, with so many neurons at most and then more, and these penalties,
-# as long as their coefficients are fewer than this share of the samples; and the error, in the
-# least, of the degree that is taken.
-_DEGREES = (0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 17, 20, 24, 28, 32)
-_TRIED, _REFINED, _PENALTIES, _DETERMINED, _NEARLY = 48, 128, (1e-4, 1e-7), 0.5, 1.01
+# Times that differ by less than this share of their span are one; zeros of a polynomial in time
+# that a gap between sample times may hide.
+_SAME_TIME, _UNSEEN = 1e-9, 1.5
 
 
 @dataclass(frozen=True)
@@ -67,11 +64,11 @@ class FieldFit:
     held_out_error : float
         Root mean square error on the samples held out, in units of the root mean square of their
         velocities; NaN where none were held out.
-    ridge : float
-        The penalty used.
+    ridge : float or ndarray, shape (m,)
+        The penalty used, under "loo" of each component.
     region : Region
         A ball around the samples, a tenth larger than it must be, outside of which the field is a
-        guess.
+        guess; of samples on a plane, what of the ball is within a thousandth of their spread of it.
 
     Examples
     --------
@@ -84,7 +81,7 @@ class FieldFit:
     fields: tuple[ShallowNetwork, ...]
     span: tuple[float, float]
     held_out_error: float
-    ridge: float
+    ridge: float | NDArray[np.float64]
     region: Region
 
     def at(self, t: float) -> ShallowNetwork:
@@ -212,7 +209,7 @@ def fit_field(
     True
     """
     x, v, real = _samples(points, velocities)
-    eta = activation_with_values(activation)
+    activation_with_values(activation)
     width = positive_int(width, "width")
     degree = None
     if time_degree is not None:
@@ -222,12 +219,12 @@ def fit_field(
         f"fitting {width} neurons to {len(x)} samples",
         "use fewer neurons or samples, or raise memory_budget",
     )
-    slope, penalty = positive(slope, "slope"), as_ridge(ridge)
+    slope, penalty = positive(slope, "slope"), _as_penalty(ridge)
     holdout = _finite(holdout, "holdout")
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
     generator = as_generator(rng)
-    basis, span, places = _in_time(x, times, _DEGREES[-1] if degree is None else degree)
+    basis, span, places = _in_time(x, times, degree)
     _require_lipschitz(places, v, real)
     out = generator.permutation(len(x)) < round(holdout * len(x))
     inside = ~out
@@ -235,23 +232,29 @@ def fit_field(
         raise ValueError(f"`points` must hold at least two samples to fit, got {inside.sum()}")
     # Columns in one unit, so that distances mean something; neurons come back in that of x.
     units = Columns.of(x[inside], real=real)
-    problem = _Problem(
+    rounding = units.rounding / units.scale
+    problem = FieldProblem(
         *(units(x[inside]), v[inside], basis[inside], places[inside]),
-        *(eta, penalty, units.rounding / units.scale),
+        *(activation_with_values(activation), penalty, rounding, np.maximum(rounding, THIN)),
     )
     if times is not None and degree is None:
-        degree = _chosen_degree(problem, width, slope, generator)
+        degree = chosen_degree(problem, width, slope, generator)
         basis = basis[:, : degree + 1]
-        problem = replace(problem, basis=problem.basis[:, : degree + 1])
-    a, b = _neurons(problem, width, slope, as_control(control), generator)
-    part, outer, penalty = problem.solve(a, b)
-    columns, skip = basis.shape[1], 1 + x.shape[1]
+    if times is not None:
+        _warn_of_gaps(places[inside, -1], span, basis.shape[1] - 1)
+    seen = seen_functions(basis[inside])
+    problem = replace(problem, basis=basis[inside] @ seen)
+    a, b = chosen_neurons(problem, width, slope, as_control(control), generator)
+    problem, thin = problem.on_a_plane(a, b, generator)
+    part, outer, used = problem.solve(a, b)
+    # Coefficients of the functions that samples see, and then of the Chebyshev polynomials.
+    shape = (seen.shape[1], -1, x.shape[1])
+    affine = np.einsum("dk,kpm->dpm", seen, part.reshape(shape))
+    weights = np.einsum("dk,kpm->dpm", seen, outer.reshape(shape))
     fields = []
-    for d in range(columns):
-        affine = part[d * skip : (d + 1) * skip]
-        inner, offset, linear, bias = units.of_data(a, b, affine[1:], affine[0])
-        weights = outer[d * width : (d + 1) * width]
-        fields.append(ShallowNetwork(inner, offset, weights, eta, linear=linear, bias=bias))
+    for plain, c in zip(affine, weights, strict=True):
+        inner, offset, linear, bias = units.of_data(a, b, plain[1:], plain[0])
+        fields.append(ShallowNetwork(inner, offset, c, problem.eta, linear=linear, bias=bias))
     error = _relative_error(fields, basis[out], x[out], v[out])
     if error > _WORTHLESS:
         warnings.warn(
@@ -261,123 +264,7 @@ def fit_field(
             AccuracyWarning,
             stacklevel=2,
         )
-    return FieldFit(tuple(fields), span, error, penalty, _ball(x))
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """Samples z (n, m) in units of their columns, velocities (n, m), functions of time (n, D) and
-    places, and how weights are fitted to them."""
-
-    z: NDArray
-    v: NDArray
-    basis: NDArray
-    places: NDArray
-    eta: Activation
-    penalty: float | None
-    rounding: NDArray
-
-    def some(self, index: NDArray) -> _Problem:
-        """Of some samples."""
-        return replace(
-            self,
-            z=self.z[index],
-            v=self.v[index],
-            basis=self.basis[index],
-            places=self.places[index],
-        )
-
-    def columns(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-        """Affine columns and features, each times every function of time."""
-        plain = np.column_stack([np.ones(len(self.z)), self.z])
-        features = ridge_matrix(self.z, a, b, self.eta)
-        return _tensor(self.basis, plain), _tensor(self.basis, features)
-
-    def solve(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray, float]:
-        """Affine coefficients, outer weights and the penalty."""
-        return solve_columns(
-            *(*self.columns(a, b), self.v, self.penalty),
-            # No function of time is larger than 1.
-            rounding=np.tile(np.append(0.0, self.rounding), self.basis.shape[1]),
-            observations=float(len(fingerprints(self.places, self.v))),
-        )
-
-    def error(self, a: NDArray, b: NDArray, tested: _Problem) -> float:
-        """Root mean square error of the fit at other samples, in units of their size."""
-        part, outer, _ = self.solve(a, b)
-        plain, features = tested.columns(a, b)
-        return rms((plain @ part + features @ outer - tested.v) / power_of_two(tested.v))
-
-
-def _compared(problem: _Problem, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Samples on which choices are made, and which of them compare the choices."""
-    n = len(problem.z)
-    few = np.arange(n) if n <= _SELECTION else rng.choice(n, _SELECTION, False)
-    return few, rng.permutation(len(few)) < _HELD_OUT * len(few)
-
-
-def _neurons(
-    problem: _Problem, width: int, slope: float, control: str | None, rng: np.random.Generator
-) -> tuple[NDArray, NDArray]:
-    """Neurons (a, b) from pairs of samples: as drawn, or what a pursuit takes of more of them."""
-    z, v, often = problem.z, problem.v, np.ones(len(problem.z))
-    few, held = _compared(problem, rng)
-    fitted, tested = problem.some(few[~held]), problem.some(few[held])
-    count = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)))
-    if control is None or width > _WIDEST or len(fitted.z) < 2 * width:
-        count = width
-    a, b = draw_pairs(z, v, count, slope, "gradient", often, problem.rounding, rng)
-    drawn = a[:width], b[:width]
-    if count == width:
-        return drawn
-    targets = _tensor(fitted.basis, fitted.v)
-    chosen = pursued(a, b, width, problem.eta, fitted.z, targets, np.ones(len(fitted.z)))
-    errors = [fitted.error(inner, offset, tested) for inner, offset in (drawn, chosen)]
-    return chosen if errors[1] < _GAIN * errors[0] else drawn
-
-
-def _chosen_degree(problem: _Problem, width: int, slope: float, rng: np.random.Generator) -> int:
-    """The least degree in time whose error on held-out samples is nearly the least of all.
-
-    All are tried with few neurons: where a field turns k times in the span, no degree below 2k
-    helps. With more neurons the degree above may do better.
-    """
-    few, held = _compared(problem, rng)
-    fitted, tested = problem.some(few[~held]), problem.some(few[held])
-    count = min(width, _REFINED)
-    often = np.ones(len(fitted.z))
-    a, b = draw_pairs(fitted.z, fitted.v, count, slope, "gradient", often, fitted.rounding, rng)
-
-    def error(degree: int, neurons: int) -> float:
-        part = slice(0, degree + 1)
-        one, other = (replace(each, basis=each.basis[:, part]) for each in (fitted, tested))
-        fits = (replace(one, penalty=penalty) for penalty in _PENALTIES)
-        return min(fit.error(a[:neurons], b[:neurons], other) for fit in fits)
-
-    def determined(degree: int, neurons: int, share: float) -> bool:
-        return (degree + 1) * (neurons + fitted.z.shape[1] + 1) <= share * len(fitted.z)
-
-    tried = min(count, _TRIED)
-    degrees = [d for d in _DEGREES if not d or determined(d, tried, _DETERMINED)]
-    errors = [error(degree, tried) for degree in degrees]
-    best = int(np.argmax(np.array(errors) <= _NEARLY * min(errors)))
-    if count > tried:
-        now = error(degrees[best], count)
-        while best + 1 < len(degrees) and determined(degrees[best + 1], count, 1.0):
-            above = error(degrees[best + 1], count)
-            if above > now / _NEARLY:
-                break
-            best, now = best + 1, above
-    return degrees[best]
-
-
-def _ball(x: NDArray) -> Region:
-    """A ball around samples, which may all be one point, with room for others like them."""
-    unit = float(power_of_two(x))
-    if not np.ptp(x / unit, axis=0).any():
-        return Region(x[0], np.finfo(np.float64).eps * unit, unit)
-    held = Region.holding(x / unit)
-    return Region(unit * held.center, _ROOM * unit * held.radius, unit * held.margin)
+    return FieldFit(tuple(fields), span, error, used, SampleRegion.around(x, units, thin))
 
 
 def _samples(points: ArrayLike, velocities: ArrayLike) -> tuple[NDArray, NDArray, np.dtype]:
@@ -395,10 +282,11 @@ def _samples(points: ArrayLike, velocities: ArrayLike) -> tuple[NDArray, NDArray
 
 
 def _in_time(
-    x: NDArray, times: ArrayLike | None, degree: int
+    x: NDArray, times: ArrayLike | None, degree: int | None
 ) -> tuple[NDArray, tuple[float, float], NDArray]:
-    """Functions of time at the samples (n, D), first and last time, and places in space and time:
-    one constant function for a steady field.
+    """Functions of time at the samples (n, D), of which a degree is still to be chosen where none
+    is given, first and last time, and places in space and time: one constant function for a steady
+    field.
     """
     if times is None:
         return np.ones((len(x), 1)), (0.0, 0.0), x
@@ -411,7 +299,39 @@ def _in_time(
             "steady field)"
         )
     t = t.astype(np.float64)
-    return _chebyshev(t, span, degree + 1), span, np.column_stack([x, t])
+    apart = max(rounding_of(t[:, None])[0], _SAME_TIME * (span[1] - span[0]))
+    different = 1 + int(np.count_nonzero(np.diff(np.sort(t)) > apart))
+    if degree is not None and degree >= different:
+        raise ValueError(
+            f"`time_degree` must be less than the number of different times, got {degree} for "
+            f"{different} (take time_degree={different - 1}, or samples at more times)"
+        )
+    count = min(DEGREES[-1], different - 1) if degree is None else degree
+    return _chebyshev(t, span, count + 1), span, np.column_stack([x, t])
+
+
+def _warn_of_gaps(t: NDArray, span: tuple[float, float], degree: int) -> None:
+    """Name the widest gap between sample times, if the polynomial in time may turn there unseen."""
+    t = np.sort(np.append(t, span))
+    # Where its zeros would be spread evenly.
+    angle = np.arccos(np.clip((2 * t - span[0] - span[1]) / (span[1] - span[0]), -1, 1))
+    gaps = -np.diff(angle)
+    widest = int(np.argmax(gaps))
+    if degree * gaps[widest] > _UNSEEN * np.pi:
+        warnings.warn(
+            f"no samples between the times {t[widest]:g} and {t[widest + 1]:g}: a polynomial of "
+            f"degree {degree} in time may turn there unseen, and the field is a guess (take "
+            f"samples there, or time_degree={int(_UNSEEN * np.pi / gaps[widest])})",
+            AccuracyWarning,
+            stacklevel=3,
+        )
+
+
+def _as_penalty(ridge: float | str) -> float | str | None:
+    """A penalty, None for generalised cross-validation, or "loo"."""
+    if isinstance(ridge, str) and one_of(ridge, "ridge", ("loo", "gcv")) == "loo":
+        return ridge
+    return as_ridge(ridge)
 
 
 def _relative_error(fields: list[ShallowNetwork], basis: NDArray, x: NDArray, v: NDArray) -> float:
@@ -449,8 +369,3 @@ def _require_lipschitz(places: NDArray, v: NDArray, real: np.dtype) -> None:
             f"{2 * gap.max() / size:.2g} RMS velocities: such a field is not Lipschitz; pass the "
             "`times` of the samples, or average them)"
         )
-
-
-def _tensor(basis: NDArray, columns: NDArray) -> NDArray:
-    """Products of every time function with every column, (n, D p)."""
-    return np.einsum("nd,np->ndp", basis, columns).reshape(len(columns), -1)

@@ -265,6 +265,9 @@ class Region:
             raise ValueError("`law` must not be a single point (give radius and margin instead)")
         return cls(center, radius, margin)
 
+    def __str__(self) -> str:
+        return f"centre {np.round(self.center, 3)}, radius {self.radius:.3g}"
+
     def __repr__(self) -> str:
         return (
             f"Region(center={self.center.tolist()}, radius={self.radius:.6g}, "

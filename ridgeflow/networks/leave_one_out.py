@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ridgeflow.networks.elimination import plain_columns
+from ridgeflow._parallel import interruptible
+from ridgeflow._units import power_of_two
+from ridgeflow._validate import fits_in_memory
+from ridgeflow.networks.elimination import blas_threads, in_unit, plain_columns, triangular_factor
+from ridgeflow.networks.kept_samples import marks_of
 
-__all__ = ["LeftOut", "leave_one_out"]
+__all__ = ["LeftOut", "leave_one_out", "solve_left_out"]
 
 _EPS = float(np.finfo(np.float64).eps)
 # Penalties that are compared, from what rounding hides to what leaves nothing of the fit.
@@ -33,6 +37,9 @@ _PREFERRED = 0.1
 _AFFINE = 0.25
 # Slopes that are penalised in these units bear a smaller part of the penalty of outer weights.
 _CHEAP = 30.0
+
+# Bytes of one slab of rows.
+_SLAB = 2**26
 
 Slab = tuple[NDArray, NDArray, NDArray]
 
@@ -131,6 +138,43 @@ def leave_one_out(
                 residuals[target] = column
     null = fits[0].null if (which == 0).all() else np.zeros((skip, 0))
     return LeftOut(outer, part, null, penalties, np.column_stack(residuals))
+
+
+def solve_left_out(
+    plain: NDArray, features: NDArray, values: NDArray, places: NDArray, *, rounding: NDArray
+) -> tuple[NDArray, NDArray, NDArray[np.float64]]:
+    """:func:`solve_columns` with the penalties (k,) of :func:`leave_one_out`.
+
+    The first of the plain columns is constant; samples whose places and values agree are one.
+    """
+    n, skip, width = len(values), plain.shape[1], features.shape[1]
+    columns = skip + width + values.shape[1]
+    fits_in_memory(
+        24.0 * n * columns + 48.0 * columns**2,
+        f"leave-one-out errors of {n} x {columns} numbers",
+        "use fewer, or another penalty",
+    )
+    unit = float(power_of_two(values))
+    marks = np.unique(marks_of(places, values), return_index=True, return_counts=True)
+    first, share = marks[1], marks[2] / n
+    rows = np.concatenate([plain, features], axis=1)[first]
+    targets = values[first] / unit
+
+    def slabs() -> Iterator[Slab]:
+        step = max(1, _SLAB // (8 * columns))
+        for part in (slice(low, low + step) for low in range(0, len(first), step)):
+            yield rows[part], targets[part], share[part]
+
+    def solve() -> LeftOut:
+        with blas_threads(columns):
+            whole = np.concatenate([rows, targets], axis=1) * np.sqrt(share)[:, None]
+            triangle = triangular_factor(whole)
+            return leave_one_out(triangle, skip, width, rounding, slabs, float(len(first)))
+
+    cost = 2.0 * n * columns * min(n, columns) + (20.0 * width + 4.0 * n) * width**2
+    found = interruptible(solve, cost=cost)
+    outer, part = in_unit(unit, found.outer, found.part)
+    return part, outer, found.penalty
 
 
 def _risk(free: _Fit, slabs: Callable[[], Iterator[Slab]]) -> tuple[int, float]:

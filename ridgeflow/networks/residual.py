@@ -199,8 +199,7 @@ class ResidualNetwork:
         if self.region and (outside := np.count_nonzero(~self.region.contains(points))):
             warnings.warn(
                 f"{outside} of {len(points)} points lie outside the region of the network "
-                f"(centre {np.round(self.region.center, 3)}, radius {self.region.radius:.3g}): "
-                "build it on a larger region",
+                f"({self.region}): build it on a larger region",
                 RegionWarning,
                 stacklevel=3,
             )

@@ -276,8 +276,8 @@ def warn_of_leavers(region: Region | None, left: NDArray[np.bool_]) -> None:
     if region is not None and left.any():
         warnings.warn(
             f"{np.count_nonzero(left)} of {len(left)} points leave the region of the samples "
-            f"(centre {np.round(region.center, 3)}, radius {region.radius:.3g}) on their way, "
-            "where the field is a guess: take samples there too, or a shorter time",
+            f"({region}) on their way, where the field is a guess: take samples there too, or a "
+            "shorter time",
             RegionWarning,
             stacklevel=3,
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ridgeflow._storage import open_archive, save_archive
 from ridgeflow.errors import FileFormatError
 from ridgeflow.fields.region import Region
+from ridgeflow.fields.sample_region import SampleRegion
 from ridgeflow.networks.neurons import Neurons
 from ridgeflow.profiles.activation import Activation
 
@@ -52,6 +53,8 @@ def save_layers(net: Layers, path: str | os.PathLike) -> None:
             "radius": float(net.region.radius),
             "margin": float(net.region.margin),
         }
+        if isinstance(net.region, SampleRegion):
+            arrays |= {"normals": net.region.normals, "thickness": net.region.thickness}
     save_archive(path, _RESIDUAL, header, arrays)
 
 
@@ -71,6 +74,9 @@ def stored_parts(path: str | os.PathLike) -> Iterator[Neurons | Layers]:
                 for i, fields in enumerate(header["layers"])
             ]
             region = None if header["region"] is None else Region(**header["region"])
+            if region is not None and "normals" in archive:
+                planes = archive["normals"], archive["thickness"]
+                region = SampleRegion(**header["region"], normals=planes[0], thickness=planes[1])
             yield Layers(layers, archive["steps"], header["scheme"], region)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, FileFormatError):
