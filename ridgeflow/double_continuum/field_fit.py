@@ -47,7 +47,7 @@ _CONFLICT = 0.5
 _WORTHLESS = 0.9
 # Times that differ by less than this share of their span are one; zeros of a polynomial in time
 # that a gap between sample times may hide.
-_SAME_TIME, _UNSEEN = 1e-9, 1.5
+_SAME_TIME, _UNSEEN = 1e-9, 1.7
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class FieldFit:
     held_out_error : float
         Root mean square error on the samples held out, in units of the root mean square of their
         velocities; NaN where none were held out.
-    ridge : float or ndarray, shape (m,)
-        The penalty used, under "loo" of each component.
+    ridge : float
+        The penalty used.
     region : Region
         A ball around the samples, a tenth larger than it must be, outside of which the field is a
         guess; of samples on a plane, what of the ball is within a thousandth of their spread of it.
@@ -81,7 +81,7 @@ class FieldFit:
     fields: tuple[ShallowNetwork, ...]
     span: tuple[float, float]
     held_out_error: float
-    ridge: float | NDArray[np.float64]
+    ridge: float
     region: Region
 
     def at(self, t: float) -> ShallowNetwork:
@@ -134,7 +134,7 @@ def fit_field(
     times: ArrayLike | None = None,
     time_degree: int | None = None,
     slope: float = 1.0,
-    ridge: float | str = "gcv",
+    ridge: float | str = "loo",
     holdout: float = 0.1,
     control: str | None = "affine",
     rng: int | np.random.Generator | None = None,
@@ -157,10 +157,16 @@ def fit_field(
         Time of each sample; without them the field is steady.
     time_degree : int, optional
         Degree D in time of a timed field; by default that of least error on a quarter of the
-        samples, of degrees up to 32 that half of the samples determine.
+        samples, of degrees up to 32, and less than the number of different times, that half of the
+        samples determine with eight neurons or more.
     slope : float
         Steepness :math:`\kappa` of neurons, see :func:`ridgeflow.networks.pairs.pair_neurons`.
-    ridge : float or "gcv"
+    ridge : float, "loo" or "gcv"
+        Penalty of the outer weights. "loo": that of least leave-one-out error, which sees samples
+        that decide alone what the field is where they are, as far ones do; up to 1024 outer weights
+        of a component the slopes of the affine parts bear a penalty too, or are left out, where
+        that errs less. "gcv": of least generalised cross-validation error, see
+        :func:`fit_outer_weights`.
     holdout : float
         Share of the samples on which the error is measured, in [0, 1).
     control : {"affine", None}
@@ -177,21 +183,25 @@ def fit_field(
     Raises
     ------
     ValueError
-        If shapes clash, times all agree, an option is out of range, or samples at one place have
-        velocities that differ by more than their size.
+        If shapes clash, times all agree or are no more than ``time_degree``, an option is out of
+        range, or samples at one place have velocities that differ by more than their size.
     MemoryBudgetError
         If the features exceed the memory budget.
 
     Warns
     -----
     AccuracyWarning
-        If the error on samples held out is beyond .9 of the velocities.
+        If the error on samples held out is beyond .9 of the velocities, or sample times leave a gap
+        in which the polynomial in time may turn unseen; it names the gap.
 
     Notes
     -----
-    **Accuracy.** See ``held_out_error``. Samples that are held out are not used.
+    **Accuracy.** See ``held_out_error``. Samples that are held out are not used. In a coordinate
+    that is constant, and across a plane on which the samples lie but for a millionth of their
+    spread, nothing is known: the field has no slope there, unless that errs more. Functions of time
+    that live between the sample times are left out.
 
-    **Cost.** O(n (P D)²), twice more to choose neurons.
+    **Cost.** O(n (P D)²), twice more to choose neurons, and O((P D)³) for "loo".
 
     See Also
     --------

@@ -25,11 +25,12 @@ __all__ = ["DEGREES", "THIN", "FieldProblem", "chosen_degree", "chosen_neurons",
 # error that is to be gained for another choice than the first.
 _CANDIDATES, _MOST, _WIDEST = 8, 1200, 512
 _SELECTION, _HELD_OUT, _GAIN = 4000, 0.25, 0.9
-# Degrees in time that are tried, with so many neurons at most and then more, and these penalties,
-# as long as their coefficients are fewer than this share of the samples; and the error, in the
-# least, of the degree that is taken.
+# Degrees in time that are tried, with so many neurons at most and at least and then more, and these
+# penalties, as long as their coefficients are fewer than this share of the samples; and the error,
+# in the least, of the degree that is taken.
 DEGREES = (0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 17, 20, 24, 28, 32)
-_TRIED, _REFINED, _PENALTIES, _DETERMINED, _NEARLY = 48, 128, (1e-4, 1e-7), 0.5, 1.01
+_TRIED, _LEAST, _REFINED = 48, 8, 128
+_PENALTIES, _DETERMINED, _NEARLY = (1e-4, 1e-7), 0.5, 1.01
 # Functions of time whose mean square at the sample times is less than this, in units of their
 # square sum of Chebyshev coefficients, live where there are no samples.
 _UNSEEN = 1e-3
@@ -73,8 +74,8 @@ class FieldProblem:
         features = ridge_matrix(self.z, a, b, self.eta)
         return _tensor(self.basis, plain), _tensor(self.basis, features)
 
-    def solve(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray, float | NDArray[np.float64]]:
-        """Affine coefficients, outer weights and the penalty, under "loo" of each component."""
+    def solve(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray, float]:
+        """Affine coefficients, outer weights and the penalty."""
         # No function of time is much larger than 1.
         rounding = np.tile(np.append(0.0, self.thin), self.basis.shape[1])
         columns = self.columns(a, b)
@@ -152,20 +153,20 @@ def chosen_degree(problem: FieldProblem, width: int, slope: float, rng: np.rando
         fits = (replace(one, penalty=penalty) for penalty in _PENALTIES)
         return min(fit.error(a[:neurons], b[:neurons], other) for fit in fits)
 
-    def determined(degree: int, neurons: int, share: float) -> bool:
-        return (degree + 1) * (neurons + fitted.z.shape[1] + 1) <= share * len(fitted.z)
+    def determined(degree: int, share: float) -> int:
+        """So many neurons leave fewer coefficients than this share of the samples."""
+        return int(share * len(fitted.z) / (degree + 1)) - fitted.z.shape[1] - 1
 
     tried = min(count, _TRIED)
-    degrees = [
-        d
-        for d in DEGREES
-        if d < problem.basis.shape[1] and (not d or determined(d, tried, _DETERMINED))
-    ]
-    errors = [error(degree, tried) for degree in degrees]
+    top = problem.basis.shape[1] - 1
+    known = sorted({d for d in DEGREES if d < top} | {top})
+    most = {d: min(tried, determined(d, _DETERMINED)) for d in known}
+    degrees = [d for d, neurons in most.items() if not d or neurons >= min(tried, _LEAST)]
+    errors = [error(degree, max(1, most[degree])) for degree in degrees]
     best = int(np.argmax(np.array(errors) <= _NEARLY * min(errors)))
     if count > tried:
         now = error(degrees[best], count)
-        while best + 1 < len(degrees) and determined(degrees[best + 1], count, 1.0):
+        while best + 1 < len(degrees) and determined(degrees[best + 1], 1.0) >= count:
             above = error(degrees[best + 1], count)
             if above > now / _NEARLY:
                 break

@@ -35,7 +35,7 @@ def reconstruct_network(
     layers: str = "euler",
     time_degree: int | None = None,
     slope: float = 1.0,
-    ridge: float | str = "gcv",
+    ridge: float | str = "loo",
     holdout: float = 0.1,
     control: str | None = "affine",
     rng: int | np.random.Generator | None = None,
@@ -74,9 +74,9 @@ def reconstruct_network(
     ResidualNetwork
         Its ``held_out_error`` is the root mean square error of the field on samples that were held
         out, in units of the root mean square velocity; NaN where ``holdout`` of the samples is less
-        than half a sample. Its ``region`` is a ball around the samples: points outside, and points
-        that leave it on their way, give a :class:`~ridgeflow.RegionWarning`. Where all velocities
-        are zero, so are the outer weights.
+        than half a sample. Its ``region`` is a ball around the samples, of samples on a plane what
+        of it is near that plane: points outside, and points that leave it on their way, give a
+        :class:`~ridgeflow.RegionWarning`. Where all velocities are zero, so are the outer weights.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def reconstruct_network(
     Warns
     -----
     AccuracyWarning
-        If the error on samples held out is beyond .9 of the velocities, or the layers amplify
-        tenfold what the flow does not, as explicit ones do where a field is stiff; it names a
-        depth that would do.
+        If the error on samples held out is beyond .9 of the velocities, sample times leave a gap in
+        which the field is a guess, or the layers amplify tenfold what the flow does not, as
+        explicit ones do where a field is stiff; it names a depth that would do.
 
     Notes
     -----

@@ -38,8 +38,8 @@ _AFFINE = 0.25
 # Slopes that are penalised in these units bear a smaller part of the penalty of outer weights.
 _CHEAP = 30.0
 
-# Bytes of one slab of rows.
-_SLAB = 2**26
+# Features of which one decomposition is enough, and bytes of one slab of rows.
+_WIDE, _SLAB = 1024, 2**26
 
 Slab = tuple[NDArray, NDArray, NDArray]
 
@@ -76,8 +76,11 @@ def leave_one_out(
     slabs: Callable[[], Iterator[Slab]],
     observations: float,
     penalty: float | None = None,
+    *,
+    free: bool = False,
+    shared: bool = False,
 ) -> LeftOut:
-    r"""The fit of least leave-one-out error, each target with a penalty of its own.
+    r"""The fit of least leave-one-out error, each target with a penalty of its own by default.
 
     .. math:: e_i = \frac{y_i - f(x_i)}{1 - h_i},\qquad
               h_i = q_i\,|\hat p_i|^2 + \sum_k \frac{q_i\,\langle\varphi_i, v_k\rangle^2}
@@ -106,10 +109,14 @@ def leave_one_out(
         How many samples the triangle stands for.
     penalty : float, optional
         In place of the best; slopes then bear none.
+    free : bool
+        Slopes bear none in any case, which takes one decomposition.
+    shared : bool
+        One penalty for all targets, of the least sum of errors.
     """
     fits = [_Fit.of(triangle, list(range(skip)), width, skip, rounding)]
     charge = [1.0]
-    if penalty is None and skip > 1:
+    if penalty is None and skip > 1 and not free:
         count, most = _risk(fits[0], slabs)
         sizes: tuple[float, ...] = ()
         if skip - 1 > _MANY * count:
@@ -120,6 +127,8 @@ def leave_one_out(
             charge.append(1 - _PREFERRED)
         fits += [_Fit.of(triangle, [0], width, skip, rounding, size) for size in sizes]
     found = [fit.errors(slabs, penalty, observations) for fit in fits]
+    if shared:
+        found = [np.repeat(e.sum(axis=1, keepdims=True), e.shape[1], axis=1) for e in found]
     least = np.array([errors.min(axis=0) for errors in found])
     least *= np.array(charge)[:, None]
     which = least.argmin(axis=0)
@@ -141,9 +150,16 @@ def leave_one_out(
 
 
 def solve_left_out(
-    plain: NDArray, features: NDArray, values: NDArray, places: NDArray, *, rounding: NDArray
-) -> tuple[NDArray, NDArray, NDArray[np.float64]]:
-    """:func:`solve_columns` with the penalties (k,) of :func:`leave_one_out`.
+    plain: NDArray,
+    features: NDArray,
+    values: NDArray,
+    places: NDArray,
+    *,
+    rounding: NDArray,
+    free: bool = False,
+) -> tuple[NDArray, NDArray, float]:
+    """:func:`solve_columns` with the penalty of :func:`leave_one_out`, one for all targets: what is
+    linear in the values, as where they lie in a plane, then is so in the fit.
 
     The first of the plain columns is constant; samples whose places and values agree are one.
     """
@@ -159,6 +175,8 @@ def solve_left_out(
     first, share = marks[1], marks[2] / n
     rows = np.concatenate([plain, features], axis=1)[first]
     targets = values[first] / unit
+    # Of slopes that interpolate nothing is known without one of the samples.
+    free = free or width > _WIDE or len(first) <= skip
 
     def slabs() -> Iterator[Slab]:
         step = max(1, _SLAB // (8 * columns))
@@ -168,13 +186,13 @@ def solve_left_out(
     def solve() -> LeftOut:
         with blas_threads(columns):
             whole = np.concatenate([rows, targets], axis=1) * np.sqrt(share)[:, None]
-            triangle = triangular_factor(whole)
-            return leave_one_out(triangle, skip, width, rounding, slabs, float(len(first)))
+            sizes = skip, width, rounding, slabs, float(len(first))
+            return leave_one_out(triangular_factor(whole), *sizes, free=free, shared=True)
 
     cost = 2.0 * n * columns * min(n, columns) + (20.0 * width + 4.0 * n) * width**2
     found = interruptible(solve, cost=cost)
     outer, part = in_unit(unit, found.outer, found.part)
-    return part, outer, found.penalty
+    return part, outer, float(found.penalty[0])
 
 
 def _risk(free: _Fit, slabs: Callable[[], Iterator[Slab]]) -> tuple[int, float]:
