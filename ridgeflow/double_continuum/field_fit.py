@@ -64,8 +64,8 @@ class FieldFit:
     held_out_error : float
         Root mean square error on the samples held out, in units of the root mean square of their
         velocities; NaN where none were held out.
-    ridge : float
-        The penalty used.
+    ridge : float or ndarray, shape (m,)
+        The penalty used, under "loo" of each component.
     region : Region
         A ball around the samples, a tenth larger than it must be, outside of which the field is a
         guess; of samples on a plane, what of the ball is within a thousandth of their spread of it.
@@ -81,7 +81,7 @@ class FieldFit:
     fields: tuple[ShallowNetwork, ...]
     span: tuple[float, float]
     held_out_error: float
-    ridge: float
+    ridge: float | NDArray[np.float64]
     region: Region
 
     def at(self, t: float) -> ShallowNetwork:
@@ -163,10 +163,11 @@ def fit_field(
         Steepness :math:`\kappa` of neurons, see :func:`ridgeflow.networks.pairs.pair_neurons`.
     ridge : float, "loo" or "gcv"
         Penalty of the outer weights. "loo": that of least leave-one-out error, which sees samples
-        that decide alone what the field is where they are, as far ones do; up to 1024 outer weights
-        of a component the slopes of the affine parts bear a penalty too, or are left out, where
-        that errs less. "gcv": of least generalised cross-validation error, see
-        :func:`fit_outer_weights`.
+        that decide alone what the field is where they are, as far ones do; for each component its
+        own, but one for all where a combination of the velocities is zero, as across a plane, so
+        that it is zero in the fit. Up to 1024 outer weights of a component the slopes of the affine
+        parts bear a penalty too, or are left out, where that errs less. "gcv": of least generalised
+        cross-validation error, see :func:`fit_outer_weights`.
     holdout : float
         Share of the samples on which the error is measured, in [0, 1).
     control : {"affine", None}

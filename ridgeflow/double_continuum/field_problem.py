@@ -74,8 +74,8 @@ class FieldProblem:
         features = ridge_matrix(self.z, a, b, self.eta)
         return _tensor(self.basis, plain), _tensor(self.basis, features)
 
-    def solve(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray, float]:
-        """Affine coefficients, outer weights and the penalty."""
+    def solve(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray, float | NDArray]:
+        """Affine coefficients, outer weights and the penalty, under "loo" of each component."""
         # No function of time is much larger than 1.
         rounding = np.tile(np.append(0.0, self.thin), self.basis.shape[1])
         columns = self.columns(a, b)

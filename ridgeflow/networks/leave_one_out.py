@@ -38,6 +38,8 @@ _AFFINE = 0.25
 # Slopes that are penalised in these units bear a smaller part of the penalty of outer weights.
 _CHEAP = 30.0
 
+# Share of their size up to which a combination of targets is zero.
+_SAME = 1e-6
 # Features of which one decomposition is enough, and bytes of one slab of rows.
 _WIDE, _SLAB = 1024, 2**26
 
@@ -78,6 +80,7 @@ def leave_one_out(
     penalty: float | None = None,
     *,
     free: bool = False,
+    together: bool = False,
     shared: bool = False,
 ) -> LeftOut:
     r"""The fit of least leave-one-out error, each target with a penalty of its own by default.
@@ -111,6 +114,8 @@ def leave_one_out(
         In place of the best; slopes then bear none.
     free : bool
         Slopes bear none in any case, which takes one decomposition.
+    together : bool
+        Slopes are treated alike for all targets.
     shared : bool
         One penalty for all targets, of the least sum of errors.
     """
@@ -132,6 +137,8 @@ def leave_one_out(
     least = np.array([errors.min(axis=0) for errors in found])
     least *= np.array(charge)[:, None]
     which = least.argmin(axis=0)
+    if together:
+        which[:] = least.sum(axis=1).argmin()
     k = least.shape[1]
     penalties = np.empty(k)
     outer, part = np.zeros((width, k)), np.zeros((skip, k))
@@ -157,9 +164,9 @@ def solve_left_out(
     *,
     rounding: NDArray,
     free: bool = False,
-) -> tuple[NDArray, NDArray, float]:
-    """:func:`solve_columns` with the penalty of :func:`leave_one_out`, one for all targets: what is
-    linear in the values, as where they lie in a plane, then is so in the fit.
+) -> tuple[NDArray, NDArray, NDArray[np.float64]]:
+    """:func:`solve_columns` with the penalties (k,) of :func:`leave_one_out`: one for all
+    targets where they depend on each other linearly, as those of a plane do, so that the fit does.
 
     The first of the plain columns is constant; samples whose places and values agree are one.
     """
@@ -177,6 +184,7 @@ def solve_left_out(
     targets = values[first] / unit
     # Of slopes that interpolate nothing is known without one of the samples.
     free = free or width > _WIDE or len(first) <= skip
+    shared = _dependent(targets)
 
     def slabs() -> Iterator[Slab]:
         step = max(1, _SLAB // (8 * columns))
@@ -187,12 +195,21 @@ def solve_left_out(
         with blas_threads(columns):
             whole = np.concatenate([rows, targets], axis=1) * np.sqrt(share)[:, None]
             sizes = skip, width, rounding, slabs, float(len(first))
-            return leave_one_out(triangular_factor(whole), *sizes, free=free, shared=True)
+            return leave_one_out(
+                triangular_factor(whole), *sizes, free=free, together=True, shared=shared
+            )
 
     cost = 2.0 * n * columns * min(n, columns) + (20.0 * width + 4.0 * n) * width**2
     found = interruptible(solve, cost=cost)
     outer, part = in_unit(unit, found.outer, found.part)
-    return part, outer, float(found.penalty[0])
+    return part, outer, found.penalty
+
+
+def _dependent(values: NDArray) -> bool:
+    """Whether some combination of the columns vanishes but for rounding."""
+    size = np.linalg.norm(values, axis=0)
+    s = np.linalg.svd(values / np.where(size > 0, size, 1.0), compute_uv=False)
+    return bool(s[-1] < _SAME * s[0]) or len(s) < values.shape[1]
 
 
 def _risk(free: _Fit, slabs: Callable[[], Iterator[Slab]]) -> tuple[int, float]:

@@ -230,8 +230,9 @@ def test_repeated_samples_are_one_observation(ridge):
     options = {"width": 60, "holdout": 0.0, "ridge": ridge, "rng": 0}
     once = fit_field(x, v, "tanh", **options)
     again = fit_field(np.tile(x, (5, 1)), np.tile(v, (5, 1)), "tanh", **options)
-    # The neurons differ. measured ratios 0.21 and 0.36; 1e-13 where each repetition counts
-    assert 0.1 < again.ridge / once.ridge < 10
+    # The neurons differ. measured ratios .13 to .36; 1e-13 where each repetition counts
+    ratio = np.atleast_1d(again.ridge / once.ridge)
+    assert ratio.min() > 0.05 and ratio.max() < 5
 
 
 def test_times_that_differ_by_rounding_are_one():

@@ -229,8 +229,8 @@ def damped_pendulum(x):
     return np.stack([x[:, 1], -np.sin(x[:, 0]) - 0.2 * x[:, 1]], axis=1)
 
 
-@pytest.mark.parametrize("n", [300, 2000])
-def test_penalties_see_far_samples_that_decide_alone(n):
+@pytest.mark.parametrize(("n", "width"), [(300, 100), (2000, 150)])
+def test_penalties_see_far_samples_that_decide_alone(n, width):
     """Points of Student's law of 1.5 degrees of freedom."""
     errors = {"loo": [], "gcv": []}
     for seed in range(3):
@@ -241,7 +241,7 @@ def test_penalties_see_far_samples_that_decide_alone(n):
             with warnings.catch_warnings():
                 # Of errors beyond the size of the field.
                 warnings.simplefilter("ignore" if ridge == "gcv" else "error")
-                fit = fit_field(x, damped_pendulum(x), "tanh", width=100, ridge=ridge, rng=seed)
+                fit = fit_field(x, damped_pendulum(x), "tanh", width=width, ridge=ridge, rng=seed)
             gap = fit.at(0.0)(fresh) - truth
             found.append(np.sqrt((gap**2).mean() / (truth**2).mean()))
     # measured .033, .029 and 2.3, 3.4
@@ -259,7 +259,9 @@ def test_left_out_penalties_are_those_of_the_definition():
     features = np.tanh(x @ rng.normal(size=(2, 12)) - rng.normal(size=12))
     v = np.sin(x) + 0.1 * rng.normal(size=x.shape)
     v = np.column_stack([v, v.sum(axis=1)])
-    part, outer, penalty = solve_left_out(plain, features, v, x, rounding=np.zeros(3), free=True)
+    part, outer, shared = solve_left_out(plain, features, v, x, rounding=np.zeros(3), free=True)
+    penalty = shared[0]
+    assert np.all(shared == penalty)
 
     def left_out(ridge):
         total = 0.0
@@ -280,4 +282,8 @@ def test_left_out_penalties_are_those_of_the_definition():
     # Samples that are repeated are one.
     twice = [np.tile(each, (3, 1)) for each in (plain, features, v, x)]
     same = solve_left_out(*twice, rounding=np.zeros(3), free=True)
-    assert same[2] == pytest.approx(penalty, rel=1e-6)
+    assert same[2] == pytest.approx(shared, rel=1e-6)
+    # Components that do not depend on each other have their own.
+    mixed = np.column_stack([v[:, 0], x[:, 1] + 0.1 * rng.normal(size=60)])
+    own = solve_left_out(plain, features, mixed, x, rounding=np.zeros(3), free=True)[2]
+    assert own[1] > 10 * own[0]
