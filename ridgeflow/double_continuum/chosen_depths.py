@@ -16,7 +16,7 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent
+from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent, same_grid
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import Localised, fine_samples, localised_grid, localised_samples
@@ -31,10 +31,13 @@ __all__ = [
 ]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
-# the window's margin holds, the law does not see, and grids are chosen for the whole.
-_FIRST_SHARE = 100.0
+# the window's margin holds, the law does not see, and grids are chosen for the whole. The more
+# variables, the more lies there; measured in one to three.
+_FIRST_SHARE = {1: 100.0, 2: 100.0}
+_SHARE_BEYOND = 1000.0
 _SAMPLING = 10.0  # the same of the samples' own
 _TRIES = 5
+_LOOSEST = 0.3  # tolerance of nodes
 
 _DEGREE = 15  # largest, of the interpolation between depths
 _LEBESGUE = 4.0  # largest amplification of errors by it
@@ -177,7 +180,8 @@ def represent_all(
     Errors and ``tol`` are relative L2 errors of the velocity over the source's points.
     """
     depths = _Depths(source, times[:1] if source.steady else times, activation, ridgelet, tol)
-    share = max(1.0, _FIRST_SHARE * (tol / 1e-3) ** 0.25)
+    first = _FIRST_SHARE.get(source.dim, _SHARE_BEYOND)
+    share = max(1.0, first * (tol / 1e-3) ** 0.25)
     made: list[IntegralRepresentation] = []
     errors = np.zeros(0)
     for tries_left in reversed(range(_TRIES)):
@@ -222,6 +226,8 @@ class _Depths:
         every = range(len(times))
         self.telling = sorted({0, self.hardest}) if source.flow is not None else list(every)
         self._known: dict[tuple[int, int], Localised] = {}
+        # Nodes that did not do, and the error of the hardest depth on them.
+        self._missed: tuple[ParameterGrid, NDArray[np.float64]] | None = None
 
     def localised(self, i: int, n: int) -> Localised:
         """The first stage at one depth, with n samples along each axis of a function."""
@@ -246,7 +252,7 @@ class _Depths:
     ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
         """All depths on nodes for ``share`` of the tolerance, and their errors.
 
-        The hardest alone where its error shows that a smaller share has to be tried.
+        Only the error of the hardest where it shows that a smaller share has to be tried.
         """
         fine = min(share, _SAMPLING) * self.tol
         found = {i: self._fine(i, fine) for i in self.telling}
@@ -264,15 +270,19 @@ class _Depths:
                     self.activation,
                     self.ridgelet,
                     # What the samples do not reach is measured with the rest.
-                    min(0.3, share * self.tol / rest) if rest > 0 else 0.3,
+                    min(_LOOSEST, share * self.tol / rest) if rest > 0 else _LOOSEST,
                     dual,
                 )
                 for i, rest in rests.items()
             ]
         )
+        if self._missed is not None and share > 1 and same_grid(shared, self._missed[0]):
+            # A smaller share asks for no more nodes.
+            return [], self._missed[1]
         last, error = self._built(self.hardest, shared, n_axis, band, dual)
         if error > self.tol and share > 1:
-            return [last], np.array([error])
+            self._missed = shared, np.array([error])
+            return [], self._missed[1]
         parts = [
             (last, error)
             if i == self.hardest
