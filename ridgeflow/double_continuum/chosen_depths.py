@@ -16,7 +16,7 @@ from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.ridgelet import Ridgelet
-from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent, same_grid
+from ridgeflow.ridgelet.grids.comparison import common_grid, grid_to_represent
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
 from ridgeflow.ridgelet.localised import Localised, fine_samples, localised_grid, localised_samples
@@ -195,11 +195,11 @@ def represent_all(
             # has another cause is raised again at the tolerance itself.
             if share <= 1:
                 raise
-            share = max(1.0, share / 10)
+            share = max(1.0, min(share, depths.most) / 10)
             continue
         if errors.max() <= tol or share <= 1:
             break
-        share = max(1.0, share * min(0.3, 0.5 * tol / errors.max()))
+        share = max(1.0, min(share, depths.most) * min(0.3, 0.5 * tol / errors.max()))
     if source.steady:
         made, errors = made * len(times), np.repeat(errors, len(times))
     return made, errors
@@ -226,8 +226,8 @@ class _Depths:
         every = range(len(times))
         self.telling = sorted({0, self.hardest}) if source.flow is not None else list(every)
         self._known: dict[tuple[int, int], Localised] = {}
-        # Nodes that did not do, and the error of the hardest depth on them.
-        self._missed: tuple[ParameterGrid, NDArray[np.float64]] | None = None
+        # What shares may be at most: beyond it nodes are the loosest whatever they are.
+        self.most = np.inf
 
     def localised(self, i: int, n: int) -> Localised:
         """The first stage at one depth, with n samples along each axis of a function."""
@@ -252,7 +252,7 @@ class _Depths:
     ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
         """All depths on nodes for ``share`` of the tolerance, and their errors.
 
-        Only the error of the hardest where it shows that a smaller share has to be tried.
+        The hardest alone where its error shows that a smaller share has to be tried.
         """
         fine = min(share, _SAMPLING) * self.tol
         found = {i: self._fine(i, fine) for i in self.telling}
@@ -260,6 +260,7 @@ class _Depths:
         n_axis = max(len(grid.axes[0]) for grid in grids)
         band = max(float(np.pi / grid.spacing.max()) for grid in grids)
         rests = {i: one.share / self.references[i] for i, one in found.items()}
+        self.most = _LOOSEST * max(rests.values()) / self.tol
         if max(rests.values()) <= self.tol:
             # An affine field: of rounding there are no wave numbers to correct.
             dual = "plain"
@@ -276,13 +277,9 @@ class _Depths:
                 for i, rest in rests.items()
             ]
         )
-        if self._missed is not None and share > 1 and same_grid(shared, self._missed[0]):
-            # A smaller share asks for no more nodes.
-            return [], self._missed[1]
         last, error = self._built(self.hardest, shared, n_axis, band, dual)
         if error > self.tol and share > 1:
-            self._missed = shared, np.array([error])
-            return [], self._missed[1]
+            return [last], np.array([error])
         parts = [
             (last, error)
             if i == self.hardest
