@@ -89,7 +89,9 @@ def thin_directions(z: NDArray, rounding: NDArray) -> NDArray[np.float64]:
     used = np.flatnonzero(z.any(axis=0))
     directions = np.zeros((0, z.shape[1]))
     if len(used):
-        s, v = np.linalg.svd(z[:, used] / np.sqrt(len(z)), full_matrices=True)[1:]
+        # Of the triangle: the left singular vectors of the samples would be their square.
+        triangle = np.linalg.qr(z[:, used] / np.sqrt(len(z)), mode="r")
+        s, v = np.linalg.svd(triangle, full_matrices=True)[1:]
         s = np.append(s, np.zeros(len(v) - len(s)))
         thin = s <= np.linalg.norm(v * rounding[used], axis=1)
         directions = np.zeros((int(thin.sum()), z.shape[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.integrate import solve_ivp
 
 import ridgeflow as rf
 from ridgeflow.double_continuum.field_fit import fit_field
+from ridgeflow.fields.sample_region import thin_directions
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.leave_one_out import solve_left_out
 
@@ -55,6 +57,16 @@ def test_points_that_lie_on_a_plane(name, noise, timed):
     assert fit.region.contains(0.9 * (points - 3.0) + 3.0).all()
     off = points + 0.1 * across[:, 0]
     assert not fit.region.contains(off).any()
+
+
+def test_directions_across_a_plane_take_no_square_of_the_samples():
+    z = np.random.default_rng(0).normal(size=(5000, 2)) @ FRAMES["copy"]
+    tracemalloc.start()
+    thin = thin_directions(z, np.full(3, 1e-12))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3e6  # 5000^2 numbers are 2e8 bytes; measured 2.4e5
+    np.testing.assert_allclose(np.abs(thin), [[0.5**0.5, 0, 0.5**0.5]], atol=1e-12)
 
 
 def test_a_field_that_depends_on_a_thin_direction_keeps_it():

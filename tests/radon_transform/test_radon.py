@@ -619,4 +619,5 @@ def test_tails_below_rounding_are_left_out_in_single_precision(shift):
     found = rf.radon(rf.GridField(values, (axis,) * 3), u, offsets)
     exact = rf.radon(rf.GridField(values.astype(np.float64), (axis,) * 3), u, offsets)
     assert found.dtype == np.float32
-    assert np.abs(found - exact).max() < 3e-6 * exact.max()
+    # measured 2.1e-7
+    assert np.abs(found - exact).max() < 1e-6 * exact.max()
