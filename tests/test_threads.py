@@ -213,13 +213,13 @@ def test_samples_are_taken_whole_or_not_at_all(monkeypatch):
     monkeypatch.setattr(least_squares, "_SLAB", 8 * 40 * 33)
     taken = []
 
-    def stopped(rows):
+    def stopped(rows, *factor, **options):
         taken.append(len(rows))
         if len(taken) == 3:
             raise KeyboardInterrupt
-        return factor(rows)
+        return triangle(rows, *factor, **options)
 
-    factor = least_squares.triangular_factor
+    triangle = least_squares.triangular_factor
     monkeypatch.setattr(least_squares, "triangular_factor", stopped)
     with pytest.raises(KeyboardInterrupt):
         problem.add(X[200:], X[200:, :1])
