@@ -2,8 +2,7 @@
 
 Callers write into a plan's input buffer and read its output buffer, so that nothing is copied in or
 out: with copies FFTW would lose its advantage. Rows are spread over threads in pieces with a plan
-of
-their own; a single transform is never split.
+of their own; a single transform is never split.
 """
 
 from __future__ import annotations
