@@ -14,7 +14,6 @@ from ridgeflow._validate import (
     as_points,
     as_real_array,
     fits_in_memory,
-    one_of,
     positive,
     positive_int,
     same_length,
@@ -220,7 +219,7 @@ def fit_field(
     True
     """
     x, v, real = _samples(points, velocities)
-    activation_with_values(activation)
+    eta = activation_with_values(activation)
     width = positive_int(width, "width")
     degree = None
     if time_degree is not None:
@@ -230,7 +229,8 @@ def fit_field(
         f"fitting {width} neurons to {len(x)} samples",
         "use fewer neurons or samples, or raise memory_budget",
     )
-    slope, penalty = positive(slope, "slope"), _as_penalty(ridge)
+    slope, number = positive(slope, "slope"), as_ridge(ridge)
+    penalty = ridge if isinstance(ridge, str) and ridge == "loo" else number
     holdout = _finite(holdout, "holdout")
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
@@ -246,7 +246,7 @@ def fit_field(
     rounding = units.rounding / units.scale
     problem = FieldProblem(
         *(units(x[inside]), v[inside], basis[inside], places[inside]),
-        *(activation_with_values(activation), penalty, rounding, np.maximum(rounding, THIN)),
+        *(eta, penalty, rounding, np.maximum(rounding, THIN)),
     )
     if times is not None and degree is None:
         degree = chosen_degree(problem, width, slope, generator)
@@ -265,7 +265,7 @@ def fit_field(
     fields = []
     for plain, c in zip(affine, weights, strict=True):
         inner, offset, linear, bias = units.of_data(a, b, plain[1:], plain[0])
-        fields.append(ShallowNetwork(inner, offset, c, problem.eta, linear=linear, bias=bias))
+        fields.append(ShallowNetwork(inner, offset, c, eta, linear=linear, bias=bias))
     error = _relative_error(fields, basis[out], x[out], v[out])
     if error > _WORTHLESS:
         warnings.warn(
@@ -336,13 +336,6 @@ def _warn_of_gaps(t: NDArray, span: tuple[float, float], degree: int) -> None:
             AccuracyWarning,
             stacklevel=3,
         )
-
-
-def _as_penalty(ridge: float | str) -> float | str | None:
-    """A penalty, None for generalised cross-validation, or "loo"."""
-    if isinstance(ridge, str) and one_of(ridge, "ridge", ("loo", "gcv")) == "loo":
-        return ridge
-    return as_ridge(ridge)
 
 
 def _relative_error(fields: list[ShallowNetwork], basis: NDArray, x: NDArray, v: NDArray) -> float:

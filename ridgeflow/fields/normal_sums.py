@@ -16,6 +16,7 @@ from ridgeflow._validate import fits_in_memory, positive
 
 __all__ = [
     "LARGEST_DIM",
+    "WORTH",
     "Plan",
     "checked_tolerance",
     "fast_evaluation",
@@ -35,7 +36,7 @@ _FAR = 24.0
 _CELLS = 2
 _GRAIN = 256
 # Fewer pairs than this take a tenth of a second.
-_WORTH = 2.0**26
+WORTH = 2.0**26
 
 
 @dataclass(frozen=True)
@@ -354,7 +355,7 @@ def fast_evaluation(
             f"and {'one covariance' if compact.ndim == 2 else 'different covariances'} (it needs "
             f"at most {LARGEST_DIM} variables and a covariance that all components share)"
         )
-    if method == "auto" and float(n) * k < _WORTH:
+    if method == "auto" and float(n) * k < WORTH:
         return None
     root = np.linalg.cholesky(compact)
     whiten = np.linalg.inv(root)

@@ -86,7 +86,7 @@ class RidgeletEstimator(BaseEstimator):
             given = as_real_array(sample_weight, "sample_weight", ndim=(0, 1))
             # One number for all samples is what scikit-learn allows.
             weights = as_weights(given if given.ndim else weights * given, "sample_weight", x)
-        penalty = as_ridge(self.ridge, ("loo", "gcv"))
+        penalty = as_ridge(self.ridge)
         count = as_observations(self.observations)
         values = y.astype(np.float64)
         if first:

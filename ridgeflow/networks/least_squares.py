@@ -50,10 +50,10 @@ class OuterFit:
     penalty: float | NDArray[np.float64]
 
 
-def as_ridge(value: float | str, choices: tuple[str, ...] = ("gcv",)) -> float | None:
+def as_ridge(value: float | str) -> float | None:
     """A penalty >= 0, or None where one of the ways to choose it is named."""
     if isinstance(value, str):
-        one_of(value, "ridge", choices)
+        one_of(value, "ridge", ("loo", "gcv"))
         return None
     return non_negative(value, "ridge")
 

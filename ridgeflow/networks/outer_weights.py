@@ -149,7 +149,7 @@ def fit_outer_weights(
     x = as_points(points, "points", inner.shape[1])
     y = as_real_array(values, "values", ndim=(1, 2))
     same_length(points=x, values=y)
-    beta = as_ridge(ridge, ("loo", "gcv"))
+    beta = as_ridge(ridge)
     if measure is not None:
         measure = positive(measure, "measure")
         if beta is None or beta == 0:

@@ -6,6 +6,7 @@ divided beforehand by the kernel's transform, and a short sum of kernel values a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,6 +38,14 @@ _ERRORS = {
 @cache
 def _gauss(n: int) -> tuple[NDArray, NDArray]:
     return np.polynomial.legendre.leggauss(n)
+
+
+def by_series(function: Callable[[NDArray], NDArray], at: NDArray, terms: int) -> NDArray:
+    """Values of a smooth function at many places >= 0, from its Chebyshev series on [0, max]."""
+    middle = 0.5 * float(at.max())
+    place = np.cos(np.pi * (np.arange(terms) + 0.5) / terms)
+    series = np.linalg.solve(chebvander(place, terms - 1), function(middle * (1 + place)))
+    return product(chebvander(at / middle - 1, terms - 1), series)
 
 
 @dataclass(frozen=True)
@@ -85,12 +94,9 @@ class SemicircleKernel:
         terms = 20 + self.width // 2
         if len(frequency) <= terms:
             return product(np.cos(2 * np.pi * np.outer(frequency, x)), rule)
-        square = np.square(frequency)
-        middle = 0.5 * float(square.max())
-        place = np.cos(np.pi * (np.arange(terms) + 0.5) / terms)
-        known = self.transform(np.sqrt(middle * (1 + place)))
-        series = np.linalg.solve(chebvander(place, terms - 1), known)
-        return product(chebvander(square / middle - 1, terms - 1), series)
+        return by_series(
+            lambda square: self.transform(np.sqrt(square)), np.square(frequency), terms
+        )
 
     @cached_property
     def table(self) -> NDArray[np.float64]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import i0, jv
@@ -24,6 +23,7 @@ from ridgeflow._fork import cached_property
 from ridgeflow._parallel import parallel_for
 from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
+from ridgeflow.radon_transform.interpolation import by_series
 
 __all__ = [
     "CellWaves",
@@ -214,14 +214,10 @@ def _wave_polynomials(phase: NDArray, terms: int) -> tuple[NDArray, NDArray]:
 
 def _bessel(order: NDArray, phase: NDArray) -> NDArray:
     """J_n(phase) for all orders, (n_phase, orders); of many phases by their Chebyshev series."""
-    most = float(phase.max())
-    count = 24 + int(most)
+    count = 24 + int(phase.max())
     if len(phase) <= count:
         return jv(order, phase[:, None])
-    place = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    known = _bessel(order, 0.5 * most * (1 + place))
-    series = np.linalg.solve(chebvander(place, count - 1), known)
-    return product(chebvander(2 * phase / most - 1, count - 1), series)
+    return by_series(lambda some: jv(order, some[:, None]), phase, count)
 
 
 def line_buffers(

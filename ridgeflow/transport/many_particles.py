@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._validate import fits_in_memory, positive
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
-from ridgeflow.fields.normal_sums import LARGEST_DIM, plan_sums
+from ridgeflow.fields.normal_sums import LARGEST_DIM, WORTH, plan_sums
 from ridgeflow.schemes import TABLEAUX
 from ridgeflow.transport.ode import IntegrationStats
 
@@ -23,9 +23,8 @@ _ALONE = 0.01
 _SUMS, _LEAST_TOL, _MOST_TOL = 1e-2, 1e-13, 1e-3
 # Halvings of a step for particles that need shorter ones.
 _DEPTH = 30
-# Evaluations by sums for one of all pairs in steps of each particle's own, measured; and fewer
-# pairs than this take a second.
-_SHARED, _WORTH = 3.0, 2.0**26
+# Evaluations by sums for one of all pairs in steps of each particle's own, measured.
+_SHARED = 3.0
 
 
 class _Law:
@@ -68,7 +67,7 @@ def require_shared(law: GaussianMixture) -> None:
 def pays(law: GaussianMixture, points: NDArray, t0: float, t1: float) -> bool:
     """Whether steps together with fast sums cost less than steps of each particle's own."""
     pairs = float(len(points)) * law.n_components
-    if not _served(law) or pairs < _WORTH:
+    if not _served(law) or pairs < WORTH:
         return False
     moving = _Law(law, 1e-8)
     cost = 0.0

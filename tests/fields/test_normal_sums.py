@@ -110,7 +110,7 @@ def test_auto_goes_fast_only_where_that_pays(monkeypatch):
     x = rng.normal(size=(7000, 2))
     exact = law.logpdf(x)
     assert not calls
-    monkeypatch.setattr(normal_sums, "_WORTH", 1e6)
+    monkeypatch.setattr(normal_sums, "WORTH", 1e6)
     np.testing.assert_allclose(law.logpdf(x), exact, rtol=1e-9)  # measured 2e-12
     assert calls == [7000]
     assert np.array_equal(law.logpdf(x, method="exact"), exact)
