@@ -35,6 +35,8 @@ __all__ = [
 # variables, the more lies there; measured in one to three.
 _FIRST_SHARE = {1: 100.0, 2: 100.0}
 _SHARE_BEYOND = 1000.0
+# After a miss: errors fall faster than the tolerance of nodes, and in space every step costs.
+_ORDER = {1: 1.0, 2: 1.0}
 _SAMPLING = 10.0  # the same of the samples' own
 _TRIES = 5
 _LOOSEST = 0.3  # tolerance of nodes
@@ -199,7 +201,8 @@ def represent_all(
             continue
         if errors.max() <= tol or share <= 1:
             break
-        share = max(1.0, min(share, depths.most) * min(0.3, 0.5 * tol / errors.max()))
+        missed = (0.5 * tol / float(errors.max())) ** _ORDER.get(source.dim, 0.35)
+        share = max(1.0, min(share, depths.most) * min(0.3 if source.dim < 3 else 0.6, missed))
     if source.steady:
         made, errors = made * len(times), np.repeat(errors, len(times))
     return made, errors
@@ -225,27 +228,21 @@ class _Depths:
         self.hardest = len(times) - 1
         every = range(len(times))
         self.telling = sorted({0, self.hardest}) if source.flow is not None else list(every)
-        self._known: dict[tuple[int, int], Localised] = {}
+        # The first stages: for what tolerance, and the finest that was asked for.
+        self._known: dict[int, tuple[float, Localised]] = {}
         # What shares may be at most: beyond it nodes are the loosest whatever they are.
         self.most = np.inf
 
-    def localised(self, i: int, n: int) -> Localised:
-        """The first stage at one depth, with n samples along each axis of a function."""
-        if (i, n) not in self._known:
-            field = self.fields[i]
-            self._known[i, n] = (
-                localised_grid(field, self.region)
-                if isinstance(field, GridField)
-                else localised_samples(field, self.region, field.component_shape, n)
-            )
-        return self._known[i, n]
-
     def _fine(self, i: int, tol: float) -> Localised:
-        field = self.fields[i]
-        if isinstance(field, GridField):
-            return self.localised(i, len(field.axes[0]))
-        at = partial(self.localised, i)
-        return fine_samples(at, self.region, tol, self.references[i])
+        """The first stage at one depth, sampled as finely as ``tol`` asks for."""
+        if i not in self._known or self._known[i][0] > tol:
+            field, region = self.fields[i], self.region
+            if isinstance(field, GridField):
+                self._known[i] = 0.0, localised_grid(field, region)
+            else:
+                at = partial(localised_samples, field, region, field.component_shape)
+                self._known[i] = tol, fine_samples(at, region, tol, self.references[i])
+        return self._known[i][1]
 
     def represented(
         self, share: float, dual: str
@@ -256,9 +253,7 @@ class _Depths:
         """
         fine = min(share, _SAMPLING) * self.tol
         found = {i: self._fine(i, fine) for i in self.telling}
-        grids = [one.source for one in found.values()]
-        n_axis = max(len(grid.axes[0]) for grid in grids)
-        band = max(float(np.pi / grid.spacing.max()) for grid in grids)
+        band = max(float(np.pi / one.source.spacing.max()) for one in found.values())
         rests = {i: one.share / self.references[i] for i, one in found.items()}
         self.most = _LOOSEST * max(rests.values()) / self.tol
         if max(rests.values()) <= self.tol:
@@ -277,13 +272,13 @@ class _Depths:
                 for i, rest in rests.items()
             ]
         )
-        last, error = self._built(self.hardest, shared, n_axis, band, dual)
+        last, error = self._built(self.hardest, shared, fine, band, dual)
         if error > self.tol and share > 1:
             return [last], np.array([error])
         parts = [
             (last, error)
             if i == self.hardest
-            else self._built(i, shared, n_axis, band, dual, last.spectrum.record)
+            else self._built(i, shared, fine, band, dual, last.spectrum.record)
             for i in range(len(self.fields))
         ]
         return [part for part, _ in parts], np.array([error for _, error in parts])
@@ -292,14 +287,14 @@ class _Depths:
         self,
         i: int,
         grid: ParameterGrid,
-        n_axis: int,
+        fine: float,
         band: float,
         dual: str,
         like: FieldRecord | None = None,
     ) -> tuple[IntegralRepresentation, float]:
         """One depth on given nodes, and its error at the source's points."""
         made = IntegralRepresentation._of_localised(
-            self.localised(i, n_axis),
+            self._fine(i, fine),
             self.activation,
             self.ridgelet,
             grid,

@@ -53,7 +53,9 @@ class CarriedDraws:
         size = 8.0 * len(times) * self.points.size
         fits_in_memory(size, "trajectories of the draws", "take fewer n_samples")
         end = float(times[-1])
-        carried = continuum.flow(self.points, end, log_density=False, times=times)
+        # Steps err far less than the field that they follow.
+        rtol = max(1e-6, continuum.tol**2)
+        carried = continuum.flow(self.points, end, rtol=rtol, log_density=False, times=times)
         assert carried.trajectory is not None
         return CarriedDraws(self.points, self.weights, self.own, times, carried.trajectory)
 

@@ -21,8 +21,9 @@ __all__ = ["AT", "Interpolated"]
 
 # Share of the tolerance for the spectra at the depths.
 AT = 0.5
-# Importance weights need scales that are dense; networks of them are never more accurate.
-_DENSE_TOL = 1e-3
+# Importance weights need scales that are dense; networks of them are never more accurate, in space
+# by far.
+_DENSE_TOL, _DENSE_IN_SPACE = 1e-3, 2e-2
 
 
 class Interpolated:
@@ -96,7 +97,7 @@ class Interpolated:
             self.times,
             self.activation,
             self.ridgelet,
-            max(AT * self.tol, _DENSE_TOL),
+            max(AT * self.tol, _DENSE_TOL if self.dim <= 2 else _DENSE_IN_SPACE),
             "plain",
         )
         return made
@@ -161,7 +162,9 @@ class Interpolated:
         if not inside.all():
             raise outside_error(self._source, x, t)
         used = slice(index[0], index[-1] + 1)
-        coefficients, matrix, offset = (weights @ part[used] for part in self._profiles)
+        coefficients, matrix, offset = (
+            weights.astype(part.dtype) @ part[used] for part in self._profiles
+        )
         first = self.representations[0].profiles
         profiles = first.with_coefficients(coefficients.reshape(first.coefficients.shape))
         return profiles, matrix.reshape(self.dim, self.dim), offset

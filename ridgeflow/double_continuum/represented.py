@@ -24,6 +24,7 @@ class Represented(Protocol):
     activation: Activation
     representations: list[IntegralRepresentation]
     errors: NDArray[np.float64]
+    tol: float
     interpolation_error: float
     _source: Source
     _sampling: float

@@ -40,12 +40,14 @@ def edge_window(place: NDArray) -> NDArray[np.float64]:
     return np.interp(place, node, 1 - (fall - fall[0]) / (fall[-1] - fall[0]))
 
 
-def unresolved_error(power: NDArray, place: NDArray, blur: float, rim: float, dim: int) -> float:
+def unresolved_error(
+    power: NDArray, place: NDArray, times: NDArray, blur: float, rim: float, dim: int
+) -> float:
     """Relative L2 error of samples as such.
 
-    ``power`` is the energy of each wave and ``place`` its wave number over the highest along some
-    axis, ``blur`` the error of the window, ``rim`` the share of the sum of squares that the samples
-    at the rim have.
+    ``power`` is the energy of each wave, or of the ``times`` waves that are alike, ``place`` its
+    wave number over the highest along some axis, ``blur`` the error of the window, ``rim`` the
+    share of the sum of squares that the samples at the rim have.
     """
     total = float(power.sum())
     if total == 0:
@@ -56,7 +58,7 @@ def unresolved_error(power: NDArray, place: NDArray, blur: float, rim: float, di
         last if last < _NOTHING else 1.0,
         # Of a jump at a sample the interpolation knows no more than half a cell.
         float(np.sqrt(0.5 * rim)),
-        _power_law(power, place, dim),
+        _power_law(power, place, times, dim),
     ]
     return _DOUBT * max(found)
 
@@ -123,16 +125,17 @@ def _patterns() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return energy[:, :, -_FITTED:], error
 
 
-def _power_law(power: NDArray, place: NDArray, dim: int) -> float:
+def _power_law(power: NDArray, place: NDArray, times: NDArray, dim: int) -> float:
     """The largest relative L2 error of a power law whose images fit the last half of the band."""
     band = np.minimum((place * _BANDS).astype(int), _BANDS - 1).ravel()
-    count = np.bincount(band, minlength=_BANDS)[-_FITTED:]
+    times = np.broadcast_to(times, place.shape).ravel()
+    count = np.bincount(band, times, minlength=_BANDS)[-_FITTED:]
     held = np.bincount(band, power.ravel(), minlength=_BANDS)[-_FITTED:]
     if (count == 0).any() or (held <= 0).any():
         return 0.0
     # Bands of few waves hold one more or one less by chance.
     edges = np.linspace(0, 1, _BANDS + 1)[-_FITTED - 1 :]
-    ideal = place.size * np.diff(edges**dim)
+    ideal = times.sum() * np.diff(edges**dim)
     energy, error = _patterns()
     gap = np.log(held / count * ideal) - np.log(energy)
     level = gap.mean(axis=2)

@@ -8,8 +8,9 @@ different set of wave numbers at every scale.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebvander
@@ -18,6 +19,7 @@ from scipy import fft as sp_fft
 from scipy.special import jv
 
 from ridgeflow._config import get_config
+from ridgeflow._fft import fast_length
 from ridgeflow._fork import cached_property
 from ridgeflow._kernels.slices import wave_kernel
 from ridgeflow._parallel import parallel_for
@@ -48,6 +50,8 @@ _LOW_OCTAVES = 60
 _FRINGE, _NO_BLUR = 20, 1e-12
 # Share of the memory budget that phases may take at once, as its reciprocal.
 _SHARE = 16
+# Bytes of waves made at a time.
+_PORTION = 1 << 24
 # Terms for phases up to a half turn: what is left out is below 1e-17.
 _TERMS = 24
 # Interpolation between waves errs by 1.5e-14. Pieces of this many of them are worth a thread.
@@ -55,6 +59,9 @@ _KERNEL = SemicircleKernel(16)
 _GRAIN = 2048
 # Shares of a tolerance must not vanish.
 _LEAST_TOL = 1e-300
+# The field that was softened last, for as long as it lives; None: it needs no window.
+_softened: WeakKeyDictionary[GridField, tuple[GridField | None, float, float]]
+_softened = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,16 @@ class FourierSlices:
     def _waves(self) -> Iterator[tuple[int, NDArray]]:
         """First row, and waves of some rows (direction and component) for ``gather_places``."""
         rows = self.projections.shape[0] * self.projections.shape[2]
-        most = max(1, get_config().memory_budget // (_SHARE * 16 * self._length))
-        if rows <= most:
+        if rows <= self._most:
             yield 0, self._all_waves
             return
-        for start in range(0, rows, most):
-            yield start, self._waves_of(start, start + most)
+        for start in range(0, rows, self._most):
+            yield start, self._waves_of(start, start + self._most)
+
+    @property
+    def _most(self) -> int:
+        """Rows whose waves may be kept."""
+        return max(1, get_config().memory_budget // (_SHARE * 16 * self._length))
 
     @cached_property
     def _all_waves(self) -> NDArray:
@@ -141,6 +152,14 @@ class FourierSlices:
         low = np.conj(half[:, _KERNEL.width // 2 : 0 : -1])
         high = np.conj(half[:, -2 : -2 - _KERNEL.width // 2 : -1])
         return np.concatenate([low, half, high], axis=1).view(np.float64)
+
+    def slabs(self) -> Iterator[tuple[int, FourierSlices]]:
+        """First direction, and slices along so many that their waves are kept from call to call,
+        in memory that is used again."""
+        most = min(self._most, _PORTION // (16 * self._length))
+        count = max(1, most // self.projections.shape[2])
+        for start in range(0, len(self.projections), count):
+            yield start, replace(self, projections=self.projections[start : start + count])
 
     def radial_energy(self, weights: NDArray, dim: int) -> tuple[NDArray, NDArray]:
         r"""Wave numbers, and the energy :math:`k^{m-1}\int_{S_+} |\hat f(ku)|^2 du\,dk` of each.
@@ -243,41 +262,57 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
     over space; a reconstruction would carry the cut of the offsets through the ringing back into
     the ball. A field that does not is returned as it is.
     """
-    axes = tuple(range(field.dim))
+    if field not in _softened:
+        # One is enough: a field is asked for again before the next one comes.
+        _softened.clear()
+        _softened[field] = _soften(field)
+    found, error, blur = _softened[field]
+    return field if found is None else found, error, blur
+
+
+def _soften(field: GridField) -> tuple[GridField | None, float, float]:
     values = real_columns(field.values, field.dim)
-    shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
-    spectrum = sp_fft.fftn(values, shape, axes)
+    shape = [fast_length(n + 2 * _FRINGE) if n > 1 else 1 for n in field.shape]
+    fringe = [(_FRINGE, to - n - _FRINGE) if n > 1 else (0, 0) for n, to in zip(field.shape, shape)]
     place, window = np.zeros(1), np.ones(1)
     for axis, n in enumerate(shape):
-        share = np.abs(2 * np.fft.fftfreq(n)).reshape([-1 if i == axis else 1 for i in axes])
+        # Of the waves of real samples, half of those along the last axis tell the others.
+        last = axis == field.dim - 1
+        share = np.abs(2 * (np.fft.rfftfreq(n) if last else np.fft.fftfreq(n)))
+        share = share.reshape([-1 if i == axis else 1 for i in range(field.dim)])
         place = np.maximum(place, share)
         window = window * edge_window(share)
+    times = np.where((share > 0) & (share < 1), 2.0, 1.0)
+    workers = get_config().threads
+    spectra: list[NDArray] = []
     # Component by component: a smooth one hides how slowly the energy of a rough one falls.
     total, blur, error = 0.0, 0.0, 0.0
     for c in range(values.shape[-1]):
-        power = np.abs(spectrum[..., c]) ** 2
+        spectra.append(
+            sp_fft.rfftn(np.pad(values[..., c], fringe), workers=workers, overwrite_x=True)
+        )
+        power = (spectra[c].real ** 2 + spectra[c].imag ** 2) * times
         size = float(power.sum())
         if size == 0:
             continue
         blurred = float((power * (1 - window) ** 2).sum())
-        rim = _rim_share(values[..., c])
-        found = unresolved_error(power, place, float(np.sqrt(blurred / size)), rim, field.dim)
+        cut = float(np.sqrt(blurred / size))
+        found = unresolved_error(power, place, times, cut, _rim_share(values[..., c]), field.dim)
         total, blur, error = total + size, blur + blurred, error + size * found**2
     if total == 0:
-        return field, 0.0, 0.0
+        return None, 0.0, 0.0
     blur, error = float(np.sqrt(blur / total)), float(np.sqrt(error / total))
     if blur < _NO_BLUR:
-        return field, error, blur
-    spectrum *= window[..., None]
-    soft = sp_fft.ifftn(spectrum, axes=axes).real
-    soft = from_columns(soft, field.values, field.component_shape)
-    for axis, n in enumerate(shape):
-        if n > 1:
-            soft = np.roll(soft, _FRINGE, axis)
+        return None, error, blur
+    soft = np.empty((*shape, len(spectra)))
+    for c in reversed(range(len(spectra))):
+        wave = spectra.pop() * window
+        soft[..., c] = sp_fft.irfftn(wave, shape, workers=workers, overwrite_x=True)
     wider = [
         x if len(x) == 1 else x[0] + h * (np.arange(n) - _FRINGE)
         for x, h, n in zip(field.axes, field.spacing, shape, strict=True)
     ]
+    soft = from_columns(soft, field.values, field.component_shape)
     return GridField(soft, wider), error, blur
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sp_fft
 
+from ridgeflow._config import get_config
 from ridgeflow._validate import fits_in_memory, instance_of
 from ridgeflow.columns import real_columns, rms
 from ridgeflow.errors import RegionError
@@ -36,13 +37,10 @@ _LARGEST_AXIS = {1: 1 << 16, 2: 1536, 3: 224}
 
 
 def localise(
-    points: NDArray, values: NDArray, region: Region, affine: AffinePart | None = None
+    points: NDArray, values: NDArray, window: NDArray, inside: NDArray
 ) -> tuple[NDArray, AffinePart]:
-    """Subtract an affine part (fitted inside the region unless given) and apply the window."""
-    if affine is None:
-        inside = region.contains(points)
-        affine = fit_affine(points[inside], values[inside])
-    window = region(points)
+    """Subtract an affine part, fitted at the points inside the region, and apply the window."""
+    affine = fit_affine(points[inside], values[inside])
     rest = np.zeros_like(values)
     used = window > 0
     shape = (-1,) + (1,) * (values.ndim - 1)
@@ -146,8 +144,9 @@ def localised_grid(field: GridField, region: Region) -> Localised:
             )
     points = field.points()
     values = field.values.reshape(len(points), *field.component_shape)
-    rest, affine = localise(points, values, region)
-    size = rms(real_columns(values[region.contains(points)]))
+    inside = region.contains(points)
+    rest, affine = localise(points, values, region(points), inside)
+    size = rms(real_columns(values[inside]))
     source = GridField(rest.reshape(field.values.shape), field.axes)
     return Localised(source, affine, size, region, None)
 
@@ -173,12 +172,13 @@ def localised_samples(
     axes = tuple(c + np.linspace(-1, 1, n) * region.outer_radius for c in region.center)
     mesh = np.meshgrid(*axes, indexing="ij")
     points = np.stack([axis.ravel() for axis in mesh], axis=1)
-    held = region(points) > 0
+    window, inside = region(points), region.contains(points)
+    held = window > 0
     sampled = np.asarray(evaluate(points[held]))
     values = np.zeros((len(points), *component_shape), dtype=sampled.dtype)
     values[held] = sampled
-    rest, affine = localise(points, values, region)
-    size = rms(real_columns(values[region.contains(points)]))
+    rest, affine = localise(points, values, window, inside)
+    size = rms(real_columns(values[inside]))
     source = GridField(rest.reshape(*[n] * dim, *component_shape), axes)
     return Localised(source, affine, size, region, evaluate)
 
@@ -211,11 +211,16 @@ def fine_samples(
 def _energy_near_nyquist(field: GridField) -> float:
     """L2 norm of the part of a gridded field above 0.85 of its highest wave number."""
     dim = field.dim
-    power = np.abs(sp_fft.fftn(field.values, axes=tuple(range(dim)))) ** 2
-    power = power.reshape(*field.shape, -1).sum(axis=-1)
-    high = np.zeros(field.shape, bool)
+    columns = real_columns(field.values, dim)
+    high = np.zeros(1, bool)
     for axis, n in enumerate(field.shape):
-        shape = [1] * dim
-        shape[axis] = -1
-        high = high | (np.abs(sp_fft.fftfreq(n)) > 0.425).reshape(shape)
-    return float(np.sqrt(power[high].sum() / power[..., :].size * np.prod(field.spacing)))
+        wave = np.fft.rfftfreq(n) if axis == dim - 1 else np.abs(np.fft.fftfreq(n))
+        wave = wave.reshape([-1 if i == axis else 1 for i in range(dim)])
+        high = high | (wave > 0.425)
+    # Of the waves of real samples, half of those along the last axis tell the others.
+    times = np.where((wave > 0) & (wave < 0.5), 2.0, 1.0)
+    energy = 0.0
+    for c in range(columns.shape[-1]):
+        spectrum = sp_fft.rfftn(columns[..., c], workers=get_config().threads)
+        energy += float((np.where(high, spectrum.real**2 + spectrum.imag**2, 0.0) * times).sum())
+    return float(np.sqrt(energy / np.prod(field.shape) * np.prod(field.spacing)))

@@ -196,6 +196,7 @@ def backproject(
     *,
     band: float | None = None,
     dual: str | CorrectedDual = "plain",
+    single: bool = False,
 ) -> Backprojection:
     r"""The reconstruction as one profile for each direction, valid within ``radius`` of the center.
 
@@ -215,6 +216,8 @@ def backproject(
         Wave number that the profiles resolve; by default the highest that the spectrum carries.
     dual : {"plain", "corrected"} or CorrectedDual
         Divide by K, or by the grid's own transfer function (see :func:`corrected_dual`).
+    single : bool
+        Profiles of single precision, of a third of the memory.
 
     Returns
     -------
@@ -232,7 +235,7 @@ def backproject(
     -----
     **Accuracy.** The integral over b is exact for spectra that decay within their offsets; profiles
     are piecewise polynomials of degree 11, accurate to 1e-12 of their maximum for waves up to half
-    the band, to 6e-10 at the band.
+    the band, to 6e-10 at the band; in single precision of degree 7, to 6e-8 and to 1.3e-5.
 
     **Cost.** O(P log P): an FFT per direction and scale, and six per direction.
     """
@@ -241,6 +244,6 @@ def backproject(
     radius = positive(radius, "radius")
     band = None if band is None else positive(band, "band")
     (profiles,) = spectrum_profiles(
-        spectrum, eta, radius, band=band, corrected=corrected, whole=True
+        spectrum, eta, radius, band=band, corrected=corrected, whole=True, single=single
     )
     return profiles

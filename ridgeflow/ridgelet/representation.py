@@ -45,11 +45,7 @@ from ridgeflow.ridgelet.grids.comparison import grid_to_represent
 from ridgeflow.ridgelet.grids.corrected_dual import as_dual
 from ridgeflow.ridgelet.grids.field_record import FieldRecord
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.localised import (
-    Localised,
-    localised_field,
-    require_region,
-)
+from ridgeflow.ridgelet.localised import Localised, localised_field, require_region
 from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
@@ -68,6 +64,8 @@ _DOUBT = 1.15
 # What lies between the samples of a gridded field is at least as large as what each of them is off
 # the polynomial of its neighbours, but for so much of what the energy of all of them lets expect.
 _MOST_LEFT_OUT = 1.5
+# Tolerance from which on profiles of single precision do, whose errors are 1e-5 of their maximum.
+_SINGLE = 1e-3
 
 
 class IntegralRepresentation:
@@ -141,8 +139,7 @@ class IntegralRepresentation:
     **Accuracy.** ``error_budget()``; the window's margin decides how many wave numbers are needed.
 
     **Cost.** Sampling the field on a grid, one ridgelet transform, one backprojection. The number
-    of
-    samples and of nodes grows with the power m of the wave numbers: meant for m <= 3.
+    of samples and of nodes grows with the power m of the wave numbers: meant for m <= 3.
 
     References
     ----------
@@ -281,9 +278,10 @@ class IntegralRepresentation:
         self._center = grid.center if self.region is None else self.region.center
         self._radius = grid.radius if self.region is None else self.region.radius
         reach = self._radius + float(np.linalg.norm(self._center - grid.center))
-        self._profiles = backproject(
-            self.spectrum, self.activation, 1.0001 * reach, band=band, dual=self.dual
-        )
+        # In space profiles are what takes memory, and time to read.
+        single = grid.dim > 2 and self.tol >= _SINGLE
+        options: dict[str, Any] = {"band": band, "dual": self.dual, "single": single}
+        self._profiles = backproject(self.spectrum, self.activation, 1.0001 * reach, **options)
         self._parts = []
         self.__dict__.pop("_errors", None)
 

@@ -273,26 +273,32 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
     finer = max(1, int(np.ceil(grid.step * ridgelet.bandlimit(min(tol, 1e-14)) / np.pi)))
     step = grid.step / finer
     limit = ridgelet.bandlimit(_NOISE)
-    for s, rho in enumerate(grid.scales):
-        outer = int(grid.half_counts[s]) * finer
-        length = max(2.0 * outer + 1, outer + np.ceil((rho * slices.radius + reach) / step) + 1)
+    outer = grid.half_counts.astype(int) * finer
+    least = np.ceil((grid.scales * slices.radius + reach) / step) + outer + 1
+    lengths = np.maximum(2.0 * outer + 1, least)
+    # Waves are made once for some directions, and read at all scales.
+    for start, part in slices.slabs():
+        count = len(part.projections)
         fits_in_memory(
-            24.0 * len(grid.directions) * components * length,
+            24.0 * count * components * float(lengths.max()),
             f"the spectrum of a field of radius {slices.radius:.3g} on offsets {grid.step:g} apart",
             "take a smaller bandwidth or field, or a larger step",
         )
-        n = fast_length(int(length))
-        omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
-        used = int(np.searchsorted(omega, min(slices.band / rho, limit), side="right"))
-        plan = RowFFT(len(grid.directions) * components, n, ways=(1,))
-        side = plan.spectrum.reshape(len(grid.directions), components, -1)
-        side[:, :, :used] = np.moveaxis(slices.at(rho * omega[:used]), 2, 1)
-        side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
-        # b runs over both signs: the inverse FFT leaves the negative half at the end.
-        series = plan.inverse().reshape(len(grid.directions), components, n)
-        part = values[grid.starts[s] : grid.starts[s + 1]].reshape(len(series), -1, components)
-        part[:, : outer // finer] = np.moveaxis(series[:, :, n - outer :: finer], 1, 2)
-        part[:, outer // finer :] = np.moveaxis(series[:, :, : outer + 1 : finer], 1, 2)
+        for s, rho in enumerate(grid.scales):
+            n = fast_length(int(lengths[s]))
+            omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
+            used = int(np.searchsorted(omega, min(slices.band / rho, limit), side="right"))
+            plan = RowFFT(count * components, n, ways=(1,))
+            side = plan.spectrum.reshape(count, components, -1)
+            side[:, :, :used] = np.moveaxis(part.at(rho * omega[:used]), 2, 1)
+            side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
+            # b runs over both signs: the inverse FFT leaves the negative half at the end.
+            series = plan.inverse().reshape(count, components, n)
+            out = values[grid.starts[s] : grid.starts[s + 1]]
+            out = out.reshape(len(grid.directions), -1, components)[start : start + count]
+            half = outer[s] // finer
+            out[:, :half] = np.moveaxis(series[:, :, n - outer[s] :: finer], 1, 2)
+            out[:, half:] = np.moveaxis(series[:, :, : outer[s] + 1 : finer], 1, 2)
     return _as_field(values, source), slices
 
 

@@ -23,6 +23,9 @@ __all__ = ["exact_profiles", "point_mass_amplitudes", "spectrum_profiles"]
 
 # Waves below this share of the largest are rounding noise.
 _NOISE = 1e-14
+# Over the least period that keeps copies apart; phase of a panel, of which 16 points of Gauss leave
+# 2 J_32(12) = 6e-11.
+_APART, _PANEL = 1.05, 24.0
 # Bytes of profiles made at a time: they stay in the last-level cache, in memory that is used again.
 _PORTION = 1 << 24
 
@@ -37,11 +40,13 @@ def spectrum_profiles(
     whole: bool = False,
     scales: slice = slice(None),
     constant: float | None = None,
+    single: bool = False,
 ) -> Iterator[Backprojection]:
     """Profiles of the reconstruction for some directions at a time; ``whole``: for all at once.
 
     The waves of all directions take at most an eighth of the memory budget, or are made in slabs.
     ``scales``: only these, of those of the grid. ``constant``: divide by it instead of K.
+    ``single``: profiles of single precision.
     """
     grid = spectrum.grid
     if constant is None:
@@ -67,7 +72,7 @@ def spectrum_profiles(
     )
     for start in range(0, len(grid.directions), slab):
         u = grid.directions[start : start + slab]
-        total = WaveSum(len(u) * len(components), radius, highest)
+        total = WaveSum(len(u) * len(components), radius, highest, single=single)
         for s in chosen:
             rho = grid.scales[s]
             part = values[grid.starts[s] : grid.starts[s + 1]]
@@ -91,7 +96,7 @@ def spectrum_profiles(
             total.add_series(part, components, n, rho * omega, factor)
         own = total.band_above(noise) or 1.0 / radius
         cells = total.cells(own if band is None else band, own)
-        bytes_of_one = 8 * cells.cells * cells.terms * len(components)
+        bytes_of_one = (4 if single else 8) * cells.cells * cells.terms * len(components)
         if whole:
             fits_in_memory(
                 bytes_of_one * len(u),
@@ -153,19 +158,33 @@ def exact_profiles(
     .. math:: g_u(p) = \frac{2 w_u}{(2\pi)^m} \mathrm{Re}\int_0^\infty k^{m-1} \hat f(ku)
               e^{ikp}\,dk
 
-    by Gauss-Legendre panels, or by the quadrature rule ``k``, ``dk`` where one is given.
+    by equal steps for odd m and Gauss-Legendre panels for even m, or by the quadrature rule ``k``,
+    ``dk`` where one is given.
     """
     band = slices.band
     if k is not None and dk is not None:
         band = min(band, float(k.max()))
     else:
-        # The integrand k^{m-1} has a kink at 0 for even m; panels on k > 0 do not mind.
-        panels = int(np.ceil(band * (radius + slices.radius) / 12.0)) + 1
-        node, weight = np.polynomial.legendre.leggauss(16)
-        edge = np.linspace(0, band, panels + 1)
-        half = 0.5 * np.diff(edge)
-        k = (0.5 * (edge[1:] + edge[:-1])[:, None] + half[:, None] * node).ravel()
-        dk = (half[:, None] * weight).ravel()
+        k, dk = _wave_rule(band, radius + slices.radius, grid.dim)
     values = slices.at(k) * (2 * dk * k ** (grid.dim - 1) / (2 * np.pi) ** grid.dim)[None, :, None]
     values *= grid.direction_weights[:, None, None]
     return Backprojection.from_waves(grid.directions, grid.center, radius, [(k, values)], band)
+
+
+def _wave_rule(band: float, reach: float, dim: int) -> tuple[NDArray, NDArray]:
+    """Wave numbers and weights for waves over distances up to ``reach``."""
+    if dim % 2:
+        # k^{m-1} f^ is the transform of a function of bounded support, and even: equal steps repeat
+        # it farther away than anybody looks.
+        count = int(np.ceil(_APART * band * reach / (2 * np.pi))) + 1
+        k = band / count * np.arange(count + 1)
+        dk = np.full(count + 1, band / count)
+        dk[0] *= 0.5
+        return k, dk
+    # The integrand has a kink at 0; panels on k > 0 do not mind.
+    panels = int(np.ceil(band * reach / _PANEL)) + 1
+    node, weight = np.polynomial.legendre.leggauss(16)
+    edge = np.linspace(0, band, panels + 1)
+    half = 0.5 * np.diff(edge)
+    k = (0.5 * (edge[1:] + edge[:-1])[:, None] + half[:, None] * node).ravel()
+    return k, (half[:, None] * weight).ravel()
