@@ -105,9 +105,8 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
 @click.option(
     "--tol",
     type=Share(min=0, max=1, min_open=True, max_open=True),
-    default=1e-3,
-    show_default=True,
-    help="Relative error of the velocity field.",
+    default=None,
+    help="Relative error of the velocity field.  [default: 1e-3; 1e-2 for three columns]",
 )
 @seed_option
 @figures_option
@@ -122,7 +121,7 @@ def flow(
     depth: int,
     width: int,
     layers: str,
-    tol: float,
+    tol: float | None,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -159,7 +158,9 @@ def flow(
         )
         write_points(folder / "points.csv", line, data)
         seconds = time.perf_counter() - start
-        report = main_line_report(line, data, seconds, seed=seed, activation=activation, tol=tol)
+        report = main_line_report(
+            line, data, seconds, seed=seed, activation=activation, tol=line.continuum.tol
+        )
         write_json(folder / "report.json", report)
     failed = draw(out, main_line_figures(line, data)) if figures else ""
     print_main_line(report, out, as_json=as_json)

@@ -35,8 +35,10 @@ __all__ = [
 # variables, the more lies there; measured in one to three.
 _FIRST_SHARE = {1: 100.0, 2: 100.0}
 _SHARE_BEYOND = 1000.0
-# After a miss: errors fall faster than the tolerance of nodes, and in space every step costs.
-_ORDER = {1: 1.0, 2: 1.0}
+# After a miss: the power of what is too much that the share falls by, and its least fall. Errors
+# fall faster than the tolerance of nodes, and in space nodes that are too many cost most.
+_FALL = {1: (1.0, 0.3), 2: (1.0, 0.3)}
+_FALL_BEYOND = (0.35, 0.6)
 _SAMPLING = 10.0  # the same of the samples' own
 _TRIES = 5
 _LOOSEST = 0.3  # tolerance of nodes
@@ -183,6 +185,7 @@ def represent_all(
     """
     depths = _Depths(source, times[:1] if source.steady else times, activation, ridgelet, tol)
     first = _FIRST_SHARE.get(source.dim, _SHARE_BEYOND)
+    power, least = _FALL.get(source.dim, _FALL_BEYOND)
     share = max(1.0, first * (tol / 1e-3) ** 0.25)
     made: list[IntegralRepresentation] = []
     errors = np.zeros(0)
@@ -201,8 +204,8 @@ def represent_all(
             continue
         if errors.max() <= tol or share <= 1:
             break
-        missed = (0.5 * tol / float(errors.max())) ** _ORDER.get(source.dim, 0.35)
-        share = max(1.0, min(share, depths.most) * min(0.3 if source.dim < 3 else 0.6, missed))
+        fall = min(least, (0.5 * tol / float(errors.max())) ** power)
+        share = max(1.0, min(share, depths.most) * fall)
     if source.steady:
         made, errors = made * len(times), np.repeat(errors, len(times))
     return made, errors

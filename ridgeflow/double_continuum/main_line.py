@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +44,7 @@ Progress = Callable[[str, float], None]
 _DRAWS = 4000  # to measure errors
 _FITTED = 8000  # for the shallow denoiser, at least
 _PER_NEURON = 20  # draws that the flow carries for the fit of the network, in space
+_DEFAULT_TOL = {1: 1e-3, 2: 1e-3, 3: 1e-2}  # by columns
 _SHALLOW_TOL = 1e-3  # of the shallow denoiser, which is there for comparison
 _FIELD_ACTIVATIONS = ("tanh", "relu")
 
@@ -161,8 +163,7 @@ def main_line(
     eta = named_activation(activation)
     clock = _Clock(progress)
     generator = as_generator(rng)
-    if tol is None:
-        tol = 1e-2 if x.shape[1] > 2 else 1e-3
+    tol = _DEFAULT_TOL[x.shape[1]] if tol is None else tol
 
     clock.start("law", 0.0)
     law = kernel_density(x)
@@ -185,16 +186,13 @@ def main_line(
     def spread(mapped: NDArray) -> ErrorQuantiles:
         return error_quantiles(mapped, target, draws)
 
-    rtol = max(1e-5, tol**2)
-    flow = spread(continuum.flow(draws, t_end, rtol=rtol, atol=1e-7, log_density=False).points).rms
+    options: dict[str, Any] = {"rtol": max(1e-5, tol**2), "atol": 1e-7, "log_density": False}
+    flow = spread(continuum.flow(draws, t_end, **options).points).rms
     edges = layer_edges(continuum, depth, "clock")
     steps = stepped(exact.velocity, layers, np.diff(edges), draws, 0.0, t_end)
 
     clock.start("network", 0.6)
-    count = enough_draws(width) if continuum.dim <= 2 else _PER_NEURON * width
-    carried = CarriedDraws.of(continuum, max(_DRAWS, count), generator)
-    # The edges of fewer layers are among these.
-    carried = carried.arrived(continuum, edges[1:])
+    carried = _carried(continuum, width, edges, generator)
 
     def sized(depth: int, width: int) -> ResidualNetwork:
         return _network(continuum, depth, width, layers, carried, generator)
@@ -257,6 +255,14 @@ def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
             f"`points` must have at most 3 columns, got {x.shape[1]} (choose some of them)"
         )
     return x
+
+
+def _carried(
+    continuum: DoubleContinuum, width: int, edges: NDArray, rng: np.random.Generator
+) -> CarriedDraws:
+    """Draws for the fit of layers, at their edges; those of fewer layers are among these."""
+    count = enough_draws(width) if continuum.dim <= 2 else max(_DRAWS, _PER_NEURON * width)
+    return CarriedDraws.of(continuum, count, rng).arrived(continuum, edges[1:])
 
 
 def _network(

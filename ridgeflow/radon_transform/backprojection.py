@@ -59,7 +59,8 @@ class WaveSum:
         *,
         single: bool = False,
     ) -> None:
-        self._terms, self._dtype = (_SINGLE_TERMS, "f4") if single else (_TERMS, "f8")
+        self._terms = _SINGLE_TERMS if single else _TERMS
+        self.dtype = np.dtype(np.float32 if single else np.float64)
         width = taps(_ACCURACY)
         self.waves = CellWaves.for_band(radius, band, self._terms, _PHASE, width, highest)
         self._span = blocks(n_columns)
@@ -126,7 +127,7 @@ class WaveSum:
         self, cells: CellWaves, n_components: int, weights: NDArray, first: int
     ) -> NDArray:
         """Coefficients (U, cells, C, terms) of directions from ``first``, times weights."""
-        out = np.empty((len(weights), cells.cells, n_components, cells.terms), self._dtype)
+        out = np.empty((len(weights), cells.cells, n_components, cells.terms), self.dtype)
         plus, minus = cells.polynomials
         turn = cells.turn
         start, stop = first * n_components, (first + len(weights)) * n_components

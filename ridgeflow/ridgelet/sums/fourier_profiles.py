@@ -96,7 +96,7 @@ def spectrum_profiles(
             total.add_series(part, components, n, rho * omega, factor)
         own = total.band_above(noise) or 1.0 / radius
         cells = total.cells(own if band is None else band, own)
-        bytes_of_one = (4 if single else 8) * cells.cells * cells.terms * len(components)
+        bytes_of_one = total.dtype.itemsize * cells.cells * cells.terms * len(components)
         if whole:
             fits_in_memory(
                 bytes_of_one * len(u),
