@@ -23,6 +23,7 @@ _GROUPS = {
         "AccuracyWarning": "errors",
         "AdmissibilityError": "errors",
         "CacheWarning": "errors",
+        "CheckpointError": "errors",
         "ConvergenceError": "errors",
         "FileFormatError": "errors",
         "MemoryBudgetError": "errors",

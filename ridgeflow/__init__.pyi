@@ -8,6 +8,7 @@ from ridgeflow._config import get_config as get_config
 from ridgeflow.errors import AccuracyWarning as AccuracyWarning
 from ridgeflow.errors import AdmissibilityError as AdmissibilityError
 from ridgeflow.errors import CacheWarning as CacheWarning
+from ridgeflow.errors import CheckpointError as CheckpointError
 from ridgeflow.errors import ConvergenceError as ConvergenceError
 from ridgeflow.errors import FileFormatError as FileFormatError
 from ridgeflow.errors import MemoryBudgetError as MemoryBudgetError

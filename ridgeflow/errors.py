@@ -8,6 +8,7 @@ __all__ = [
     "AccuracyWarning",
     "AdmissibilityError",
     "CacheWarning",
+    "CheckpointError",
     "ConvergenceError",
     "FileFormatError",
     "MemoryBudgetError",
@@ -42,6 +43,10 @@ class MemoryBudgetError(MemoryError):
 
 class FileFormatError(ValueError):
     """A file is truncated, malformed, or was not written by the function that should read it."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is damaged or that of another job; the message says which inputs differ."""
 
 
 class MissingDependencyError(ImportError):

@@ -21,6 +21,7 @@ FLOORS = {
     "_validate": 3,
     "_units": 3,
     "_storage": 4,
+    "_checkpoint": 5,
     "_kernels": 3,
     "_fft": 3,
     "_products": 3,

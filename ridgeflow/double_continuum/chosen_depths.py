@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint
 from ridgeflow._validate import finite_number, fits_in_memory, increasing, positive_int
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.velocity import Source
@@ -28,6 +29,7 @@ __all__ = [
     "given_depths",
     "interpolation_weights",
     "represent_all",
+    "warn_of_errors",
 ]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
@@ -171,6 +173,26 @@ def choose_times(source: Source, start: float, end: float, tol: float) -> NDArra
     return times
 
 
+def warn_of_errors(tol: float, errors: NDArray, between: float) -> None:
+    """What a constructor tells its caller where depths, or what lies between, miss tol."""
+    worst = float(errors.max())
+    if worst > tol:
+        warnings.warn(
+            f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
+            "a wider margin of the region, or a larger tol)",
+            AccuracyWarning,
+            stacklevel=3,
+        )
+    if between > tol:
+        warnings.warn(
+            f"interpolation between depths has a relative error of "
+            f"{between:.1e}, more than tol = {tol:g} (pass more times, or "
+            "`span` to have them chosen)",
+            AccuracyWarning,
+            stacklevel=3,
+        )
+
+
 def represent_all(
     source: Source,
     times: NDArray,
@@ -178,6 +200,7 @@ def represent_all(
     ridgelet: Ridgelet,
     tol: float,
     dual: str,
+    keep: Checkpoint = NO_CHECKPOINT,
 ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
     """Representations at the depths on one set of nodes, ready to be blended, and their errors.
 
@@ -194,7 +217,7 @@ def represent_all(
             # The last one is kept whatever its error, which the caller measures.
             share = 1.0
         try:
-            made, errors = depths.represented(share, dual)
+            made, errors = depths.represented(share, dual, keep.within(f"try{tries_left}"))
         except ValueError:
             # So loose a tolerance leaves wave numbers out that the corrected dual has to meet. What
             # has another cause is raised again at the tolerance itself.
@@ -248,7 +271,7 @@ class _Depths:
         return self._known[i][1]
 
     def represented(
-        self, share: float, dual: str
+        self, share: float, dual: str, keep: Checkpoint
     ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
         """All depths on nodes for ``share`` of the tolerance, and their errors.
 
@@ -275,13 +298,13 @@ class _Depths:
                 for i, rest in rests.items()
             ]
         )
-        last, error = self._built(self.hardest, shared, fine, band, dual)
+        last, error = self._built(self.hardest, shared, fine, band, dual, keep)
         if error > self.tol and share > 1:
             return [last], np.array([error])
         parts = [
             (last, error)
             if i == self.hardest
-            else self._built(i, shared, fine, band, dual, last.spectrum.record)
+            else self._built(i, shared, fine, band, dual, keep, last.spectrum.record)
             for i in range(len(self.fields))
         ]
         return [part for part, _ in parts], np.array([error for _, error in parts])
@@ -293,9 +316,11 @@ class _Depths:
         fine: float,
         band: float,
         dual: str,
+        keep: Checkpoint,
         like: FieldRecord | None = None,
     ) -> tuple[IntegralRepresentation, float]:
         """One depth on given nodes, and its error at the source's points."""
+        keep = keep.within(f"depth{i}")
         made = IntegralRepresentation._of_localised(
             self._fine(i, fine),
             self.activation,
@@ -306,9 +331,13 @@ class _Depths:
             band=band,
             dual=dual,
             like=like,
+            keep=keep,
         )
         x, truth = self.checks[i]
-        return made, _relative(made(x).reshape(truth.shape) - truth, truth)
+        (error,) = keep.arrays(
+            "error", lambda: (_relative(made(x).reshape(truth.shape) - truth, truth),)
+        )
+        return made, float(error)
 
 
 def _relative(gap: NDArray, truth: NDArray) -> float:

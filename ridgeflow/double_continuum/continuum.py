@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import checkpoint_at
 from ridgeflow._validate import (
     as_generator,
     as_points,
@@ -25,13 +27,14 @@ from ridgeflow.double_continuum.chosen_depths import (
     given_depths,
     interpolation_error,
     represent_all,
+    warn_of_errors,
 )
 from ridgeflow.double_continuum.discretise import finite_network
 from ridgeflow.double_continuum.field_fit import fit_field
 from ridgeflow.double_continuum.interpolated_velocity import AT, Interpolated
 from ridgeflow.double_continuum.outside_region import escape_error
 from ridgeflow.double_continuum.velocity import region_points, source_of
-from ridgeflow.errors import AccuracyWarning, RegionError
+from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
@@ -81,6 +84,10 @@ class DoubleContinuum(Interpolated):
     tol : float
         Error of the velocity in :math:`L^2(\mu_t)` (for a field: RMS over the region), relative to
         its norm.
+    checkpoint : str or path, optional
+        Folder for the spectra of depths that are finished, made if it does not exist: the same call
+        goes on from there after an interruption, to the same bits. A field is known again by its
+        values at 2000 points. It stays when all are finished: remove it when it is not needed.
 
     Attributes
     ----------
@@ -104,6 +111,8 @@ class DoubleContinuum(Interpolated):
         If a field comes without region.
     ValueError
         If times do not increase, shapes differ, or not one of ``times`` and ``span`` is given.
+    CheckpointError
+        If the checkpoint is damaged, or that of another continuum or version.
 
     Warns
     -----
@@ -145,6 +154,7 @@ class DoubleContinuum(Interpolated):
         span: tuple[float, float] | None = None,
         region: Region | None = None,
         tol: float = 1e-3,
+        checkpoint: str | os.PathLike | None = None,
     ) -> None:
         ends = given_depths(times, span)
         activation = as_activation(activation)
@@ -169,11 +179,14 @@ class DoubleContinuum(Interpolated):
         self.times = ends
         self._marks = np.asarray(self._source.clock(self.times), np.float64)
         dual = "plain" if activation.point_masses else "corrected"
+        inputs = {"law_or_field": partial(self._source.numbers, self.times), "times": self.times}
+        inputs |= {"activation": activation, "ridgelet": self.ridgelet, "tol": tol}
+        keep = checkpoint_at(checkpoint, "DoubleContinuum", inputs)
         self.representations, self.errors = represent_all(
-            self._source, self.times, activation, self.ridgelet, AT * tol, dual
+            self._source, self.times, activation, self.ridgelet, AT * tol, dual, keep
         )
         self.interpolation_error = interpolation_error(self._source, self.times)
-        self._warn_of_errors()
+        warn_of_errors(tol, self.errors, self.interpolation_error)
 
     @classmethod
     def from_samples(
@@ -246,25 +259,6 @@ class DoubleContinuum(Interpolated):
         made = cls(field, activation, span=span, region=region, tol=tol)
         made._sampling = max(fit.held_out_error, 0.0)
         return made
-
-    def _warn_of_errors(self) -> None:
-        tol = self.tol
-        worst = float(self.errors.max())
-        if worst > tol:
-            warnings.warn(
-                f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
-                "a wider margin of the region, or a larger tol)",
-                AccuracyWarning,
-                stacklevel=3,
-            )
-        if self.interpolation_error > tol:
-            warnings.warn(
-                f"interpolation between depths has a relative error of "
-                f"{self.interpolation_error:.1e}, more than tol = {tol:g} (pass more times, or "
-                "`span` to have them chosen)",
-                AccuracyWarning,
-                stacklevel=3,
-            )
 
     _sampling = 0.0
 

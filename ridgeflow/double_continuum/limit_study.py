@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import Checkpoint, checkpoint_at
 from ridgeflow._validate import (
     as_generator,
     as_real_array,
@@ -169,6 +172,7 @@ def double_limit_study(
     repeats: int = 4,
     rng: int | np.random.Generator | None = None,
     progress: Callable[[str, float], None] | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> LimitStudy:
     r"""Errors of finite networks over a grid of widths and depths, with fitted rates.
 
@@ -196,6 +200,10 @@ def double_limit_study(
     rng : int, Generator or None
     progress : callable, optional
         Called with a message and the share of the work that is done.
+    checkpoint : str or path, optional
+        Folder for what is finished, made if it does not exist. The same call goes on from there
+        after an interruption, and gives the bits that it would have given without one. It stays
+        when the study ends, and the same call then reads it: remove it when it is no longer needed.
 
     Returns
     -------
@@ -208,6 +216,8 @@ def double_limit_study(
         continuum has but one depth.
     MemoryBudgetError
         If the largest network exceeds the memory budget.
+    CheckpointError
+        If the checkpoint is damaged, or that of another study or version.
 
     Notes
     -----
@@ -250,30 +260,48 @@ def double_limit_study(
         raise ValueError(
             "a study needs a continuum over an interval of depths, got one depth (pass `span`)"
         )
+    inputs = {"continuum": _identity(continuum), "depths": rows, "widths": columns}
+    inputs |= {"layers": layers, "ways": ways, "repeats": repeats}
+    keep = checkpoint_at(checkpoint, "double_limit_study", inputs, generator, fresh=rng is None)
+    generator = keep.rng or generator
     x = continuum.draw(_DRAWS, _SEED)
-    ours = continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
+    ours = keep.array(
+        "flow", lambda: continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
+    )
     size = rms(ours - x)
     if size == 0:
         raise ValueError("`continuum` must move points, got a flow that leaves all where they are")
     target, missed = ours, 0.0
     flow = continuum._source.flow
     if flow is not None and first == 0.0:
-        target = flow.flow(x, last, rtol=1e-9, atol=1e-11).points
+        exact = flow.flow
+        target = keep.array("target", lambda: exact(x, last, rtol=1e-9, atol=1e-11).points)
         missed = rms(ours - target) / size
     errors, steps_only = _network_errors(
-        continuum, rows, columns, layers, x, target, generator, tell
+        continuum, rows, columns, layers, x, target, generator, tell, keep
     )
     errors, steps_only = errors / size, steps_only / size
     beside = {}
     for k, kind in enumerate(kinds):
         tell(f"networks of {kind} neurons", 0.4 + 0.3 * k / len(kinds))
         beside[kind] = _drawn_errors(
-            continuum, kind, rows, columns, repeats, (x[:_FEW], target[:_FEW]), size, generator
+            continuum,
+            kind,
+            rows,
+            columns,
+            repeats,
+            (x[:_FEW], target[:_FEW]),
+            size,
+            generator,
+            keep.within(kind),
         )
     found = {}
     for k, way in enumerate(ways):
         tell(f"widths by {way.replace('_', ' ')}", 0.7 + 0.3 * k / len(ways))
-        found[way] = _velocity_errors(continuum, way, columns, repeats, generator)
+        found[way] = keep.arrays(
+            f"way-{way}",
+            partial(_velocity_errors, continuum, way, columns, repeats, generator),
+        )
     tell("done", 1.0)
     return LimitStudy(
         columns,
@@ -287,6 +315,17 @@ def double_limit_study(
         missed,
         beside,
     )
+
+
+def _identity(continuum: DoubleContinuum) -> list[Any]:
+    """What tells a continuum from others: its spectra, and where and of what they are."""
+    source, law = continuum._source, continuum.law
+    return [
+        [continuum.tol, continuum.times, continuum.activation, continuum.ridgelet],
+        [source.region.center, source.region.radius, source.region.margin, source.steady],
+        None if law is None else [law.weights, law.means, law.covariances],
+        [[one.spectrum.values, one.affine] for one in continuum.representations],
+    ]
 
 
 def _affordable(repeats: int, neurons: float, kinds: int) -> None:
@@ -308,6 +347,7 @@ def _network_errors(
     target: NDArray,
     rng: np.random.Generator,
     tell: Callable[[str, float], None],
+    keep: Checkpoint,
 ) -> tuple[NDArray, NDArray]:
     """Errors (L, J) of networks of fitted weights, and (L,) of their steps with the velocity."""
     first, last = float(continuum.times[0]), float(continuum.times[-1])
@@ -315,11 +355,19 @@ def _network_errors(
     for i, depth in enumerate(depths):
         tell(f"networks of {depth} layers", 0.4 * i / len(depths))
         steps = np.diff(layer_edges(continuum, int(depth), "clock"))
-        whole = stepped(continuum.velocity, layers, steps, x, first, last)
-        steps_only[i] = rms(whole - target)
+
+        def steps_error(steps: NDArray = steps) -> tuple[float]:
+            whole = stepped(continuum.velocity, layers, steps, x, first, last)
+            return (rms(whole - target),)
+
+        (steps_only[i],) = keep.arrays(f"steps-{depth}", steps_error)
         for j, width in enumerate(widths):
-            net = continuum.network(int(depth), int(width), layers=layers, rng=rng)
-            errors[i, j] = rms(net(x) - target)
+
+            def error(depth: int = int(depth), width: int = int(width)) -> tuple[float]:
+                net = continuum.network(depth, width, layers=layers, rng=rng)
+                return (rms(net(x) - target),)
+
+            (errors[i, j],) = keep.arrays(f"network-{depth}-{width}", error)
     return errors, steps_only
 
 
@@ -332,23 +380,29 @@ def _drawn_errors(
     ends: tuple[NDArray, NDArray],
     size: float,
     rng: np.random.Generator,
+    keep: Checkpoint,
 ) -> tuple[NDArray, NDArray]:
     """Errors (L, J) of drawn networks, root mean squares over repeats, and their predictions."""
     control, neurons = _KINDS[kind]
     measured = np.empty((len(depths), len(widths)))
     predicted = np.empty_like(measured)
     many = [int(width) for width in widths for _ in range(repeats)]
-    for i, depth in enumerate(depths):
+
+    def at_depth(depth: int) -> tuple[NDArray, NDArray]:
         found = drawn_outputs(
-            *(continuum, layer_edges(continuum, int(depth), "clock"), many, ends[0]),
+            *(continuum, layer_edges(continuum, depth, "clock"), many, ends[0]),
             rng.integers(2**31, size=len(many)).tolist(),
             control=control,
             shared=neurons == "shared",
         )
         square = ((found - ends[1]) ** 2).sum(axis=2).mean(axis=1)
-        measured[i] = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1)) / size
-        steps, one = finite_squares(continuum, int(depth), "clock", control, neurons == "shared")
-        predicted[i] = np.sqrt(steps + one / widths) / size
+        steps, one = finite_squares(continuum, depth, "clock", control, neurons == "shared")
+        off = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1))
+        return off / size, np.sqrt(steps + one / widths) / size
+
+    for i, depth in enumerate(depths):
+        made = keep.arrays(f"depth-{depth}", partial(at_depth, int(depth)))
+        measured[i], predicted[i] = made
     return measured, predicted
 
 

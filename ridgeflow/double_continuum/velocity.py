@@ -121,6 +121,16 @@ class Source:
             return x, self.truth(x, t)
         return x, np.concatenate([known, self.truth(x[len(known) :], t)])
 
+    def numbers(self, times: NDArray) -> list:
+        """What tells a source from others: region, law or grids, values at the depths' points."""
+        law = None if self.flow is None else self.flow.law(0.0)
+        return [
+            [self.region.center, self.region.radius, self.region.margin],
+            None if law is None else [law.weights, law.means, law.covariances],
+            None if self.grids is None else [[*one.axes, one.values] for one in self.grids],
+            [list(self.check(float(t))) for t in times],
+        ]
+
 
 def region_points(region: Region, n: int) -> NDArray[np.float64]:
     """Points that fill the ball of a region, the same in every run."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import (
     as_points,
@@ -49,7 +50,7 @@ from ridgeflow.ridgelet.localised import Localised, localised_field, require_reg
 from ridgeflow.ridgelet.reconstruct import backproject
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
-from ridgeflow.ridgelet.transform import ridgelet_transform, transform_like
+from ridgeflow.ridgelet.transform import transform_like
 
 __all__ = ["IntegralRepresentation"]
 
@@ -226,6 +227,7 @@ class IntegralRepresentation:
         band: float,
         dual: str,
         like: FieldRecord | None,
+        keep: Checkpoint,
     ) -> IntegralRepresentation:
         """From the first stage on, with arguments of the constructor that have been checked.
 
@@ -234,7 +236,7 @@ class IntegralRepresentation:
         made = object.__new__(cls)
         made._begin(localised, activation, tol, reference, dual)
         inner = min(0.5, tol / max(made._per_unit, 1e-300))
-        made._transform(ridgelet, grid, min(1e-3, 1e-2 * inner), band, like)
+        made._transform(ridgelet, grid, min(1e-3, 1e-2 * inner), band, like, keep)
         return made
 
     def _begin(
@@ -264,6 +266,7 @@ class IntegralRepresentation:
         tol: float,
         band: float | None,
         like: FieldRecord | None,
+        keep: Checkpoint = NO_CHECKPOINT,
     ) -> None:
         """The spectrum on these nodes and its profiles; nothing is measured yet."""
         assert self._localised is not None
@@ -271,10 +274,7 @@ class IntegralRepresentation:
         with warnings.catch_warnings():
             # The record's own check is relative to the windowed rest; the caller's follows.
             warnings.simplefilter("ignore", AccuracyWarning)
-            if like is not None and isinstance(source, GridField):
-                self.spectrum = transform_like(source, psi, grid, tol, like)
-            else:
-                self.spectrum = ridgelet_transform(source, psi, grid, tol=tol)
+            self.spectrum = transform_like(source, psi, grid, tol, like, keep)
         self._center = grid.center if self.region is None else self.region.center
         self._radius = grid.radius if self.region is None else self.region.radius
         reach = self._radius + float(np.linalg.norm(self._center - grid.center))

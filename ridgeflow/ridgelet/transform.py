@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint, Part, checkpoint_at
 from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._validate import fits_in_memory, one_of, positive
 from ridgeflow.columns import from_columns, is_single
@@ -24,8 +27,9 @@ from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
 from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.spectra.provenance import transformed
+from ridgeflow.ridgelet.spectra.provenance import field_digest, transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
+from ridgeflow.ridgelet.spectra.storage import value_parts, values_from
 from ridgeflow.ridgelet.sums.cartesian_sums import has_lattice, lattice_transform, transform_pays
 from ridgeflow.ridgelet.sums.direct_sums import direct_transform
 from ridgeflow.ridgelet.sums.mixture_spectra import exact_transform
@@ -44,6 +48,7 @@ def ridgelet_transform(
     method: str = "auto",
     tol: float = 1e-8,
     bandwidth: float | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> Spectrum:
     r"""Ridgelet transform :math:`R[f;\psi](a,b) = \int f(x)\,\overline{\psi(a\cdot x - b)}\,dx`.
 
@@ -72,6 +77,13 @@ def ridgelet_transform(
     bandwidth : float, optional
         For samples only, in the unit of x: f is the measure smoothed by a Gaussian of this standard
         deviation, as for :func:`radon`, a function with an error budget.
+    checkpoint : str or path, optional
+        Folder for what is finished, made if it does not exist: by "slice" on polar grids the values
+        along some directions, by "exact" and "direct" those of each scale (of samples without
+        bandwidth, as on other nodes, all at once). The same call goes on
+        from there after an interruption; the values have the same bits with a checkpoint, without
+        one, and with interruptions. It stays when the transform ends, and the same call then reads
+        it: remove it when it is no longer needed.
 
     Returns
     -------
@@ -87,6 +99,8 @@ def ridgelet_transform(
         bandwidth comes with another field than samples.
     MemoryBudgetError
         If the spectrum does not fit the memory budget.
+    CheckpointError
+        If the checkpoint is damaged, or that of another transform or version.
 
     Warns
     -----
@@ -143,7 +157,9 @@ def ridgelet_transform(
             f"{grid.dim} ({otherwise})"
         )
     _require_memory(field, task, chosen)
-    values, slices = way(task)
+    inputs = {"field": partial(field_digest, field), "ridgelet": ridgelet, "grid": _nodes_of(grid)}
+    inputs |= {"method": chosen, "tol": tol, "bandwidth": bandwidth}
+    values, slices = way(task, checkpoint_at(checkpoint, "ridgelet_transform", inputs))
     source, record = task.source, None
     if isinstance(source, GridField) and grid.kind != "polar" and method == "auto":
         # Who names a way to sum over the samples has their sum, for the measure that they are.
@@ -162,13 +178,39 @@ def ridgelet_transform(
 
 
 def transform_like(
-    field: GridField, ridgelet: Ridgelet, grid: ParameterGrid, tol: float, like: FieldRecord
+    field: Field,
+    ridgelet: Ridgelet,
+    grid: ParameterGrid,
+    tol: float,
+    like: FieldRecord | None,
+    keep: Checkpoint = NO_CHECKPOINT,
 ) -> Spectrum:
-    """The transform on a polar grid whose directions were tested on another field already.
+    """The transform on a polar grid whose directions may have been tested on another field.
 
     ``like`` is the record of a spectrum on this grid; energy, norm and samples are this field's.
     """
-    values, slices = _by_slices(_Task(field, ridgelet, grid, tol))
+
+    def made() -> Spectrum:
+        if like is not None and isinstance(field, GridField):
+            return _transform_like(field, ridgelet, grid, tol, like)
+        return ridgelet_transform(field, ridgelet, grid, tol=tol)
+
+    if not keep:
+        return made()
+
+    def part() -> Part:
+        spectrum = made()
+        return value_parts(spectrum, spectrum.provenance)
+
+    words, arrays = keep.part("spectrum", part)
+    values, record, provenance = values_from(words, arrays, grid)
+    return Spectrum(values, grid, ridgelet, record, provenance)
+
+
+def _transform_like(
+    field: GridField, ridgelet: Ridgelet, grid: ParameterGrid, tol: float, like: FieldRecord
+) -> Spectrum:
+    values, slices = _by_slices(_Task(field, ridgelet, grid, tol), NO_CHECKPOINT)
     k, energy = slices.radial_energy(grid.direction_weights, grid.dim)
     norm = norm_of_energy(energy, grid.dim)
     record = replace(
@@ -238,9 +280,35 @@ _REQUIREMENTS = {
 }
 
 
-def _exact(task: _Task) -> tuple[NDArray, FourierSlices | None]:
+def _nodes_of(grid: ParameterGrid) -> list:
+    """All numbers that nodes depend on."""
+    return [getattr(grid, part.name) for part in fields(grid) if part.name != "tol"]
+
+
+def _scale_by_scale(
+    transform: Callable[[Any, Ridgelet, ParameterGrid], NDArray], task: _Task, keep: Checkpoint
+) -> NDArray:
+    """A transform whose nodes do not know of each other, kept by the scales of a polar grid."""
+    source, ridgelet, grid, _ = task
+    if not keep:
+        return transform(source, ridgelet, grid)
+    if grid.kind != "polar" or task.kind == "smoothed":
+        return keep.array("values", partial(transform, source, ridgelet, grid))
+    parts = []
+    for s, size in enumerate(np.diff(grid.starts)):
+        one = replace(
+            grid,
+            size=int(size),
+            scales=grid.scales[s : s + 1],
+            scale_weights=grid.scale_weights[s : s + 1],
+        )
+        parts.append(keep.array(f"scale-{s}", partial(transform, source, ridgelet, one)))
+    return np.concatenate(parts)
+
+
+def _exact(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices | None]:
     """The closed form; on a polar grid with the slices that tell the energy."""
-    values = exact_transform(task.source, task.ridgelet, task.grid)
+    values = _scale_by_scale(exact_transform, task, keep)
     if task.kind == "smoothed":
         values = _as_field(values, task.source)
     if task.grid.kind != "polar":
@@ -248,20 +316,21 @@ def _exact(task: _Task) -> tuple[NDArray, FourierSlices | None]:
     return values, fourier_slices(task.source, task.grid.directions, task.grid.center, task.tol)
 
 
-def _direct(task: _Task) -> tuple[NDArray, None]:
-    return direct_transform(task.source, task.ridgelet, task.grid), None
+def _direct(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
+    return _scale_by_scale(direct_transform, task, keep), None
 
 
-def _on_lattice(task: _Task) -> tuple[NDArray, None]:
-    return _as_field(lattice_transform(*task), task.source), None
+def _on_lattice(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
+    values = keep.array("values", lambda: lattice_transform(*task))
+    return _as_field(values, task.source), None
 
 
-def _of_points(task: _Task) -> tuple[NDArray, None]:
+def _of_points(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
     """Point masses have no decay of their own to tell the accuracy of a reconstruction from."""
-    return sample_spectrum(*task), None
+    return keep.array("values", lambda: sample_spectrum(*task)), None
 
 
-def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
+def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
     """Values on a polar grid, one Fourier series in b for each scale."""
     source, ridgelet, grid, tol = task
     slices = fourier_slices(source, grid.directions, grid.center, tol)
@@ -276,14 +345,16 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
     outer = grid.half_counts.astype(int) * finer
     least = np.ceil((grid.scales * slices.radius + reach) / step) + outer + 1
     lengths = np.maximum(2.0 * outer + 1, least)
-    # Waves are made once for some directions, and read at all scales.
-    for start, part in slices.slabs():
+
+    def along(part: FourierSlices) -> NDArray:
+        """Values along some directions, scale by scale."""
         count = len(part.projections)
         fits_in_memory(
             24.0 * count * components * float(lengths.max()),
             f"the spectrum of a field of radius {slices.radius:.3g} on offsets {grid.step:g} apart",
             "take a smaller bandwidth or field, or a larger step",
         )
+        found = []
         for s, rho in enumerate(grid.scales):
             n = fast_length(int(lengths[s]))
             omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
@@ -294,16 +365,25 @@ def _by_slices(task: _Task) -> tuple[NDArray, FourierSlices]:
             side[:, :, :used] *= np.conj(ridgelet.fourier(omega[:used])) / step
             # b runs over both signs: the inverse FFT leaves the negative half at the end.
             series = plan.inverse().reshape(count, components, n)
-            out = values[grid.starts[s] : grid.starts[s + 1]]
-            out = out.reshape(len(grid.directions), -1, components)[start : start + count]
-            half = outer[s] // finer
-            out[:, :half] = np.moveaxis(series[:, :, n - outer[s] :: finer], 1, 2)
-            out[:, half:] = np.moveaxis(series[:, :, : outer[s] + 1 : finer], 1, 2)
+            both = (series[:, :, n - outer[s] :: finer], series[:, :, : outer[s] + 1 : finer])
+            found.append(np.moveaxis(np.concatenate(both, axis=2), 1, 2).reshape(-1, components))
+        return np.concatenate(found)
+
+    # Waves are made once for some directions, and read at all scales.
+    for start, part in slices.slabs():
+        stop = start + len(part.projections)
+        rows = keep.array(f"directions-{start}-{stop}", partial(along, part))
+        ends = np.cumsum((2 * grid.half_counts + 1) * (stop - start))
+        for s, one in enumerate(np.split(rows, ends[:-1])):
+            scale = values[grid.starts[s] : grid.starts[s + 1]]
+            scale = scale.reshape(len(grid.directions), -1, components)
+            scale[start:stop] = one.reshape(stop - start, -1, components)
     return _as_field(values, source), slices
 
 
+_Way = Callable[[_Task, Checkpoint], tuple[NDArray, FourierSlices | None]]
 # Field x nodes x method: what is not here does not exist.
-_WAYS: dict[tuple[str, str, str], Callable[[_Task], tuple[NDArray, FourierSlices | None]]] = {
+_WAYS: dict[tuple[str, str, str], _Way] = {
     ("gridded", "polar", "slice"): _by_slices,
     ("smoothed", "polar", "slice"): _by_slices,
     ("samples", "polar", "slice"): _of_points,

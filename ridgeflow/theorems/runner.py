@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Callable, Sequence
 
+from ridgeflow._checkpoint import Checkpoint, checkpoint_at
 from ridgeflow._validate import items_of, one_of
 from ridgeflow.theorems.report import Report
-from ridgeflow.theorems.statement import EFFORTS, Statement, registered
+from ridgeflow.theorems.statement import EFFORTS, Result, Statement, registered
 
 __all__ = ["statements", "validate"]
 
@@ -76,6 +78,7 @@ def validate(
     *,
     effort: str = "quick",
     progress: Callable[[str, float], None] | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> Report:
     """Check theorems by numbers: run statements and report what was predicted and measured.
 
@@ -87,6 +90,10 @@ def validate(
         Sizes: all statements together in under three minutes, or larger ones.
     progress : callable, optional
         Called as ``progress(title, fraction)`` before each statement and at the end.
+    checkpoint : str or path, optional
+        Folder for the results, made if it does not exist. The same call goes on from there after an
+        interruption, with the numbers, and the seconds, of what was finished. It stays when all are
+        finished, and the same call then reads it: remove it when it is no longer needed.
 
     Returns
     -------
@@ -101,6 +108,8 @@ def validate(
         that fails or raises an error is a failed result, not an exception.
     TypeError
         If names are not text in a list, tuple or array, or `progress` cannot be called.
+    CheckpointError
+        If the checkpoint is damaged, or that of other names, another effort or version.
 
     Notes
     -----
@@ -121,11 +130,21 @@ def validate(
             f"`progress` must be callable, got {progress!r} (a function of a title and a fraction)"
         )
     chosen = _chosen(names)
+    inputs = {"names": [item.name for item in chosen], "effort": effort}
+    keep = checkpoint_at(checkpoint, "validate", inputs)
     results = []
     for i, item in enumerate(chosen):
         if progress is not None:
             progress(item.title, i / len(chosen))
-        results.append(item.run(effort))
+        results.append(_kept(keep, item, effort))
     if progress is not None:
         progress("done", 1.0)
     return Report(tuple(results), effort)
+
+
+def _kept(keep: Checkpoint, item: Statement, effort: str) -> Result:
+    """The result of a statement, from the checkpoint if it holds it."""
+    if not keep:
+        return item.run(effort)
+    words, _ = keep.part(item.name, lambda: (item.run(effort)._words(), {}))
+    return Result._of_words(item, effort, words)

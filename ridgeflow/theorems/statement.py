@@ -13,7 +13,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -168,6 +168,10 @@ class Outcome:
     note: str = ""
 
 
+def _plain(value: Any) -> Any:
+    return [asdict(one) for one in value] if isinstance(value, tuple) else value
+
+
 @dataclass(frozen=True)
 class Result:
     """A statement after it was run.
@@ -201,6 +205,20 @@ class Result:
     plots: tuple[Plot, ...] = field(repr=False)
     seconds: float
     note: str = ""
+
+    def _words(self) -> dict[str, Any]:
+        """What was found, as values of JSON."""
+        return {part.name: _plain(getattr(self, part.name)) for part in fields(self)[2:]}
+
+    @classmethod
+    def _of_words(cls, statement: Statement, effort: str, words: dict[str, Any]) -> Result:
+        """The result of a statement of which this was found."""
+        comparisons = tuple(Comparison(**one) for one in words["comparisons"])
+        plots = tuple(
+            Plot(**{**one, "series": [Series(**line) for line in one["series"]]})
+            for one in words["plots"]
+        )
+        return cls(statement, effort, **{**words, "comparisons": comparisons, "plots": plots})
 
     @property
     def name(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._checkpoint import Part
 from ridgeflow._storage import open_archive, save_archive
 from ridgeflow._validate import increasing, instance_of, non_negative, one_of, positive
 from ridgeflow.errors import FileFormatError
@@ -44,7 +46,7 @@ def save_spectrum(
 ) -> None:
     """See :meth:`Spectrum.save`."""
     grid = spectrum.grid
-    arrays: dict[str, NDArray] = {"values": spectrum.values}
+    words, arrays = value_parts(spectrum, provenance)
     header: dict[str, Any] = {"grid": grid.kind, "ridgelet": spectrum.ridgelet.to_dict()}
     if grid.kind == "polar":
         header |= {name: getattr(grid, name) for name in POLAR_LENGTHS}
@@ -53,12 +55,33 @@ def save_spectrum(
         arrays |= {f"axis{i}": axis for i, axis in enumerate(grid.axes)}
     else:
         arrays |= {"a": grid.a, "b": grid.b}
+    save_archive(path, "spectrum", header | words, arrays)
+
+
+def value_parts(spectrum: NodeValues, provenance: Provenance | None) -> Part:
+    """Everything of a spectrum but its grid and its ridgelet."""
+    words: dict[str, Any] = {}
+    arrays: dict[str, NDArray] = {"values": spectrum.values}
     if spectrum.record is not None:
-        header["record"], parts = record_parts(spectrum.record)
+        words["record"], parts = record_parts(spectrum.record)
         arrays |= {f"record_{name}": part for name, part in parts.items()}
     if provenance is not None:
-        header["provenance"] = provenance.to_dict()
-    save_archive(path, "spectrum", header, arrays)
+        words["provenance"] = provenance.to_dict()
+    return words, arrays
+
+
+def values_from(
+    words: Mapping[str, Any], arrays: Mapping[str, NDArray], grid: ParameterGrid
+) -> tuple[NDArray, FieldRecord | None, Provenance | None]:
+    """Values, record and history of these parts."""
+    record = None
+    if "record" in words:
+        parts = {name: arrays[f"record_{name}"] for name in _RECORD_ARRAYS}
+        record = record_from(words["record"], parts, grid)
+    provenance = None
+    if "provenance" in words:
+        provenance = Provenance.from_dict(words["provenance"])
+    return arrays["values"], record, provenance
 
 
 def read_spectrum(path: str | os.PathLike) -> Parts:
@@ -76,14 +99,8 @@ def read_spectrum(path: str | os.PathLike) -> Parts:
             else:
                 lengths = {name: header[name] for name in POLAR_LENGTHS}
                 grid = polar_grid(lengths, {name: archive[name] for name in _POLAR_ARRAYS})
-            record = None
-            if "record" in header:
-                parts = {name: archive[f"record_{name}"] for name in _RECORD_ARRAYS}
-                record = record_from(header["record"], parts, grid)
-            provenance = None
-            if "provenance" in header:
-                provenance = Provenance.from_dict(header["provenance"])
-            held = NodeValues(archive["values"], grid, ridgelet, record)
+            values, record, provenance = values_from(header, archive, grid)
+            held = NodeValues(values, grid, ridgelet, record)
             return held.values, grid, ridgelet, record, provenance
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             if isinstance(error, FileFormatError):
