@@ -92,6 +92,10 @@ class Checkpoint:
         """The same checkpoint for a stage whose parts have names of their own."""
         return Checkpoint(self._folder, self._digest, self.rng, f"{self._prefix}{prefix}-")
 
+    def folder(self, name: str) -> Path | None:
+        """Where a job that is a part of this one keeps its own checkpoint."""
+        return None if self._folder is None else self._folder / name
+
     def part(self, name: str, make: Callable[[], Part]) -> Part:
         """A part of the job: read if it is there, else made and written."""
         if self._folder is None:
@@ -118,8 +122,8 @@ class Checkpoint:
         )[1]
         return tuple(made[f"a{i}"] for i in range(len(made)))
 
-    def array(self, name: str, make: Callable[[], NDArray]) -> NDArray:
-        """A part that is one array."""
+    def array(self, name: str, make: Callable[[], NDArray | float]) -> NDArray:
+        """A part that is one array, or one number."""
         return self.arrays(name, lambda: (make(),))[0]
 
     def _checked(self, header: dict[str, Any], path: Path, name: str) -> tuple[dict, Any]:

@@ -12,6 +12,7 @@ import click
 import ridgeflow
 from ridgeflow.cli.files import (
     Columns,
+    checkpoint_folder,
     draw,
     no_figure_failed,
     output_folder,
@@ -35,6 +36,7 @@ from ridgeflow.cli.options import (
     need_matplotlib,
     out_option,
     progress_bar,
+    resume_option,
     seed_option,
     width_option,
 )
@@ -108,6 +110,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
     default=None,
     help="Relative error of the velocity field.  [default: 1e-3; 1e-2 for three columns]",
 )
+@resume_option
 @seed_option
 @figures_option
 @json_option
@@ -122,6 +125,7 @@ def flow(
     width: int,
     layers: str,
     tol: float | None,
+    resume: bool,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -145,7 +149,7 @@ def flow(
     known_activation(activation)
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
-    with output_folder(out, FIGURES["flow"]) as folder:
+    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["flow"]) as folder:
         line = _main_line(
             data,
             folder,
@@ -155,6 +159,7 @@ def flow(
             layers=layers,
             rng=seed,
             tol=tol,
+            checkpoint=kept and kept / "flow",
         )
         write_points(folder / "points.csv", line, data)
         seconds = time.perf_counter() - start
@@ -182,6 +187,7 @@ def flow(
     show_default=True,
     help="Relative L2 error of the reconstruction, from which the grid is chosen.",
 )
+@resume_option
 @seed_option
 @figures_option
 @json_option
@@ -194,6 +200,7 @@ def spectrum(
     out: Path,
     activation: str,
     tol: float,
+    resume: bool,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -215,10 +222,17 @@ def spectrum(
         data = _iris(columns or IRIS_COLUMNS)
     else:
         data = read_columns(file, columns, array, header=header)
-    with output_folder(out, FIGURES["spectrum"]) as folder:
+    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["spectrum"]) as folder:
         with progress_bar() as progress:
             report, found = spectrum_report(
-                data, folder, activation, tol=tol, rng=seed, progress=progress, announce=announce
+                data,
+                folder,
+                activation,
+                tol=tol,
+                rng=seed,
+                progress=progress,
+                announce=announce,
+                checkpoint=kept and kept / "spectrum",
             )
         report["seconds"] = time.perf_counter() - start
         write_json(folder / "report.json", report)

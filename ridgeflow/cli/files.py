@@ -24,12 +24,14 @@ from ridgeflow._storage import save_text, whole_file
 from ridgeflow.datasets import standardise
 from ridgeflow.datasets.tables import TableFile
 from ridgeflow.datasets.text_cells import is_number
+from ridgeflow.errors import CheckpointError
 
 __all__ = [
     "BadInput",
     "Columns",
     "FieldSamples",
     "FigureFailure",
+    "checkpoint_folder",
     "draw",
     "headings",
     "no_figure_failed",
@@ -212,6 +214,29 @@ def output_folder(path: Path, figures: Iterable[str] = ()) -> Iterator[Path]:
     except BaseException:
         _remove(stage, parents)
         raise
+
+
+@contextmanager
+def checkpoint_folder(path: Path, resume: bool) -> Iterator[Path | None]:
+    """Where in the folder of the results a run keeps its finished parts, None if it keeps none.
+
+    It goes when the results are written, and stays when they are not.
+    """
+    if not resume:
+        yield None
+        return
+    folder = path / "checkpoint"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"`--out` must be a folder that can be written, got {str(path)!r} ({error.strerror})"
+        ) from error
+    try:
+        yield folder
+    except CheckpointError as error:
+        raise BadInput(str(error).replace("`checkpoint`", "`--resume`")) from error
+    shutil.rmtree(folder)
 
 
 def _remove(stage: Path, parents: list[Path]) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "need_matplotlib",
     "out_option",
     "progress_bar",
+    "resume_option",
     "seed_option",
     "width_option",
 ]
@@ -84,6 +85,11 @@ header_option = click.option(
     "--header/--no-header",
     default=None,
     help="Whether the first line of a text holds names; found from the content by default.",
+)
+resume_option = click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep finished parts in --out/checkpoint, and go on from those of an interrupted run.",
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."

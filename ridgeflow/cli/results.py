@@ -194,6 +194,7 @@ def spectrum_report(
     rng: int,
     progress: Callable[[str, float], None],
     announce: Callable[[str], None],
+    checkpoint: Path | None = None,
 ) -> tuple[dict[str, Any], Any]:
     """Compute and save the spectrum of the kernel density; measure the reconstruction."""
     eta = ridgeflow.activation(activation)
@@ -209,7 +210,7 @@ def spectrum_report(
             f"{_duration(grid.size * _SECONDS_PER_NODE)} and {grid.size * 24 / 2**30:.1f} GiB"
         )
     progress("computing the spectrum", 0.3)
-    result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol)
+    result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol, checkpoint=checkpoint)
     progress("rebuilding the density", 0.7)
     budget = result.error_budget(eta)
     points = law.sample(2000, rng=rng)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import ridgeflow
 from ridgeflow.cli.files import (
     BadInput,
+    checkpoint_folder,
     draw,
     headings,
     no_figure_failed,
@@ -41,6 +42,7 @@ from ridgeflow.cli.options import (
     need_matplotlib,
     out_option,
     progress_bar,
+    resume_option,
     seed_option,
     width_option,
 )
@@ -216,6 +218,7 @@ def _paths(path: NDArray, names: tuple[str, ...]) -> Any:
     help="Of choosing neurons: monte_carlo, stratified, sobol, quadrature, least_squares.",
 )
 @out_option
+@resume_option
 @seed_option
 @figures_option
 @json_option
@@ -232,6 +235,7 @@ def study(
     end: float,
     ways: str,
     out: Path,
+    resume: bool,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -255,13 +259,17 @@ def study(
     }
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
-    with output_folder(out, FIGURES["study"]) as folder:
+    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["study"]) as folder:
         with progress_bar() as progress:
             progress("spectra", 0.05)
             law = ridgeflow.kernel_density(data.points)
             t_end = end * ridgeflow.ContinuousDAE(law).t_max
             continuum = ridgeflow.DoubleContinuum(
-                law, ridgeflow.activation(activation), span=(0.0, t_end), tol=tol
+                law,
+                ridgeflow.activation(activation),
+                span=(0.0, t_end),
+                tol=tol,
+                checkpoint=kept and kept / "continuum",
             )
             with refused({"continuum": "--end", "span": "--end"}):
                 found = ridgeflow.double_limit_study(
@@ -272,6 +280,7 @@ def study(
                     ways=[way.strip() for way in ways.split(",")],
                     rng=seed,
                     progress=lambda message, share: progress(message, 0.2 + 0.8 * share),
+                    checkpoint=kept and kept / "study",
                 )
         report = {
             "ridgeflow": ridgeflow.__version__,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._checkpoint import Checkpoint, checkpoint_at
 from ridgeflow._validate import as_generator, as_points, one_of, positive_int
 from ridgeflow.columns import ErrorQuantiles, error_quantiles, rms
 from ridgeflow.double_continuum.budget import ContinuumBudget, stepped
@@ -120,6 +123,7 @@ def main_line(
     rng: int | np.random.Generator | None = 0,
     tol: float | None = None,
     progress: Progress | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> MainLine:
     r"""From data to a finite deep network: law, shallow DAE, spectra over depth, flow, network.
 
@@ -142,6 +146,9 @@ def main_line(
         cost far more.
     progress : callable, optional
         Called with a message and the share of the work that is done.
+    checkpoint : str or path, optional
+        Folder for what is finished, as of :class:`DoubleContinuum`: its spectra, and the errors of
+        the fields and of the shallow DAE. Networks are made anew, to the same bits.
 
     Returns
     -------
@@ -151,6 +158,8 @@ def main_line(
     ------
     ValueError
         If the data have a constant column, fewer than two rows, or more than three columns.
+    CheckpointError
+        If the checkpoint is damaged, or that of other arguments or another version.
 
     Notes
     -----
@@ -158,30 +167,31 @@ def main_line(
     """
     x = _few_columns(points)
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
-    layers = one_of(layers, "layers", SCHEMES)
     # Unknown names are refused before any work is done.
-    eta = named_activation(activation)
+    layers, eta = one_of(layers, "layers", SCHEMES), named_activation(activation)
     clock = _Clock(progress)
-    generator = as_generator(rng)
     tol = _DEFAULT_TOL[x.shape[1]] if tol is None else tol
+    inputs = {"points": x, "activation": eta, "depth": depth, "width": width, "layers": layers}
+    keep, generator = _begun(checkpoint, inputs | {"tol": tol}, rng)
 
     clock.start("law", 0.0)
     law = kernel_density(x)
     exact = ContinuousDAE(law)
     t_end = 0.5 * exact.t_max
-    region = Region.holding(law)
 
     clock.start("shallow DAE", 0.03)
-    shallow = _shallow_dae(law, t_end, eta, width, max(tol, _SHALLOW_TOL), generator)
+    asked = (law, t_end, eta, width, max(tol, _SHALLOW_TOL), generator)
+    shallow, _ = keep.part("shallow", lambda: (_shallow_dae(*asked), {}))
 
     clock.start(f"spectra ({eta.name})", 0.1)
-    continuum = DoubleContinuum(law, eta, span=(0.0, t_end), region=region, tol=tol)
-    field = _field_errors(continuum, exact, tol, clock, generator)
+    continuum = DoubleContinuum(
+        law, eta, span=(0.0, t_end), tol=tol, checkpoint=keep.folder("continuum")
+    )
+    field = _field_errors(continuum, exact, tol, clock, generator, keep)
 
     clock.start("flow", 0.5)
     draws = continuum.draw(_DRAWS, generator)
     target = exact.flow(draws, t_end, rtol=1e-9, atol=1e-11).points
-    displacement = rms(target - draws)
 
     def spread(mapped: NDArray) -> ErrorQuantiles:
         return error_quantiles(mapped, target, draws)
@@ -201,11 +211,9 @@ def main_line(
     measured = spread(network(draws))
 
     clock.start("errors by width and depth", 0.7)
-    widths = {w for w in (width // 16, width // 4) if w >= 1}
-    width_errors = {w: spread(sized(depth, w)(draws)) for w in sorted(widths)}
-    width_errors[width] = measured
-    depth_errors = {d: spread(sized(d, width)(draws)) for d in (1, 2, 4) if d < depth}
-    depth_errors[depth] = measured
+    width_errors, depth_errors = _errors_by_size(
+        lambda depth, width: spread(sized(depth, width)(draws)), depth, width, measured
+    )
 
     clock.start("budget", 0.9)
     budget = continuum.error_budget(network)
@@ -223,7 +231,7 @@ def main_line(
         network_error=measured.rms,
         identity_error=spread(draws).rms,
         steps_error=spread(steps).rms,
-        displacement=displacement,
+        displacement=rms(target - draws),
         depth_errors=depth_errors,
         budget=budget,
         width_errors=width_errors,
@@ -236,6 +244,27 @@ def main_line(
         seconds=seconds,
         stages=stages,
     )
+
+
+def _begun(
+    checkpoint: str | os.PathLike | None,
+    inputs: dict[str, Any],
+    rng: int | np.random.Generator | None,
+) -> tuple[Checkpoint, np.random.Generator]:
+    """The checkpoint, and the generator to draw from."""
+    given = as_generator(rng)
+    keep = checkpoint_at(checkpoint, "main_line", inputs, given, fresh=rng is None)
+    return keep, keep.rng or given
+
+
+def _errors_by_size(
+    errors: Callable[[int, int], ErrorQuantiles], depth: int, width: int, own: ErrorQuantiles
+) -> tuple[dict[int, ErrorQuantiles], dict[int, ErrorQuantiles]]:
+    """Those of fewer neurons and of fewer layers, beside the network's own."""
+    widths = {w for w in (width // 16, width // 4) if w >= 1}
+    by_width = {w: errors(depth, w) for w in sorted(widths)}
+    by_depth = {d: errors(d, width) for d in (1, 2, 4) if d < depth}
+    return {**by_width, width: own}, {**by_depth, depth: own}
 
 
 def _along(
@@ -337,6 +366,7 @@ def _field_errors(
     tol: float,
     clock: _Clock,
     rng: np.random.Generator,
+    keep: Checkpoint,
 ) -> dict[str, float]:
     """Errors of the represented velocity by activation, the flow's own among them."""
     own = continuum.activation.name
@@ -345,7 +375,8 @@ def _field_errors(
     others = [name for name in compared if name != own]
     for i, name in enumerate(others):
         clock.start(f"spectra ({name})", 0.3 + 0.2 * i / len(others))
-        found[name] = _error_at_depths(continuum, exact, name, tol, rng)
+        other = partial(_error_at_depths, continuum, exact, name, tol, rng)
+        found[name] = float(keep.array(f"field-{name}", other))
     return {name: found[name] for name in dict.fromkeys([*compared, own])}
 
 
