@@ -15,10 +15,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from ridgeflow._fork import held_over_forks
 from ridgeflow._kernels._cache import KernelCache, warn_once
 
-__all__ = ["compiled", "inline", "kernel"]
+__all__ = ["cache_folders", "compiled", "inline", "kernel"]
 
 # No assumption on nan or inf: non-finite input must stay visible in the output.
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+
+# Where compiled kernels are kept, of those that have been loaded.
+cache_folders: set[str] = set()
 
 # A child forked while another thread compiles could never compile anything itself.
 held_over_forks(global_compiler_lock)
@@ -37,6 +40,7 @@ def compiled(function: Callable, **options: Any) -> Callable:
     if dispatcher is not function:
         try:
             dispatcher._cache = KernelCache(function)
+            cache_folders.add(dispatcher._cache._cache_path)
         except RuntimeError:  # no folder that can be written
             warn_once(
                 "compiled kernels cannot be cached on disk: set NUMBA_CACHE_DIR to a folder that "

@@ -246,11 +246,23 @@ def spectrum(
 
 @root.command(short_help="Versions, settings, optional parts.")
 @json_option
-def info(as_json: bool) -> None:
-    """Versions, settings, and which optional parts are installed."""
-    from ridgeflow.cli.results import environment, print_environment
+@click.option("--check", is_flag=True, help="Compare five closed forms with what is computed here.")
+def info(as_json: bool, check: bool) -> None:
+    """Versions, settings, and which optional parts are installed.
 
-    print_environment(environment(), as_json=as_json)
+    With --check also whether this installation computes what it should, in five seconds, or in a
+    minute where kernels have to be compiled first. Exit status: 0 all is well, 1 a check failed.
+    """
+    from ridgeflow.cli.results import environment, print_environment
+    from ridgeflow.cli.self_test import kernel_caches, run_checks
+
+    report = environment()
+    if check:
+        report["checks"] = run_checks()
+        report["kernel_caches"] = kernel_caches()
+    print_environment(report, as_json=as_json)
+    if check and not all(one["passed"] for one in report["checks"]):
+        raise click.exceptions.Exit(1)
 
 
 def _main_line(data: Columns, folder: Path, **options: Any) -> Any:

@@ -324,11 +324,18 @@ def environment() -> dict[str, Any]:
             name: _version(name) for name in ("numpy", "scipy", "numba", "pyfftw", "click", "rich")
         },
         "optional": {name: _version(name) for name in _OPTIONAL},
+        "blas": _blas(),
         "threads": config.threads,
         "fft_effort": config.fft_effort,
         "memory_budget": config.memory_budget,
         "activations": list(ridgeflow.activation_names()),
     }
+
+
+def _blas() -> str:
+    """The library that multiplies matrices for NumPy, as far as it says."""
+    found = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    return " ".join(str(found.get(key, "")) for key in ("name", "version")).strip() or "unknown"
 
 
 def _version(package: str) -> str | None:
@@ -347,11 +354,22 @@ def print_environment(report: dict[str, Any], *, as_json: bool) -> None:
     table.add_row("Python", f"{report['python']}, {report['platform']}")
     for name, found in {**report["packages"], **report["optional"]}.items():
         table.add_row(name, found or "not installed (optional)")
+    table.add_row("BLAS", report["blas"])
     table.add_row("threads", f"{report['threads']}")
     table.add_row("FFT planning effort", report["fft_effort"])
     table.add_row("memory budget", f"{report['memory_budget'] / 2**30:.1f} GiB")
     table.add_row("activations", ", ".join(report["activations"]))
+    if "checks" in report:
+        for cache in report["kernel_caches"]:
+            state = "" if cache["writable"] else " (cannot be written: kernels are compiled anew)"
+            table.add_row("kernels are kept in", cache["folder"] + state)
+        if not report["kernel_caches"]:
+            table.add_row("kernels are kept in", "no folder (set NUMBA_CACHE_DIR to one)")
     _console_print(table)
+    for one in report.get("checks", ()):
+        verdict = "passed" if one["passed"] else "FAILED"
+        found = one["reason"] or f"error {one['error']:.1e}, at most {one['tolerance']:.0e}"
+        click.echo(f"{verdict}  {one['name']}: {found} ({one['seconds']:.1f} s)")
 
 
 def _table(title: str, headings: tuple[str, ...]) -> Table:

@@ -1,5 +1,6 @@
 """The command line: results, exit statuses, one-line errors, and an output folder left clean."""
 
+import dataclasses
 import json
 import os
 import re
@@ -375,6 +376,41 @@ def test_info(capsys):
     assert rf.__version__ in shown and "numba" in shown
     assert _run(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["threads"] >= 1
+
+
+def test_info_checks_the_installation(capsys):
+    assert _run(["info", "--check"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("passed  ") == 5 and "FAILED" not in shown
+    assert "BLAS" in shown and "kernels are kept in" in shown
+    assert _run(["info", "--check", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [one["passed"] for one in report["checks"]] == [True] * 5
+    assert all(os.path.isdir(one["folder"]) for one in report["kernel_caches"])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("radon", lambda plain: lambda *a, **k: 1.0000001 * plain(*a, **k)),
+        ("reconstruct", lambda plain: lambda *a, **k: 1.01 * plain(*a, **k)),
+        ("ContinuousDAE.flow", lambda plain: lambda *a, **k: _moved(plain(*a, **k))),
+        ("ShallowNetwork.__call__", lambda plain: lambda *a, **k: plain(*a, **k) + 1e-10),
+        ("load_network", lambda plain: lambda *a, **k: 1 / 0),
+    ],
+    ids=lambda broken: broken[0],
+)
+def test_info_sees_an_installation_that_is_broken(broken, capsys, monkeypatch):
+    home, _, name = f"rf.{broken[0]}".rpartition(".")
+    home = rf if home == "rf" else getattr(rf, home.removeprefix("rf."))
+    monkeypatch.setattr(home, name, broken[1](getattr(home, name)), raising=False)
+    assert _run(["info", "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("FAILED  ") == 1 and shown.count("passed  ") == 4
+
+
+def _moved(result):
+    return dataclasses.replace(result, points=result.points + 1e-5)
 
 
 def test_help_and_version(capsys):
