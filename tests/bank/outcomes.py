@@ -269,9 +269,15 @@ def judge_pair(row: Row, which: int) -> Outcome:
         Row(row.name, dict, call=lambda: equal.both(), limit=row.limit), {}, 8 * row.limit
     )
     if answer.error is not None:
-        return Outcome("refused what means the same", of_error(row, "", answer.error, False).detail)
+        told = of_error(row, "", answer.error, False)
+        if equal.refusable:
+            # Pairs make objects whose arguments have names of their own.
+            return Outcome("our error", told.detail) if told.kind == "names nothing" else told
+        return Outcome("refused what means the same", told.detail)
     if answer.warned:
         return Outcome("foreign warning", answer.warned[0])
     found, expected = answer.result
+    if equal.refusable and not_finite(found):
+        return Outcome("not finite", not_finite(found))
     apart = difference(found, expected, equal.rtol)
     return Outcome("differs", apart) if apart else Outcome("right")

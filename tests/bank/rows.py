@@ -42,14 +42,18 @@ class Equal:
     """Two computations that must agree: one of the row, and the same in another form.
 
     ``both`` returns the pair; ``rtol`` is relative to the largest value; 0 asks for equal bits.
+    Where it is ``refusable`` an error of ours does as well.
     """
 
     label: str
     both: Callable[[], tuple[Any, Any]]
     rtol: float = 1e-12
+    refusable: bool = False
 
 
 UNITS = (1e-6, 1e-3, 1e3, 1e6)
+# Near the ends of the range of numbers, where squares leave it: the same, or an error of ours.
+ENDS = (1e-150, 1e-75, 1e75, 1e150)
 
 
 def in_units(
@@ -60,19 +64,31 @@ def in_units(
 ) -> tuple[Equal, ...]:
     """``compute(s)``, in units in which lengths are multiplied by s, gives s**power times as much.
 
-    Several results, in a tuple, have each their power.
+    Several results, in a tuple, have each their power. At the ends of the range of numbers it may be
+    refused.
     """
 
     def pair(s: float) -> Callable[[], tuple[Any, Any]]:
         def both() -> tuple[Any, Any]:
             found, plain = compute(s), compute(1.0)
             if isinstance(power, tuple):
-                return found, tuple(np.asarray(x) * s**p for x, p in zip(plain, power))
-            return found, np.asarray(plain) * s**power
+                return found, tuple(scaled(x, s, p) for x, p in zip(plain, power))
+            return found, scaled(plain, s, power)
 
         return both
 
-    return tuple(Equal(f"lengths times {s:g}", pair(s), rtol) for s in units)
+    return tuple(
+        Equal(f"lengths times {s:g}", pair(s), rtol, refusable=s in ENDS) for s in (*units, *ENDS)
+    )
+
+
+def scaled(x: Any, s: float, power: float) -> np.ndarray:
+    """x s**power, which may lie beyond the range of numbers where s**power alone does, or not."""
+    array, steps = np.asarray(x), max(1, int(np.ceil(abs(power))))
+    with np.errstate(over="ignore", under="ignore"):
+        for _ in range(steps):
+            array = array * s ** (power / steps)
+    return array
 
 
 @dataclass
