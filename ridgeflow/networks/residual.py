@@ -358,7 +358,8 @@ class ResidualNetwork:
         ----------
         y : array_like, shape (n, m)
         tol : float
-            Residual of each layer, relative to 1 + \\|y\\|.
+            Residual of each layer, relative to the lengths of y and of the step that its neurons
+            and bias take: exact changes of unit change nothing.
         max_iterations : int
             Of damped Newton steps for each layer.
 

@@ -210,6 +210,19 @@ def inverse(net: StackedFields, y: ArrayLike, *, tol: float, max_iterations: int
     return InverseResult(x.astype(real), residual, bounds, bool((bounds < 1).all()), iterations)
 
 
+def _neurons_size(net: StackedFields, layer: int) -> float:
+    """How far the neurons and biases of a layer move the origin at most: the length of which its
+    rounding is a share, beside that of the point.
+    """
+    moved = 0.0
+    with np.errstate(over="ignore"):
+        for one in net.layers[layer]:
+            each = np.abs(one.c.astype(np.float64)).reshape(len(one.b), -1).sum(axis=1)
+            moved += float(each @ (1.0 + np.abs(one.b))) + float(np.abs(one.bias).sum())
+        moved *= float(net.steps[layer])
+    return moved if np.isfinite(moved) else 0.0
+
+
 def _invert_layer(
     net: StackedFields,
     y: NDArray,
@@ -219,7 +232,7 @@ def _invert_layer(
     bound: float,
 ) -> tuple[NDArray, int]:
     """Preimages of y under one layer, by damped Newton steps, and how many were taken."""
-    enough = tol * (1.0 + np.linalg.norm(y, axis=1))
+    enough = tol * (_neurons_size(net, layer) + np.linalg.norm(y, axis=1))
     x = 2 * y - advance(net, y, layer)
     size = np.linalg.norm(advance(net, x, layer) - y, axis=1)
     for count in range(max_iterations + 1):

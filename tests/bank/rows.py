@@ -64,8 +64,8 @@ def in_units(
 ) -> tuple[Equal, ...]:
     """``compute(s)``, in units in which lengths are multiplied by s, gives s**power times as much.
 
-    Several results, in a tuple, have each their power. At the ends of the range of numbers it may be
-    refused.
+    Several results, in a tuple, have each their power. Near the ends of the range of numbers it may
+    be refused.
     """
 
     def pair(s: float) -> Callable[[], tuple[Any, Any]]:

@@ -395,8 +395,8 @@ room.add(
     variant="units",
     fixed=("y",),
     out=lambda found: found.points,
-    # The tolerance is relative to 1 + |y|: 1e-6 of lengths of 1e-6.
-    equal=in_units(lambda s: scaled_residual(s).inverse(s * points()).points, 1, 1e-5),
+    # measured 3e-16
+    equal=in_units(lambda s: scaled_residual(s).inverse(s * points()).points, 1, 1e-13),
 )
 
 # Estimators: scikit-learn's own validation speaks of X and y ------------------------------------
