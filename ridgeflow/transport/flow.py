@@ -489,6 +489,8 @@ class ContinuousDAE:
             covariances = law.covariances[0] if shared else np.asarray(law.covariances)
             law = GaussianMixture(law.weights, law.means @ inverse, inverse @ covariances @ inverse)
             points = points @ inverse
+            # An error there is at most this many times as large in the unit of x.
+            atol = atol / float(np.sqrt(value.max()))
         log_det = None
         if method == "fast" or (method == "auto" and pays(law, points, t0, t1)):
             require_shared(law)
