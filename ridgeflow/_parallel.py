@@ -1,8 +1,9 @@
 """Work spread over threads, the threads of the BLAS, and long calls that a signal may end.
 
 An output element is computed whole by one thread in a fixed order, so results do not depend on the
-number of threads; workers are plain Python threads running functions that release the GIL, so calls
-may come from several threads and after a fork.
+number of threads, nor on the parts that threads take, which follow the clock. Workers are plain
+Python threads running functions that release the GIL, so calls may come from several threads and
+after a fork.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import pairwise
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -32,6 +33,10 @@ T = TypeVar("T")
 
 # Calls of more operations than this take longer than anyone waits after Ctrl-C: some .1 s.
 _LONG = 2e9
+
+# Seconds of a part of a loop: what Ctrl-C waits for. The first parts are short, as nothing is known
+# of their cost, and later ones at most so many times as long.
+_PIECE, _FIRST, _GROWTH = 0.05, 1024, 16
 
 # One pool, of the largest number of threads that was asked for: a call that wants fewer hands it
 # fewer workers.
@@ -63,33 +68,70 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+class _Pieces:
+    """Parts of ``range(n)``, handed out one after the other, each of about ``_PIECE`` seconds."""
+
+    def __init__(self, n: int, grain: int, threads: int) -> None:
+        self.n, self.grain = n, grain
+        self.done = 0
+        self._begin = 0
+        # What items cost is not known yet. More pieces than threads, so that a slow core does not
+        # hold up the rest.
+        self._size = max(grain, n // _FIRST)
+        self._most = max(grain, n if threads == 1 else n // (4 * threads))
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._begin = self.n
+
+    def run(self, function: Callable, args: tuple) -> bool:
+        """Call the function for the next part; False when there is none."""
+        with self._lock:
+            low, size = self._begin, min(self._size, self._most)
+            size -= size % self.grain
+            # No part of less than a grain.
+            high = self.n if self.n - low < size + self.grain else low + size
+            self._begin = high
+        if low == high:
+            return False
+        begun = time.perf_counter()
+        function(low, high, *args)
+        seconds = time.perf_counter() - begun
+        with self._lock:
+            self.done += high - low
+            wanted = (high - low) * _PIECE / max(seconds, 1e-9)
+            self._size = max(self.grain, int(min(wanted, _GROWTH * (high - low), self.n)))
+        return True
+
+
 def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None:
     """Call ``function(start, stop, *args)`` over a partition of ``range(n)``.
 
     ``grain`` is the least number of items worth a thread of their own. ``function`` must release
-    the GIL and write only what belongs to its range. Never call it from inside itself. When this
-    returns or raises, no worker is at work any more.
+    the GIL and write only what belongs to its range; the parts follow the clock, so that what it
+    writes may not depend on them. Never call it from inside itself. When this returns or raises, no
+    worker is at work any more. Ctrl-C waits for the parts at work: a tenth of a second, unless a
+    grain takes longer.
     """
-    threads = min(get_config().threads, max(1, n // max(1, grain)))
-    if threads == 1:
+    grain = max(1, grain)
+    threads = min(get_config().threads, max(1, n // grain))
+    if n < 2 * grain:
         function(0, n, *args)
         return
-    # More pieces than threads, so that a slow core does not hold up the rest.
-    pieces = min(4 * threads, max(1, n // max(1, grain)))
-    cuts = [n * i // pieces for i in range(pieces + 1)]
-    queue = list(pairwise(cuts))[::-1]
+    pieces = _Pieces(n, grain, threads)
+    if threads == 1:
+        while pieces.run(function, args):
+            pass
+        return
 
     def worker() -> None:
-        while True:
-            try:
-                low, high = queue.pop()
-            except IndexError:
-                return
-            try:
-                function(low, high, *args)
-            except BaseException:
-                queue.clear()
-                raise
+        try:
+            while pieces.run(function, args):
+                pass
+        except BaseException:
+            pieces.stop()
+            raise
 
     futures = _submit(threads, worker)
     try:
@@ -97,9 +139,16 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
             future.result()
     except BaseException:
         # Ctrl-C included: what has not begun does not begin, what has is waited for.
-        queue.clear()
-        wait(futures)
+        pieces.stop()
+        _wait_for(futures)
         raise
+
+
+def _wait_for(futures: list[Future[None]]) -> None:
+    """To the end of the parts at work, whatever interrupts: the caller's arrays are written to."""
+    while not all(future.done() for future in futures):
+        with suppress(KeyboardInterrupt):
+            wait(futures)
 
 
 # How often each thread has asked for one BLAS thread, and how many there were before.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy.linalg import lapack
 
+from ridgeflow._kernels.lapack import svd, triangle_below, turned_below, upper_solve
 from ridgeflow._parallel import interruptible, one_blas_thread
 from ridgeflow._units import power_of_two, rounding_of
 from ridgeflow._validate import fits_in_memory
@@ -89,7 +90,8 @@ def triangular_factor(
         factor = factor[: rows.shape[1]]
     else:
         block = min(_BLOCK, rows.shape[1])
-        factor = lapack.dtpqrt(0, block, above, rows, overwrite_a=overwrite, overwrite_b=True)[0]
+        given = above if overwrite else np.array(above, order="F")
+        factor = triangle_below(given, rows, 0, block)[0]
     size = float(np.abs(factor).max(initial=0.0))
     if not size < _LARGEST:
         raise ValueError(
@@ -232,14 +234,14 @@ def _ridge(features: NDArray, target: NDArray, penalty: float) -> NDArray:
     if rows < width:
         stacked = np.vstack([features.T, root * np.eye(rows)])
         q, r = linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
-        dual = linalg.solve_triangular(r, target, trans="T", check_finite=False)
+        dual = upper_solve(r, target, transposed=True)
         return q[:width] @ dual
     # Two triangles below each other, of which neither is more than that.
     below = root * np.eye(width, order="F")
-    r, v, t, _ = lapack.dtpqrt(width, min(_BLOCK, width), features[:width], below, overwrite_b=True)
-    right = np.zeros((width, target.shape[1]))
-    right = lapack.dtpmqrt(width, v, t, target[:width], right, trans="T")[0]
-    return linalg.solve_triangular(r, right, check_finite=False)
+    above = np.array(features[:width], order="F")
+    r, v, t = triangle_below(above, below, width, min(_BLOCK, width))
+    none = np.zeros((width, target.shape[1]))
+    return upper_solve(r, turned_below(width, v, t, target[:width], none)[0])
 
 
 def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArray, int, float]:
@@ -252,9 +254,9 @@ def _minimum_norm(features: NDArray, target: NDArray, cut: float) -> tuple[NDArr
         # All directions may count, and then vectors are not needed.
         s = singular_values(features, target)[0]
         if s[-1] > cut * s[0]:
-            outer = linalg.solve_triangular(features[:width], target[:width], check_finite=False)
+            outer = upper_solve(features[:width], target[:width])
             return outer, width, float(s[0])
-    u, s, v = linalg.svd(features[:rows], full_matrices=False, check_finite=False)
+    u, s, v = svd(features[:rows])
     keep = s > cut * s[0]
     solution = v[keep].T @ ((u[:, keep].T @ target[:rows]) / s[keep, None])
     return solution, int(keep.sum()), float(s[0])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from ridgeflow._kernels.lapack import svd
 from ridgeflow._parallel import interruptible
 from ridgeflow._units import power_of_two
 from ridgeflow._validate import fits_in_memory
@@ -245,7 +246,7 @@ class _Fit:
         self._of_features, self._of_values = coefficients[:, :width], coefficients[:, width:]
         self._basis = solve(np.eye(rows))
         features, target = below[:, :width], below[:, width:]
-        u, s, v = linalg.svd(features, full_matrices=False, check_finite=False)
+        u, s, v = svd(features)
         # What the plain columns leave of the features is rounding where they carry all samples.
         size = float(np.linalg.norm(triangle[:, count : count + width]))
         kept = s > 1e-14 * size

@@ -241,20 +241,18 @@ def series_buffers(
 
 
 def shared_work(n: int, prepare: Callable[[], tuple], work: Callable[..., None]) -> None:
-    """Call ``work(i, *own)`` for all i < n; ``own`` is what ``prepare`` made for the thread.
-
-    Threads take the next i when they are done with one.
-    """
-    threads = min(get_config().threads, n)
-    prepared = [prepare() for _ in range(threads)]
-    queue = iter(range(n))
+    """Call ``work(i, *own)`` for all i < n; ``own`` is what ``prepare`` made for the thread."""
+    spare = [prepare() for _ in range(min(get_config().threads, n))]
 
     def run(start: int, stop: int) -> None:
-        for own in prepared[start:stop]:
-            for i in queue:
+        own = spare.pop()
+        try:
+            for i in range(start, stop):
                 work(i, *own)
+        finally:
+            spare.append(own)
 
-    parallel_for(run, threads)
+    parallel_for(run, n)
 
 
 def blocks(n_columns: int) -> list[tuple[int, int]]:

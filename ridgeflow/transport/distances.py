@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from ridgeflow._kernels.transport_plan import optimal_plan
+from ridgeflow._parallel import interruptible
 from ridgeflow._validate import (
     array_like,
     as_covariance,
@@ -209,8 +210,8 @@ def _matching_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
         "use fewer points, or sliced_wasserstein2",
     )
     if len(x) == len(y) and np.ptp(v) == 0 and np.ptp(w) == 0:
-        cost = cdist(x, y, "sqeuclidean")
-        row, column = linear_sum_assignment(cost)
+        cost = _squares(x, y)
+        row, column = interruptible(linear_sum_assignment, cost, cost=float(len(x)) ** 3)
         return float(cost[row, column].mean())
     if len(x) * len(y) > _LARGEST_PLAN:
         raise ValueError(
@@ -221,7 +222,13 @@ def _matching_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
     # The widest axis orders the atoms: the plan begins as the monotone one along it.
     axis = int(np.argmax(np.maximum(np.ptp(x, axis=0), np.ptp(y, axis=0))))
     i, j = np.argsort(x[:, axis], kind="stable"), np.argsort(y[:, axis], kind="stable")
-    return _plan_cost(cdist(x[i], y[j], "sqeuclidean"), v[i], w[j])
+    return _plan_cost(_squares(x[i], y[j]), v[i], w[j])
+
+
+def _squares(x: NDArray, y: NDArray) -> NDArray[np.float64]:
+    """Squared distances (n, k)."""
+    pairs = float(len(x)) * len(y)
+    return interruptible(lambda: cdist(x, y, "sqeuclidean"), cost=pairs * (8 + 2 * x.shape[1]))
 
 
 def _plan_cost(cost: NDArray, v: NDArray, w: NDArray) -> float:
@@ -229,7 +236,10 @@ def _plan_cost(cost: NDArray, v: NDArray, w: NDArray) -> float:
     n, k = cost.shape
     flow, parent = np.empty(n + k), np.empty(n + k, np.int64)
     most = 1000 * (n + k)
-    if optimal_plan(cost, v, w, most, flow, parent) < 0:
+    # Some steps for each atom, each of which looks at a part of the pairs.
+    pairs = float(n) * k
+    steps = interruptible(optimal_plan, cost, v, w, most, flow, parent, cost=(n + k) * pairs)
+    if steps < 0:
         raise ConvergenceError(
             f"the plan between {n} and {k} atoms of `p` and `q` must be found within {most} steps, "
             "got no end (use sliced_wasserstein2)"
