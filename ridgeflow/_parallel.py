@@ -26,6 +26,7 @@ from threadpoolctl import ThreadpoolController
 
 from ridgeflow._config import get_config
 from ridgeflow._fork import held_over_forks
+from ridgeflow._progress import tell, told
 
 __all__ = ["interruptible", "one_blas_thread", "parallel_for"]
 
@@ -37,6 +38,9 @@ _LONG = 2e9
 # Seconds of a part of a loop: what Ctrl-C waits for. The first parts are short, as nothing is known
 # of their cost, and later ones at most so many times as long.
 _PIECE, _FIRST, _GROWTH = 0.05, 1024, 16
+
+# Seconds between two looks at what has been done, where somebody listens.
+_PAUSE = 0.1
 
 # One pool, of the largest number of threads that was asked for: a call that wants fewer hands it
 # fewer workers.
@@ -80,10 +84,16 @@ class _Pieces:
         self._size = max(grain, n // _FIRST)
         self._most = max(grain, n if threads == 1 else n // (4 * threads))
         self._lock = threading.Lock()
+        self._started = time.perf_counter()
 
     def stop(self) -> None:
         with self._lock:
             self._begin = self.n
+
+    def tell(self) -> None:
+        """Report how far the loop is, of loops that take long."""
+        if told() and time.perf_counter() - self._started > _PAUSE:
+            tell(self.done / self.n)
 
     def run(self, function: Callable, args: tuple) -> bool:
         """Call the function for the next part; False when there is none."""
@@ -122,7 +132,7 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
     pieces = _Pieces(n, grain, threads)
     if threads == 1:
         while pieces.run(function, args):
-            pass
+            pieces.tell()
         return
 
     def worker() -> None:
@@ -135,6 +145,8 @@ def parallel_for(function: Callable, n: int, *args: Any, grain: int = 1) -> None
 
     futures = _submit(threads, worker)
     try:
+        while told() and wait(futures, _PAUSE).not_done:
+            pieces.tell()
         for future in futures:
             future.result()
     except BaseException:

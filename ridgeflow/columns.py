@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._progress import stage, steps
+
 __all__ = [
     "ErrorQuantiles",
     "by_component",
@@ -70,11 +72,13 @@ def by_component(
     """Apply what is linear and real to all components behind the first n axes."""
     columns = array.reshape(*array.shape[:n], -1)
     results = []
-    for c in range(columns.shape[-1]):
+    for c in steps(range(columns.shape[-1])):
         part = columns[..., c]
         if np.iscomplexobj(part):
-            real = apply(np.ascontiguousarray(part.real, dtype))
-            results.append(real + 1j * apply(np.ascontiguousarray(part.imag, dtype)))
+            with stage(None, 0.0, 0.5):
+                real = apply(np.ascontiguousarray(part.real, dtype))
+            with stage(None, 0.5):
+                results.append(real + 1j * apply(np.ascontiguousarray(part.imag, dtype)))
         else:
             results.append(apply(np.ascontiguousarray(part, dtype)))
     return results[0] if array.ndim == n else np.stack(results, axis=-1)

@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "_config": 1,
     "_fork": 1,
+    "_progress": 1,
     "_parallel": 2,
     "_validate": 3,
     "_units": 3,
@@ -48,7 +49,7 @@ HOMES = {
     "pyfftw": ("_fft",),
     "matplotlib": ("plotting",),
     "click": ("cli",),
-    "rich": ("cli",),
+    "rich": ("_progress", "cli"),
 }
 # Folders of ridgelet/, from the ground up; its own files stand above them.
 RIDGELET = ("grids", "sums", "errors", "spectra")

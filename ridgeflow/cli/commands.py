@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import ridgeflow
+from ridgeflow._progress import progress_bar, reporting
 from ridgeflow.cli.files import (
     Columns,
     checkpoint_folder,
@@ -35,7 +36,6 @@ from ridgeflow.cli.options import (
     known_activation,
     need_matplotlib,
     out_option,
-    progress_bar,
     resume_option,
     seed_option,
     width_option,
@@ -223,14 +223,13 @@ def spectrum(
     else:
         data = read_columns(file, columns, array, header=header)
     with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["spectrum"]) as folder:
-        with progress_bar() as progress:
+        with reporting(True, "spectrum"):
             report, found = spectrum_report(
                 data,
                 folder,
                 activation,
                 tol=tol,
                 rng=seed,
-                progress=progress,
                 announce=announce,
                 checkpoint=kept and kept / "spectrum",
             )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,6 @@ __all__ = [
     "layers_option",
     "need_matplotlib",
     "out_option",
-    "progress_bar",
     "resume_option",
     "seed_option",
     "width_option",
@@ -155,26 +152,3 @@ def announce_columns(count: int) -> None:
             "3 columns: spectra in three dimensions take several minutes, and some 8 GiB of memory "
             "(2 columns: a minute at most)"
         )
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error; silent where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:<36}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
-    silent = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def update(message: str, fraction: float) -> None:
-            bar.update(task, description=message, completed=fraction)
-
-        yield update

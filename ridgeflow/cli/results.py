@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 import ridgeflow
+from ridgeflow._progress import stage
 from ridgeflow.cli.files import Columns, headings, write_table
 from ridgeflow.cli.files import as_json as to_json
 
@@ -192,7 +193,6 @@ def spectrum_report(
     *,
     tol: float,
     rng: int,
-    progress: Callable[[str, float], None],
     announce: Callable[[str], None],
     checkpoint: Path | None = None,
 ) -> tuple[dict[str, Any], Any]:
@@ -200,25 +200,26 @@ def spectrum_report(
     eta = ridgeflow.activation(activation)
     dim = data.points.shape[1]
     law = ridgeflow.kernel_density(data.points)
-    progress("choosing the parameter grid", 0.1)
     psi = ridgeflow.admissible_ridgelet(eta, dim)
-    grid = ridgeflow.ParameterGrid.for_field(law, eta, psi, tol)
+    with stage("choosing the parameter grid", 0.0, 0.1):
+        grid = ridgeflow.ParameterGrid.for_field(law, eta, psi, tol)
     if grid.size > _MANY_NODES:
         announce(
             f"{dim} column{'s' if dim > 1 else ''}: a spectrum of {grid.size / 1e6:.0f} million "
             "nodes, which takes some "
             f"{_duration(grid.size * _SECONDS_PER_NODE)} and {grid.size * 24 / 2**30:.1f} GiB"
         )
-    progress("computing the spectrum", 0.3)
-    result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol, checkpoint=checkpoint)
-    progress("rebuilding the density", 0.7)
-    budget = result.error_budget(eta)
+    with stage("computing the spectrum", 0.1, 0.6):
+        result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol, checkpoint=checkpoint)
+    with stage("measuring the error", 0.6, 0.7):
+        budget = result.error_budget(eta)
     points = law.sample(2000, rng=rng)
     density = law.pdf(points)
-    rebuilt = ridgeflow.reconstruct(result, eta, points)
+    with stage("rebuilding the density", 0.7, 0.9):
+        rebuilt = ridgeflow.reconstruct(result, eta, points)
     error = float(np.linalg.norm(rebuilt - density) / np.linalg.norm(density))
-    progress("writing the results", 0.9)
-    result.save(folder / "spectrum.npz")
+    with stage("writing the results", 0.9):
+        result.save(folder / "spectrum.npz")
     parts = ("total", "truncation", "quadrature", "directions", "sampling", "kink")
     report = {
         "ridgeflow": ridgeflow.__version__,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ridgeflow
+from ridgeflow._progress import reporting, stage
 from ridgeflow.cli.files import (
     BadInput,
     checkpoint_folder,
@@ -41,7 +42,6 @@ from ridgeflow.cli.options import (
     layers_option,
     need_matplotlib,
     out_option,
-    progress_bar,
     resume_option,
     seed_option,
     width_option,
@@ -260,18 +260,18 @@ def study(
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
     with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["study"]) as folder:
-        with progress_bar() as progress:
-            progress("spectra", 0.05)
+        with reporting(True, "study"):
             law = ridgeflow.kernel_density(data.points)
             t_end = end * ridgeflow.ContinuousDAE(law).t_max
-            continuum = ridgeflow.DoubleContinuum(
-                law,
-                ridgeflow.activation(activation),
-                span=(0.0, t_end),
-                tol=tol,
-                checkpoint=kept and kept / "continuum",
-            )
-            with refused({"continuum": "--end", "span": "--end"}):
+            with stage("spectra", 0.0, 0.2):
+                continuum = ridgeflow.DoubleContinuum(
+                    law,
+                    ridgeflow.activation(activation),
+                    span=(0.0, t_end),
+                    tol=tol,
+                    checkpoint=kept and kept / "continuum",
+                )
+            with stage(None, 0.2), refused({"continuum": "--end", "span": "--end"}):
                 found = ridgeflow.double_limit_study(
                     continuum,
                     depths=sizes["depths"],
@@ -279,7 +279,6 @@ def study(
                     layers=layers,
                     ways=[way.strip() for way in ways.split(",")],
                     rng=seed,
-                    progress=lambda message, share: progress(message, 0.2 + 0.8 * share),
                     checkpoint=kept and kept / "study",
                 )
         report = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ridgeflow.cli.files import BadInput, draw, no_figure_failed, output_folder, write_json
-from ridgeflow.cli.options import json_option, need_matplotlib, out_option, progress_bar
+from ridgeflow.cli.options import json_option, need_matplotlib, out_option
 
 if TYPE_CHECKING:
     from ridgeflow.theorems import Report
@@ -60,8 +60,7 @@ def validate(
             raise BadInput(f"`names` must be among {', '.join(known)}, got {name!r}")
     need_matplotlib(figures)
     with output_folder(out, FIGURES["validate"]) as folder:
-        with progress_bar() as progress:
-            report = run(list(names) or None, effort=effort, progress=progress)
+        report = run(list(names) or None, effort=effort, progress=True)
         write_json(folder / "validation.json", report.to_dict())
     html = {"validation.html": lambda: page(report.results, report.summary(), report.effort)}
     failed = draw(out, html) if figures else ""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ridgeflow._progress import stage, steps
 from ridgeflow._validate import instance_of
 from ridgeflow.double_continuum.network_budget import network_errors, stepped
 from ridgeflow.double_continuum.represented import Represented
+from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.residual import ResidualNetwork
 from ridgeflow.ridgelet.errors.budget import ErrorBudget
 
-__all__ = ["ContinuumBudget", "continuum_budget", "stepped"]
+__all__ = ["ContinuumBudget", "continuum_budget", "stepped", "warn_of_errors"]
 
 _DRAWS = 20_000
 _SEED = 17
@@ -76,8 +80,10 @@ def continuum_budget(continuum: Represented, network: ResidualNetwork | None) ->
         instance_of(network, "network", ResidualNetwork)
         if network.dim != continuum.dim:
             raise ValueError(f"`network` must have dimension {continuum.dim}, got {network.dim}")
-        found = network_errors(continuum, network)
-    budgets = [one.error_budget() for one in continuum.representations]
+        with stage(None, 0.0, 0.8):
+            found = network_errors(continuum, network)
+    low = 0.0 if found is None else 0.8
+    budgets = [one.error_budget() for one in steps(continuum.representations, None, low)]
     worst = max(budgets, key=lambda b: b.total)
     parts = np.array([worst.truncation, worst.quadrature, worst.directions, worst.sampling])
     # The budget of a spectrum counts the margin of the window; what the law sees was measured.
@@ -129,3 +135,22 @@ def _beyond(continuum: Represented) -> float:
             truth = flow.velocity(x, float(t))
             worst = max(worst, float(np.sqrt((truth[out] ** 2).sum() / (truth**2).sum())))
     return worst
+
+
+def warn_of_errors(errors: NDArray, between: float, tol: float) -> None:
+    """Where representations, or the interpolation between depths, miss the tolerance."""
+    worst = float(errors.max())
+    if worst > tol:
+        warnings.warn(
+            f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
+            "a wider margin of the region, or a larger tol)",
+            AccuracyWarning,
+            stacklevel=4,
+        )
+    if between > tol:
+        warnings.warn(
+            f"interpolation between depths has a relative error of {between:.1e}, more than tol = "
+            f"{tol:g} (pass more times, or `span` to have them chosen)",
+            AccuracyWarning,
+            stacklevel=4,
+        )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint
+from ridgeflow._progress import alone, stage, steps
 from ridgeflow._validate import finite_number, fits_in_memory, increasing, positive_int
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.velocity import Source
@@ -29,7 +30,6 @@ __all__ = [
     "given_depths",
     "interpolation_weights",
     "represent_all",
-    "warn_of_errors",
 ]
 
 # Share of the tolerance to choose nodes by, first try, at tol = 1e-3 and by its fourth root: what
@@ -161,36 +161,17 @@ def choose_times(source: Source, start: float, end: float, tol: float) -> NDArra
     for n in range(2, _MOST + 1):
         times = source.time_of(chebyshev_times(first, last, n))
         times[0], times[-1] = start, end
-        error = interpolation_error(source, times)
+        with stage("depths", 0.0, 0.1):
+            error = interpolation_error(source, times)
         if error <= tol:
             return times
     warnings.warn(
         f"{_MOST} depths interpolate the field with a relative error of {error:.1e}, more than "
         f"{tol:.1e} (it is rough in t: cut the span where it is, or raise `tol`)",
         AccuracyWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return times
-
-
-def warn_of_errors(tol: float, errors: NDArray, between: float) -> None:
-    """What a constructor tells its caller where depths, or what lies between, miss tol."""
-    worst = float(errors.max())
-    if worst > tol:
-        warnings.warn(
-            f"the velocity has a relative error of {worst:.1e}, more than tol = {tol:g} (take "
-            "a wider margin of the region, or a larger tol)",
-            AccuracyWarning,
-            stacklevel=3,
-        )
-    if between > tol:
-        warnings.warn(
-            f"interpolation between depths has a relative error of "
-            f"{between:.1e}, more than tol = {tol:g} (pass more times, or "
-            "`span` to have them chosen)",
-            AccuracyWarning,
-            stacklevel=3,
-        )
 
 
 def represent_all(
@@ -206,7 +187,9 @@ def represent_all(
 
     Errors and ``tol`` are relative L2 errors of the velocity over the source's points.
     """
-    depths = _Depths(source, times[:1] if source.steady else times, activation, ridgelet, tol)
+    with stage("samples of the field", 0.0, 0.02):
+        chosen = times[:1] if source.steady else times
+        depths = _Depths(source, chosen, activation, ridgelet, tol)
     first = _FIRST_SHARE.get(source.dim, _SHARE_BEYOND)
     power, least = _FALL.get(source.dim, _FALL_BEYOND)
     share = max(1.0, first * (tol / 1e-3) ** 0.25)
@@ -278,34 +261,38 @@ class _Depths:
         The hardest alone where its error shows that a smaller share has to be tried.
         """
         fine = min(share, _SAMPLING) * self.tol
-        found = {i: self._fine(i, fine) for i in self.telling}
+        part = 1 / (1 + len(self.fields))
+        with stage("samples of the field", 0.0, 0.5 * part):
+            found = {i: self._fine(i, fine) for i in steps(self.telling)}
         band = max(float(np.pi / one.source.spacing.max()) for one in found.values())
         rests = {i: one.share / self.references[i] for i, one in found.items()}
         self.most = _LOOSEST * max(rests.values()) / self.tol
         if max(rests.values()) <= self.tol:
             # An affine field: of rounding there are no wave numbers to correct.
             dual = "plain"
-        shared = common_grid(
-            [
-                grid_to_represent(
-                    found[i].source,
-                    self.activation,
-                    self.ridgelet,
-                    # What the samples do not reach is measured with the rest.
-                    min(_LOOSEST, share * self.tol / rest) if rest > 0 else _LOOSEST,
-                    dual,
-                )
-                for i, rest in rests.items()
-            ]
-        )
-        last, error = self._built(self.hardest, shared, fine, band, dual, keep)
+        with alone():
+            shared = common_grid(
+                [
+                    grid_to_represent(
+                        found[i].source,
+                        self.activation,
+                        self.ridgelet,
+                        # What the samples do not reach is measured with the rest.
+                        min(_LOOSEST, share * self.tol / rest) if rest > 0 else _LOOSEST,
+                        dual,
+                    )
+                    for i, rest in rests.items()
+                ]
+            )
+        with stage("spectra", 0.5 * part, part):
+            last, error = self._built(self.hardest, shared, fine, band, dual, keep)
         if error > self.tol and share > 1:
             return [last], np.array([error])
         parts = [
             (last, error)
             if i == self.hardest
             else self._built(i, shared, fine, band, dual, keep, last.spectrum.record)
-            for i in range(len(self.fields))
+            for i in steps(range(len(self.fields)), "depth {}", part)
         ]
         return [part for part, _ in parts], np.array([error for _, error in parts])
 

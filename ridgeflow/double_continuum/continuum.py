@@ -10,30 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import checkpoint_at
+from ridgeflow._progress import Progress, stage, with_progress
 from ridgeflow._validate import (
-    as_generator,
     as_points,
     as_real_array,
     finite_number,
-    fits_in_memory,
     flag,
     instance_of,
     positive_int,
     within_squares,
 )
-from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget
+from ridgeflow.double_continuum.budget import ContinuumBudget, continuum_budget, warn_of_errors
 from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
     given_depths,
     interpolation_error,
     represent_all,
-    warn_of_errors,
 )
 from ridgeflow.double_continuum.discretise import finite_network
 from ridgeflow.double_continuum.field_fit import fit_field
 from ridgeflow.double_continuum.interpolated_velocity import AT, Interpolated
 from ridgeflow.double_continuum.outside_region import escape_error
-from ridgeflow.double_continuum.velocity import region_points, source_of
+from ridgeflow.double_continuum.velocity import source_of
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.grid import GridField
@@ -88,6 +86,8 @@ class DoubleContinuum(Interpolated):
         Folder for the spectra of depths that are finished, made if it does not exist: the same call
         goes on from there after an interruption, to the same bits. A field is known again by its
         values at 2000 points. It stays when all are finished: remove it when it is not needed.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Attributes
     ----------
@@ -144,6 +144,9 @@ class DoubleContinuum(Interpolated):
     True
     """
 
+    _sampling = 0.0
+
+    @with_progress("double continuum")
     def __init__(
         self,
         law_or_field: GaussianMixture | CallableField | Sequence[GridField],
@@ -155,10 +158,10 @@ class DoubleContinuum(Interpolated):
         region: Region | None = None,
         tol: float = 1e-3,
         checkpoint: str | os.PathLike | None = None,
+        progress: Progress = None,
     ) -> None:
         ends = given_depths(times, span)
-        activation = as_activation(activation)
-        self.activation = activation
+        self.activation = activation = as_activation(activation)
         if ridgelet is not None:
             instance_of(ridgelet, "ridgelet", Ridgelet, hint="admissible_ridgelet chooses one")
         tol = finite_number(tol, "tol")
@@ -182,13 +185,15 @@ class DoubleContinuum(Interpolated):
         inputs = {"law_or_field": partial(self._source.numbers, self.times), "times": self.times}
         inputs |= {"activation": activation, "ridgelet": self.ridgelet, "tol": tol}
         keep = checkpoint_at(checkpoint, "DoubleContinuum", inputs)
-        self.representations, self.errors = represent_all(
-            self._source, self.times, activation, self.ridgelet, AT * tol, dual, keep
-        )
+        with stage(None, 0.1, 0.95):
+            self.representations, self.errors = represent_all(
+                self._source, self.times, activation, self.ridgelet, AT * tol, dual, keep
+            )
         self.interpolation_error = interpolation_error(self._source, self.times)
-        warn_of_errors(tol, self.errors, self.interpolation_error)
+        warn_of_errors(self.errors, self.interpolation_error, tol)
 
     @classmethod
+    @with_progress("double continuum of samples")
     def from_samples(
         cls,
         points: ArrayLike,
@@ -201,6 +206,7 @@ class DoubleContinuum(Interpolated):
         region: Region | None = None,
         tol: float = 1e-3,
         rng: int | np.random.Generator | None = None,
+        progress: Progress = None,
     ) -> DoubleContinuum:
         """The continuum of a field that is known by samples, of which a network is fitted first.
 
@@ -215,7 +221,7 @@ class DoubleContinuum(Interpolated):
             Time of each sample; without them the field is steady.
         span : (float, float), optional
             Depths of the flow; by default those of the samples, (0, 1) without times.
-        region, tol
+        region, tol, progress
             As for the continuum; by default the region holds the points.
         rng : int, Generator or None
 
@@ -245,7 +251,8 @@ class DoubleContinuum(Interpolated):
             )
         speeds = as_real_array(velocities, "velocities", ndim=2)
         within_squares(speeds.astype(np.float64), "velocities")
-        fit = fit_field(x, velocities, "tanh", width=width, times=times, rng=rng)
+        with stage("fit", 0.0, 0.3):
+            fit = fit_field(x, velocities, "tanh", width=width, times=times, rng=rng)
         if span is None:
             span = (0.0, 1.0) if times is None else fit.span
         if region is None:
@@ -256,11 +263,10 @@ class DoubleContinuum(Interpolated):
             field = CallableField(lambda y: steady(y), dim, components=dim)
         else:
             field = CallableField(lambda y, t: fit.at(t)(y), dim, components=dim)
-        made = cls(field, activation, span=span, region=region, tol=tol)
+        with stage(None, 0.3):
+            made = cls(field, activation, span=span, region=region, tol=tol)
         made._sampling = max(fit.held_out_error, 0.0)
         return made
-
-    _sampling = 0.0
 
     def velocity(self, points: ArrayLike, t: float) -> NDArray:
         """Velocity at one depth, from the spectra.
@@ -285,6 +291,7 @@ class DoubleContinuum(Interpolated):
         """
         return self._evaluate(as_points(points, "points", self.dim), t)[0]
 
+    @with_progress("flow")
     def flow(
         self,
         points: ArrayLike,
@@ -294,6 +301,7 @@ class DoubleContinuum(Interpolated):
         atol: float = 1e-9,
         log_density: bool = True,
         times: ArrayLike | None = None,
+        progress: Progress = None,
     ) -> FlowResult:
         r"""Flow of the represented field from the first depth to t.
 
@@ -310,6 +318,8 @@ class DoubleContinuum(Interpolated):
             represented field.
         times : array_like, shape (k,), optional
             Depths at which to report trajectories.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -352,14 +362,13 @@ class DoubleContinuum(Interpolated):
             return FlowResult(moved, density, stats)
         count = len(report)
         return FlowResult(
-            moved[-1],
-            None if density is None else density[-1],
-            stats,
+            *(moved[-1], None if density is None else density[-1], stats),
             times=report,
             trajectory=moved[:count],
             trajectory_log_density=None if density is None else density[:count],
         )
 
+    @with_progress("network of the double continuum")
     def network(
         self,
         depth: int,
@@ -374,6 +383,7 @@ class DoubleContinuum(Interpolated):
         spacing: str = "clock",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
+        progress: Progress = None,
     ) -> ResidualNetwork:
         r"""A finite residual network read off from this continuum.
 
@@ -418,6 +428,8 @@ class DoubleContinuum(Interpolated):
             default ``max(16000, 20 width)``.
         rng : int, Generator or None
             Randomness of neurons and draws.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -475,35 +487,20 @@ class DoubleContinuum(Interpolated):
         -------
         ndarray, shape (n, m)
         """
-        n = positive_int(n, "n")
-        # Draws come in powers of two, with a number more for each where they fill a ball.
-        fits_in_memory(
-            48.0 * n * (self.dim + 1), f"{n} draws in dimension {self.dim}", "draw fewer points"
-        )
-        if self._source.flow is None:
-            as_generator(rng)
-            return region_points(self.region, n)
-        generator = as_generator(rng)
-        start = self._source.flow.law(float(self.times[0]))
-        # The region holds all but 1e-6 of the law unless the caller chose it smaller.
-        kept = np.empty((0, self.dim))
-        for _ in range(100):
-            x = start.sample(n, rng=generator)
-            kept = np.concatenate([kept, x[self.region.contains(x)]])
-            if len(kept) >= n:
-                return kept[:n]
-        raise RegionError(
-            f"the region of radius {self.region.radius:.4g} holds less than 1 % of the law "
-            "(take Region.holding(law))"
-        )
+        return self._source.draw(float(self.times[0]), positive_int(n, "n"), rng)
 
-    def error_budget(self, network: ResidualNetwork | None = None) -> ContinuumBudget:
+    @with_progress("error budget")
+    def error_budget(
+        self, network: ResidualNetwork | None = None, *, progress: Progress = None
+    ) -> ContinuumBudget:
         """Estimated errors by source: spectra, window, sampling, depth, and width.
 
         Parameters
         ----------
         network : ResidualNetwork, optional
             Read off from this continuum; it is compared with the flow.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._progress import alone, stage
+from ridgeflow._progress import steps as in_steps
 from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
 from ridgeflow.double_continuum.drawn_layers import DrawnLayers
 from ridgeflow.double_continuum.fit_draws import CarriedDraws, fit_draws
@@ -148,15 +150,16 @@ def finite_network(
             DrawnLayers(continuum, width, ways, control, shared, generator), edges, layers
         )
     steps = np.diff(edges)
-    draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
-    if common is None and neurons == "shared":
-        common = shared_neurons(continuum, width, ways, generator)
-    arrivals = draws.arrived(continuum, edges[1:]).places if aim == "flow" else [None] * depth
+    with stage("neurons", 0.0, 0.2), alone():
+        draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
+        if common is None and neurons == "shared":
+            common = shared_neurons(continuum, width, ways, generator)
+        arrivals = draws.arrived(continuum, edges[1:]).places if aim == "flow" else [None] * depth
     x, fit = draws.points, (draws.own, draws.weights)
     maker = _StageMaker(continuum, width, ways, weights, common, *fit, generator)
     blocks = []
-    for layer, arrival in enumerate(arrivals):
-        start, step = edges[layer], steps[layer]
+    for layer in in_steps(range(depth), "layer {}", 0.2):
+        start, step, arrival = edges[layer], steps[layer], arrivals[layer]
         blocks.append(maker.layer(layer, x, start, step, SCHEMES[layers].nodes, arrival))
         x = ResidualNetwork(blocks[-1:], steps[layer : layer + 1], scheme=layers)(x)
     return ResidualNetwork(blocks, steps, scheme=layers)
@@ -167,7 +170,7 @@ def _drawn_network(drawn: DrawnLayers, edges: NDArray, layers: str) -> ResidualN
     scheme, last = SCHEMES[layers], float(drawn.continuum.times[-1])
     shares = np.bincount(scheme.node_of, scheme.weights)
     blocks = []
-    for start, step in zip(edges[:-1], np.diff(edges), strict=True):
+    for start, step in in_steps(list(zip(edges[:-1], np.diff(edges), strict=True)), "layer {}"):
         blocks.append(
             tuple(
                 drawn.stage(min(float(start + node * step), last), float(share * step))

@@ -148,7 +148,7 @@ class DrawnLayers:
             f"worse than none (take {ratio**2:.2g} times as many neurons, control='affine', or "
             "weights='least_squares')",
             AccuracyWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

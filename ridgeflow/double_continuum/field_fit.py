@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, alone, stage, with_progress
 from ridgeflow._units import Columns, power_of_two, rounding_of
 from ridgeflow._validate import (
     as_generator,
@@ -124,6 +125,7 @@ def _chebyshev(t: NDArray, span: tuple[float, float], count: int) -> NDArray:
     return np.polynomial.chebyshev.chebvander(scaled, count - 1)
 
 
+@with_progress("fit of a field")
 def fit_field(
     points: ArrayLike,
     velocities: ArrayLike,
@@ -137,6 +139,7 @@ def fit_field(
     holdout: float = 0.1,
     control: str | None = "affine",
     rng: int | np.random.Generator | None = None,
+    progress: Progress = None,
 ) -> FieldFit:
     r"""Fit a vector field to samples by shallow networks with the same neurons.
 
@@ -175,6 +178,8 @@ def fit_field(
         the error on a quarter of the samples by a tenth or more (up to 512 neurons and where three
         quarters of the samples are twice as many). None: as they are drawn.
     rng : int or Generator, optional
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -249,15 +254,18 @@ def fit_field(
         *(eta, penalty, rounding, np.maximum(rounding, THIN)),
     )
     if times is not None and degree is None:
-        degree = chosen_degree(problem, width, slope, generator)
+        with stage("degree in time", 0.0, 0.4), alone():
+            degree = chosen_degree(problem, width, slope, generator)
         basis = basis[:, : degree + 1]
     if times is not None:
         _warn_of_gaps(places[inside, -1], span, basis.shape[1] - 1)
     seen = seen_functions(basis[inside])
     problem = replace(problem, basis=basis[inside] @ seen)
-    a, b = chosen_neurons(problem, width, slope, as_control(control), generator)
-    problem, thin = problem.on_a_plane(a, b, generator)
-    part, outer, used = problem.solve(a, b)
+    with stage("neurons", 0.4, 0.7), alone():
+        a, b = chosen_neurons(problem, width, slope, as_control(control), generator)
+        problem, thin = problem.on_a_plane(a, b, generator)
+    with stage("outer weights", 0.7):
+        part, outer, used = problem.solve(a, b)
     # Coefficients of the functions that samples see, and then of the Chebyshev polynomials.
     shape = (seen.shape[1], -1, x.shape[1])
     affine = np.einsum("dk,kpm->dpm", seen, part.reshape(shape))
@@ -273,7 +281,7 @@ def fit_field(
             "less than zero would: take more samples or neurons, pass the `times` of the samples "
             "if the field moves, or another `time_degree`",
             AccuracyWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return FieldFit(tuple(fields), span, error, used, SampleRegion.around(x, units, thin))
 
@@ -334,7 +342,7 @@ def _warn_of_gaps(t: NDArray, span: tuple[float, float], degree: int) -> None:
             f"degree {degree} in time may turn there unseen, and the field is a guess (take "
             f"samples there, or time_degree={int(_UNSEEN * np.pi / gaps[widest])})",
             AccuracyWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import Checkpoint, checkpoint_at
+from ridgeflow._progress import Progress, alone, stage, steps, with_progress
 from ridgeflow._validate import (
     as_generator,
     as_real_array,
@@ -162,6 +163,7 @@ class LimitStudy:
         return limit_study(self)
 
 
+@with_progress("double limit study")
 def double_limit_study(
     continuum: DoubleContinuum,
     *,
@@ -171,8 +173,8 @@ def double_limit_study(
     ways: Sequence[str] = WAYS,
     repeats: int = 4,
     rng: int | np.random.Generator | None = None,
-    progress: Callable[[str, float], None] | None = None,
     checkpoint: str | os.PathLike | None = None,
+    progress: Progress = None,
 ) -> LimitStudy:
     r"""Errors of finite networks over a grid of widths and depths, with fitted rates.
 
@@ -198,12 +200,12 @@ def double_limit_study(
     repeats : int
         Draws over which errors of drawn neurons are averaged.
     rng : int, Generator or None
-    progress : callable, optional
-        Called with a message and the share of the work that is done.
     checkpoint : str or path, optional
         Folder for what is finished, made if it does not exist. The same call goes on from there
         after an interruption, and gives the bits that it would have given without one. It stays
         when the study ends, and the same call then reads it: remove it when it is no longer needed.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -248,9 +250,6 @@ def double_limit_study(
     repeats = positive_int(repeats, "repeats")
     _affordable(repeats, float(columns.sum()), sum(way in _DRAWN for way in ways))
     generator = as_generator(rng)
-    if progress is not None and not callable(progress):
-        raise TypeError(f"`progress` must be a function, got {type(progress).__name__}")
-    tell = progress or (lambda message, share: None)
     # A network that does not fit is refused before the first is made.
     check_size(continuum.dim, int(rows[-1]), int(columns[-1]), layers)
     kinds = _KINDS if layers == "euler" else {}
@@ -265,9 +264,10 @@ def double_limit_study(
     keep = checkpoint_at(checkpoint, "double_limit_study", inputs, generator, fresh=rng is None)
     generator = keep.rng or generator
     x = continuum.draw(_DRAWS, _SEED)
-    ours = keep.array(
-        "flow", lambda: continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
-    )
+    with stage("flow", 0.0, 0.05):
+        ours = keep.array(
+            "flow", lambda: continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
+        )
     size = rms(ours - x)
     if size == 0:
         raise ValueError("`continuum` must move points, got a flow that leaves all where they are")
@@ -275,15 +275,15 @@ def double_limit_study(
     flow = continuum._source.flow
     if flow is not None and first == 0.0:
         exact = flow.flow
-        target = keep.array("target", lambda: exact(x, last, rtol=1e-9, atol=1e-11).points)
+        with stage("flow", 0.05, 0.1):
+            target = keep.array("target", lambda: exact(x, last, rtol=1e-9, atol=1e-11).points)
         missed = rms(ours - target) / size
     errors, steps_only = _network_errors(
-        continuum, rows, columns, layers, x, target, generator, tell, keep
+        continuum, rows, columns, layers, x, target, generator, keep
     )
     errors, steps_only = errors / size, steps_only / size
     beside = {}
-    for k, kind in enumerate(kinds):
-        tell(f"networks of {kind} neurons", 0.4 + 0.3 * k / len(kinds))
+    for kind in steps(kinds, "networks of {1} neurons", 0.4, 0.7):
         beside[kind] = _drawn_errors(
             continuum,
             kind,
@@ -296,13 +296,11 @@ def double_limit_study(
             keep.within(kind),
         )
     found = {}
-    for k, way in enumerate(ways):
-        tell(f"widths by {way.replace('_', ' ')}", 0.7 + 0.3 * k / len(ways))
+    for way in steps(ways, "widths by {1}", 0.7):
         found[way] = keep.arrays(
             f"way-{way}",
             partial(_velocity_errors, continuum, way, columns, repeats, generator),
         )
-    tell("done", 1.0)
     return LimitStudy(
         columns,
         rows,
@@ -346,28 +344,28 @@ def _network_errors(
     x: NDArray,
     target: NDArray,
     rng: np.random.Generator,
-    tell: Callable[[str, float], None],
     keep: Checkpoint,
 ) -> tuple[NDArray, NDArray]:
     """Errors (L, J) of networks of fitted weights, and (L,) of their steps with the velocity."""
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     errors, steps_only = np.empty((len(depths), len(widths))), np.empty(len(depths))
-    for i, depth in enumerate(depths):
-        tell(f"networks of {depth} layers", 0.4 * i / len(depths))
-        steps = np.diff(layer_edges(continuum, int(depth), "clock"))
+    for i in steps(range(len(depths)), "networks, depth {}", 0.1, 0.4):
+        depth = int(depths[i])
 
-        def steps_error(steps: NDArray = steps) -> tuple[float]:
-            whole = stepped(continuum.velocity, layers, steps, x, first, last)
+        def steps_error(depth: int = depth) -> tuple[float]:
+            each = np.diff(layer_edges(continuum, depth, "clock"))
+            with alone():
+                whole = stepped(continuum.velocity, layers, each, x, first, last)
             return (rms(whole - target),)
 
         (steps_only[i],) = keep.arrays(f"steps-{depth}", steps_error)
-        for j, width in enumerate(widths):
+        for j in steps(range(len(widths))):
 
-            def error(depth: int = int(depth), width: int = int(width)) -> tuple[float]:
+            def error(depth: int = depth, width: int = int(widths[j])) -> tuple[float]:
                 net = continuum.network(depth, width, layers=layers, rng=rng)
                 return (rms(net(x) - target),)
 
-            (errors[i, j],) = keep.arrays(f"network-{depth}-{width}", error)
+            (errors[i, j],) = keep.arrays(f"network-{depth}-{widths[j]}", error)
     return errors, steps_only
 
 
@@ -396,12 +394,12 @@ def _drawn_errors(
             shared=neurons == "shared",
         )
         square = ((found - ends[1]) ** 2).sum(axis=2).mean(axis=1)
-        steps, one = finite_squares(continuum, depth, "clock", control, neurons == "shared")
+        of_steps, one = finite_squares(continuum, depth, "clock", control, neurons == "shared")
         off = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1))
-        return off / size, np.sqrt(steps + one / widths) / size
+        return off / size, np.sqrt(of_steps + one / widths) / size
 
-    for i, depth in enumerate(depths):
-        made = keep.arrays(f"depth-{depth}", partial(at_depth, int(depth)))
+    for i in steps(range(len(depths))):
+        made = keep.arrays(f"depth-{depths[i]}", partial(at_depth, int(depths[i])))
         measured[i], predicted[i] = made
     return measured, predicted
 

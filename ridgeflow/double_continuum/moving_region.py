@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -259,6 +260,8 @@ class MovingContinuum:
         Its first and last depth are those of the continuum.
     ridgelet, tol
         As for :class:`DoubleContinuum`; errors are relative to u, in y.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Attributes
     ----------
@@ -292,6 +295,7 @@ class MovingContinuum:
     True
     """
 
+    @with_progress("moving continuum")
     def __init__(
         self,
         field: CallableField,
@@ -300,6 +304,7 @@ class MovingContinuum:
         region: MovingRegion,
         ridgelet: Ridgelet | None = None,
         tol: float = 1e-3,
+        progress: Progress = None,
     ) -> None:
         if not isinstance(field, CallableField):
             raise TypeError(
@@ -354,6 +359,7 @@ class MovingContinuum:
         _, scale, drift, rate = self.region._motion(t)
         return scale * self.inner.velocity(y, t) + drift + rate * (y - self.region.rest.center)
 
+    @with_progress("flow")
     def flow(
         self,
         points: ArrayLike,
@@ -363,6 +369,7 @@ class MovingContinuum:
         atol: float = 1e-9,
         log_density: bool = True,
         times: ArrayLike | None = None,
+        progress: Progress = None,
     ) -> FlowResult:
         r"""Flow of the represented field from the first depth to t.
 
@@ -376,6 +383,8 @@ class MovingContinuum:
             Whether to carry :math:`-\int\nabla\cdot v` along.
         times : array_like, shape (k,), optional
             Depths at which to report trajectories.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -424,6 +433,7 @@ class MovingContinuum:
             density = density - self.dim * float(self.region._log_scale(t))
         return self.region.leave(y, t), density
 
+    @with_progress("network of the moving continuum")
     def network(
         self,
         depth: int,
@@ -437,6 +447,7 @@ class MovingContinuum:
         aim: str = "velocity",
         n_samples: int | None = None,
         rng: int | np.random.Generator | None = None,
+        progress: Progress = None,
     ) -> ResidualNetwork:
         """A finite residual network: the layers of ``inner``, and one that leaves its coordinates.
 
@@ -444,6 +455,8 @@ class MovingContinuum:
         ----------
         depth, width, layers, sampling, weights, control, neurons, aim, n_samples, rng
             As for :meth:`DoubleContinuum.network`.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ridgeflow._progress import steps
 from ridgeflow.columns import error_quantiles
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.double_continuum.velocity import Velocity
@@ -123,9 +124,9 @@ class _Search:
         self.flowed, self.stepped, self.mapped = (np.empty((0, limit.dim)) for _ in range(3))
         self.proposals: list[tuple[_Density, int]] = []
         self.logs: list[NDArray[np.float64]] = []  # of each of them at all points
-        for density, count in first:
+        for density, count in steps(first, None, 0.0, 0.5):
             self._draw(density, count)
-        for _ in range(_ROUNDS):
+        for _ in steps(range(_ROUNDS), None, 0.5):
             self._draw(self._about_errors(), _ROUND)
 
     def _draw(self, density: _Density, count: int) -> None:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, stage, with_progress
 from ridgeflow._validate import as_points, common_float, fits_in_memory, one_of, positive_int
 from ridgeflow._validate import finite_number as _finite
 from ridgeflow.double_continuum.field_fit import fit_field
@@ -23,6 +24,7 @@ __all__ = ["reconstruct_network"]
 _PROBES, _TIMES, _AMPLIFIED = 64, 16, 2.3
 
 
+@with_progress("network of samples")
 def reconstruct_network(
     points: ArrayLike,
     velocities: ArrayLike,
@@ -39,6 +41,7 @@ def reconstruct_network(
     holdout: float = 0.1,
     control: str | None = "affine",
     rng: int | np.random.Generator | None = None,
+    progress: Progress = None,
 ) -> ResidualNetwork:
     r"""A deep residual network from samples of a vector field, without training.
 
@@ -68,6 +71,8 @@ def reconstruct_network(
     time_degree, slope, ridge, holdout, control
         See :func:`fit_field`.
     rng : int or Generator, optional
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -132,19 +137,20 @@ def reconstruct_network(
         f"a network of {depth} {layers} layers of {width} neurons",
         "take fewer layers or neurons, or raise memory_budget",
     )
-    fit = fit_field(
-        points,
-        velocities,
-        activation,
-        width=width,
-        times=times,
-        time_degree=time_degree,
-        slope=slope,
-        ridge=ridge,
-        holdout=holdout,
-        control=control,
-        rng=rng,
-    )
+    with stage(None, 0.0, 0.9):
+        fit = fit_field(
+            points,
+            velocities,
+            activation,
+            width=width,
+            times=times,
+            time_degree=time_degree,
+            slope=slope,
+            ridge=ridge,
+            holdout=holdout,
+            control=control,
+            rng=rng,
+        )
     begin = fit.span[0]
     if times is not None and not 0 < total <= (fit.span[1] - begin) * (1 + 1e-12):
         raise ValueError(
@@ -193,7 +199,7 @@ def _warn_of_stiffness(net: ResidualNetwork, points: NDArray) -> None:
         f"flow does not: the field is stiff, with rates up to {np.abs(rates).max():.3g} over a "
         f"time of {abs(total):g} (take depth={enough})",
         AccuracyWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

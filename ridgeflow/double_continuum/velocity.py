@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._validate import increasing, instance_of
+from ridgeflow._validate import as_generator, fits_in_memory, increasing, instance_of
 from ridgeflow.double_continuum.defence import Defended, defended
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
@@ -91,6 +91,32 @@ class Source:
             return region_points(self.region, n)
         x = self.flow.law(t).sample(n, rng=_SEED)
         return x[self.region.contains(x)]
+
+    def draw(
+        self, start: float, n: int, rng: int | np.random.Generator | None
+    ) -> NDArray[np.float64]:
+        """Draws (n, m) of the law at depth ``start`` within the region; without law, points of the
+        region."""
+        # Draws come in powers of two, with a number more for each where they fill a ball.
+        fits_in_memory(
+            48.0 * n * (self.dim + 1), f"{n} draws in dimension {self.dim}", "draw fewer points"
+        )
+        if self.flow is None:
+            as_generator(rng)
+            return region_points(self.region, n)
+        generator = as_generator(rng)
+        law = self.flow.law(start)
+        # The region holds all but 1e-6 of the law unless the caller chose it smaller.
+        kept = np.empty((0, self.dim))
+        for _ in range(100):
+            x = law.sample(n, rng=generator)
+            kept = np.concatenate([kept, x[self.region.contains(x)]])
+            if len(kept) >= n:
+                return kept[:n]
+        raise RegionError(
+            f"the region of radius {self.region.radius:.4g} holds less than 1 % of the law "
+            "(take Region.holding(law))"
+        )
 
     def truth(self, x: NDArray, t: float) -> NDArray:
         """The velocity at points of :meth:`points` at one of the depths."""

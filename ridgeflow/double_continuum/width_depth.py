@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, alone, stage, steps, with_progress
 from ridgeflow._validate import (
     as_points,
     fits_in_memory,
@@ -330,7 +331,8 @@ def spread_along(
 ) -> NDArray[np.float64]:
     """P(x, x) for all points of a path: (n, m, m)."""
     total = np.zeros_like(path.onward[0])
-    for k, t in enumerate(times):
+    for k in steps(range(len(times))):
+        t = times[k]
         neuron = neuron_at(limit, float(t), control)
         if neuron is not None:
             on = path.onward[k]
@@ -353,7 +355,8 @@ def _shared_spread(
     x = _fewer(x, nodes)
     path = follow(limit, x, times)
     total = np.zeros((len(nodes[0]), *x.shape))
-    for k, t in enumerate(times):
+    for k in steps(range(len(times))):
+        t = times[k]
         neuron = neuron_at(limit, float(t), control, density, nodes)
         if neuron is not None:
             each = _of_each(neuron, path.places[k])
@@ -361,6 +364,7 @@ def _shared_spread(
     return deviations(total, nodes[2])
 
 
+@with_progress("law of width and depth")
 def width_depth_law(
     limit: DoubleContinuum,
     *,
@@ -368,6 +372,7 @@ def width_depth_law(
     control: str | None = "affine",
     n_points: int = 1024,
     n_depths: int = 10,
+    progress: Progress = None,
 ) -> WidthDepthLaw:
     r"""The constants of the errors of drawn networks, from the spectra of their limit.
 
@@ -394,6 +399,8 @@ def width_depth_law(
         Points of the first law (without law, of the region) over which the constants are averaged.
     n_depths : int
         Gauss-Legendre nodes of the integrals over depth, at most 1000.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -457,10 +464,13 @@ def width_depth_law(
     layer_edges(limit, 1, spacing)  # which refuses a single depth
     times, weight, rate = time_rule(limit, spacing, nodes)
     x = quasi_draws(limit, count)
-    path = follow(limit, x, times)
+    with stage("trajectories", 0.0, 0.2), alone():
+        path = follow(limit, x, times)
     pushed = np.einsum("k,kiab,kib->ia", weight * rate**2, path.onward, path.bend)
-    spread = spread_along(limit, path, times, weight * rate**2, control)
-    shared = _shared_spread(limit, x, times, weight * rate, control)
+    with stage("spread of drawn layers", 0.2, 0.6):
+        spread = spread_along(limit, path, times, weight * rate**2, control)
+    with stage("spread of shared neurons", 0.6):
+        shared = _shared_spread(limit, x, times, weight * rate, control)
     return WidthDepthLaw(
         c1=0.5 * rms(pushed),
         c2=_root_trace(spread),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, steps, with_progress
 from ridgeflow._validate import (
     as_generator,
     as_points,
@@ -320,6 +321,7 @@ class SamplingReport:
     pilot: int
 
 
+@with_progress("sampling report")
 def sampling_report(
     spectrum: Spectrum,
     activation: str | Activation,
@@ -327,6 +329,7 @@ def sampling_report(
     width: int,
     *,
     rng: int | np.random.Generator | None = None,
+    progress: Progress = None,
 ) -> SamplingReport:
     r"""Variance of networks whose neurons are drawn from \|spectrum\| with importance weights.
 
@@ -341,6 +344,8 @@ def sampling_report(
     width : int
         Number of neurons J.
     rng : int or Generator, optional
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -397,7 +402,7 @@ def sampling_report(
     square = np.zeros_like(mean)
     rows = max(1, (1 << 22) // _PILOT)
     degree = net.linear.any() or net.bias.any()
-    for start in range(0, len(x), rows):
+    for start in steps(range(0, len(x), rows)):
         part = x[start : start + rows]
         features = net.activation(part @ net.a.T - net.b)
         if degree:

@@ -66,6 +66,8 @@ class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
         out where that errs less: where columns are more than a twentieth of the samples, or a
         sample has a leverage beyond .1 by A and d alone.
     random_state : int, RandomState or None
+    verbose : bool or int
+        Whether ``fit`` shows a bar on a terminal.
 
     Attributes
     ----------
@@ -216,7 +218,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
 
     Parameters
     ----------
-    width, activation, sampling, slope, ridge, observations, affine, random_state
+    width, activation, sampling, slope, ridge, observations, affine, random_state, verbose
         As for :class:`RidgeletRegressor`.
     class_weight : "balanced", dict or None
         Weights of the samples of each class; "balanced": as much weight for every class.
@@ -272,6 +274,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
         affine: bool = True,
         class_weight: dict | str | None = None,
         random_state: int | None = None,
+        verbose: bool | int = False,
     ) -> None:
         super().__init__(
             width,
@@ -282,6 +285,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
             observations=observations,
             affine=affine,
             random_state=random_state,
+            verbose=verbose,
         )
         self.class_weight = class_weight
 

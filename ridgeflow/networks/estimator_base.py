@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._progress import alone, reporting, stage
 from ridgeflow._units import Columns
 from ridgeflow._validate import (
     as_real_array,
@@ -69,6 +70,7 @@ class RidgeletEstimator(BaseEstimator):
         observations: float | str = "distinct",
         affine: bool = True,
         random_state: int | None = None,
+        verbose: bool | int = False,
     ) -> None:
         self.width = width
         self.activation = activation
@@ -78,6 +80,7 @@ class RidgeletEstimator(BaseEstimator):
         self.observations = observations
         self.affine = affine
         self.random_state = random_state
+        self.verbose = verbose
 
     def _learn(self, x: NDArray, y: NDArray, sample_weight: Any, *, first: bool) -> None:
         """Take samples (n, m) with values (n, k) into the problem and solve it: all, or nothing."""
@@ -96,12 +99,16 @@ class RidgeletEstimator(BaseEstimator):
             # A copy, so that samples of a fit that fails are not there when it is tried again.
             real, columns, inner = self._real, self._unit, self._inner
             problem = copy(self._problem)
-        problem.add(columns(x), values, weights)
-        unseen = None
-        if penalty is None and self.ridge == "loo":
-            fit, unseen = problem.left_out()
-        else:
-            fit = problem.solve(penalty, observations=count)
+        # What scikit-learn takes for true: a bar where there is a terminal.
+        with reporting(bool(self.verbose), type(self).__name__):
+            with stage("samples", 0.0, 0.6):
+                problem.add(columns(x), values, weights)
+            unseen = None
+            with alone():
+                if penalty is None and self.ridge == "loo":
+                    fit, unseen = problem.left_out()
+                else:
+                    fit = problem.solve(penalty, observations=count)
         a, b, eta = inner
         # Back in the unit of the columns.
         outer, offset, linear, bias = columns.of_data(a, b, fit.linear, fit.bias)

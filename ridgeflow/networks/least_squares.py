@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._config import get_config
 from ridgeflow._parallel import interruptible
+from ridgeflow._progress import alone, stage
 from ridgeflow._units import Columns, power_of_two
 from ridgeflow._validate import (
     as_real_array,
@@ -100,10 +101,12 @@ def solve_outer_weights(
         *(a, b, eta, values.shape[1], points if affine else None, weights),
         keep=KEPT if left_out else 0,
     )
-    problem.add(points, values, weights)
-    if left_out:
-        return problem.left_out(penalty)[0]
-    return problem.solve(penalty, rcond, observations=observations)
+    with stage(None, 0.0, 0.6):
+        problem.add(points, values, weights)
+    with alone(0.6):
+        if left_out:
+            return problem.left_out(penalty)[0]
+        return problem.solve(penalty, rcond, observations=observations)
 
 
 class OuterProblem:
@@ -176,16 +179,18 @@ class OuterProblem:
         heft = self._heft or float(power_of_two(np.sqrt(weights))) ** 2
         factor = self._factor
         first = 0
-        while first < n:
-            # A triangle is cheapest to make at once, and then takes rows in any number.
-            rows = slab if len(factor) == self._columns else max(slab, self._columns)
-            part = slice(first, first + rows)
-            factor = interruptible(
-                self._with,
-                *(factor, points[part], values[part] / unit, weights[part] / heft),
-                cost=2.0 * min(rows, n - first) * self._columns**2,
-            )
-            first += rows
+        with alone() as tell:
+            while first < n:
+                # A triangle is cheapest to make at once, and then takes rows in any number.
+                rows = slab if len(factor) == self._columns else max(slab, self._columns)
+                part = slice(first, first + rows)
+                factor = interruptible(
+                    self._with,
+                    *(factor, points[part], values[part] / unit, weights[part] / heft),
+                    cost=2.0 * min(rows, n - first) * self._columns**2,
+                )
+                first += rows
+                tell(min(first, n) / n)
         here = weights > 0
         marks = marks_of(points[here], values[here])
         self._seen = np.union1d(self._seen, marks)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -30,6 +31,7 @@ from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values
 __all__ = ["fit_outer_weights"]
 
 
+@with_progress("outer weights")
 def fit_outer_weights(
     a: ArrayLike,
     b: ArrayLike,
@@ -43,6 +45,7 @@ def fit_outer_weights(
     weights: ArrayLike | None = None,
     observations: float | str = "distinct",
     rcond: float | None = None,
+    progress: Progress = None,
 ) -> ShallowNetwork:
     r"""Fit the outer weights of given neurons by least squares or ridge regression.
 
@@ -93,6 +96,8 @@ def fit_outer_weights(
     rcond : float, optional
         Singular values of the features below ``rcond`` times the largest count as zero where
         ``ridge = 0``; by default max(n, P) times the rounding unit.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -185,7 +190,7 @@ def fit_outer_weights(
             f"the features have rank {fit.rank} < {len(offset)}, the number of neurons: this is "
             f"the solution of minimum norm (ridge={cure:.1e} makes it unique and stable)",
             RankWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     real = common_float(inner, offset, x, y)
     shape = y.shape[1:]

@@ -11,13 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from ridgeflow._kernels.line_integrals import back_project, project
-from ridgeflow._validate import (
-    as_real_array,
-    fits_in_memory,
-    one_of,
-    positive,
-    uniform_axis,
-)
+from ridgeflow._progress import Progress, with_progress
+from ridgeflow._validate import as_real_array, fits_in_memory, one_of, positive, uniform_axis
 from ridgeflow.closed_forms import radon_gaussian_mixture
 from ridgeflow.columns import by_component, finite_result, is_single
 from ridgeflow.errors import AccuracyWarning
@@ -30,11 +25,7 @@ from ridgeflow.radon_transform.inverse import FilteredBackprojection, quadrature
 from ridgeflow.radon_transform.scattered_points import smoothed_projections
 from ridgeflow.radon_transform.slice_plan import SlicePlan
 
-__all__ = [
-    "RadonPlan",
-    "radon",
-    "radon_adjoint",
-]
+__all__ = ["RadonPlan", "radon", "radon_adjoint"]
 
 _MODELS = ("bilinear", "pixel")
 _LOST_MASS = 0.01
@@ -284,6 +275,7 @@ def _fits(n_directions: int, n_offsets: int, itemsize: float) -> None:
     )
 
 
+@with_progress("Radon transform")
 def radon(
     field: GridField | SampleField | GaussianMixture,
     directions: ArrayLike,
@@ -293,6 +285,7 @@ def radon(
     tol: float | None = None,
     bandwidth: float | None = None,
     model: str = "bilinear",
+    progress: Progress = None,
 ) -> NDArray:
     r"""Radon transform :math:`Rf(u,p) = \int_{u^\perp} f(pu + y)\,dy`.
 
@@ -315,6 +308,8 @@ def radon(
         For samples only, and required there; in the unit of x.
     model : {"bilinear", "pixel"}
         Of the "line" method.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -460,10 +455,11 @@ def _warn_of_lost_mass(sinogram: NDArray, spacing: float, masses: NDArray) -> No
             f"the offsets miss {100 * lost:.3g} % of the mass of a projection (extend them over "
             "the field, or take a smaller step)",
             AccuracyWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
+@with_progress("adjoint of the Radon transform")
 def radon_adjoint(
     sinogram: ArrayLike,
     directions: ArrayLike,
@@ -473,6 +469,7 @@ def radon_adjoint(
     method: str = "auto",
     tol: float | None = None,
     model: str = "bilinear",
+    progress: Progress = None,
 ) -> NDArray:
     """Transpose of the discrete operator that :func:`radon` applies to a gridded field.
 
@@ -485,6 +482,8 @@ def radon_adjoint(
         Coordinates of the grid.
     method, tol, model
         As in :func:`radon`.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------

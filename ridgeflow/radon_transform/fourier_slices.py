@@ -153,13 +153,17 @@ class FourierSlices:
         high = np.conj(half[:, -2 : -2 - _KERNEL.width // 2 : -1])
         return np.concatenate([low, half, high], axis=1).view(np.float64)
 
-    def slabs(self) -> Iterator[tuple[int, FourierSlices]]:
-        """First direction, and slices along so many that their waves are kept from call to call,
-        in memory that is used again."""
+    @property
+    def slabs(self) -> list[slice]:
+        """Directions of which so many are taken that their waves are kept from call to call, in
+        memory that is used again."""
         most = min(self._most, _PORTION // (16 * self._length))
         count = max(1, most // self.projections.shape[2])
-        for start in range(0, len(self.projections), count):
-            yield start, replace(self, projections=self.projections[start : start + count])
+        return [slice(i, i + count) for i in range(0, len(self.projections), count)]
+
+    def along(self, some: slice) -> FourierSlices:
+        """Slices along some of the directions."""
+        return replace(self, projections=self.projections[some])
 
     def radial_energy(self, weights: NDArray, dim: int) -> tuple[NDArray, NDArray]:
         r"""Wave numbers, and the energy :math:`k^{m-1}\int_{S_+} |\hat f(ku)|^2 du\,dk` of each.

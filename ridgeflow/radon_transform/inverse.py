@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._kernels.backprojection import sum_profiles
 from ridgeflow._parallel import parallel_for
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -111,6 +112,7 @@ def _wedges(gap: NDArray) -> list[int]:
     return found
 
 
+@with_progress("dual Radon transform")
 def dual_radon(
     sinogram: ArrayLike,
     directions: ArrayLike,
@@ -118,6 +120,7 @@ def dual_radon(
     points: ArrayLike,
     *,
     weights: ArrayLike | None = None,
+    progress: Progress = None,
 ) -> NDArray:
     r"""Dual Radon transform :math:`R^*\Phi(x) = \int_{S^{m-1}} \Phi(u, u\cdot x)\,du`.
 
@@ -133,6 +136,8 @@ def dual_radon(
     weights : array_like, shape (U,), optional
         Quadrature of the half sphere; by default, in two dimensions, half the gaps to the
         neighbouring angles, and the sphere without the wedges that no direction comes near.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -179,7 +184,7 @@ def dual_radon(
     _fits(given, u, p)
     if len(p) < 8:
         raise ValueError(f"`offsets` must hold at least 8 values, got {len(p)}")
-    area = 2 * quadrature(u, weights)
+    area = 2 * quadrature(u, weights, stacklevel=4)
     columns = real_columns(given, 2)
     fits_in_memory(
         8.0 * (8 * columns.size + len(x) * (columns.shape[2] + x.shape[1])),
@@ -322,6 +327,7 @@ def _refinement(axis: NDArray, spacing: float) -> float:
     return max(1.0, float(np.ceil(np.float64(step) / spacing - 0.25)))
 
 
+@with_progress("inverse Radon transform")
 def radon_inverse(
     sinogram: ArrayLike,
     directions: ArrayLike,
@@ -331,6 +337,7 @@ def radon_inverse(
     filter: str = "ramp",
     weights: ArrayLike | None = None,
     tol: float | None = None,
+    progress: Progress = None,
 ) -> NDArray:
     r"""Inverse Radon transform by filtered backprojection, :math:`f = \frac{1}{2(2\pi)^{m-1}}
     R^*\Lambda^{m-1}Rf`.
@@ -353,6 +360,8 @@ def radon_inverse(
         neighbouring angles, where no angle counts for a wedge that is left out.
     tol : float, optional
         Accuracy of the interpolations; 1e-9 by default, 1e-6 for float32.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -406,7 +415,7 @@ def radon_inverse(
     accuracy = as_tolerance(tol, dtype, 1e-9)
     one_of(filter, "filter", _WINDOWS)
     _fits(given, u, p)
-    area = quadrature(u, weights)
+    area = quadrature(u, weights, stacklevel=4)
     inverse = FilteredBackprojection(coordinates, u, p, spacing, accuracy, dtype)
     return finite_result(inverse(given, area, filter), "sinogram")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ridgeflow._fft import fast_length
 from ridgeflow._parallel import parallel_for
 from ridgeflow._products import product
+from ridgeflow._progress import stage, steps
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.radon_transform.interpolation import SemicircleKernel
 from ridgeflow.radon_transform.slice_stages import AxisStage, CrossingStage, DenseStage, RadialStage
@@ -98,12 +99,25 @@ class _Group:
         self._scale = (float(np.prod(spacing[1:])) * cell / (2 * np.pi)).astype(dtype)
 
     def forward(self, values: NDArray, out: NDArray) -> None:
-        slices = self._crossing.forward(self._axis.forward(values))
-        self._radial.forward(slices, self._factor, self._scale, self.rows, out)
+        with stage(None, 0.0, 0.2):
+            lines = self._axis.forward(values)
+        with stage(None, 0.2, 0.8):
+            slices = self._crossing.forward(lines)
+        with stage(None, 0.8):
+            self._radial.forward(slices, self._factor, self._scale, self.rows, out)
 
     def transposed(self, sinogram: NDArray, out: NDArray) -> None:
-        slices = self._radial.transposed(sinogram, self._scale, self.rows, self._transposed_factor)
-        self._axis.transposed(self._crossing.transposed(slices), out)
+        with stage(None, 0.0, 0.2):
+            slices = self._radial.transposed(
+                sinogram, self._scale, self.rows, self._transposed_factor
+            )
+        self._from_slices(slices, out)
+
+    def _from_slices(self, slices: NDArray, out: NDArray) -> None:
+        with stage(None, 0.2, 0.8):
+            lines = self._crossing.transposed(slices)
+        with stage(None, 0.8):
+            self._axis.transposed(lines, out)
 
     def inverse(
         self,
@@ -126,12 +140,9 @@ class _Group:
         power *= np.where(index % self.n, 0.5, 1.0)
         scale = 2 / (2 * np.pi) ** dim * weights[self.rows] * (spacing * self.step)
         scale *= self.step ** (dim - 1)
-        slices = self._radial.transposed(
-            sinogram,
-            scale.astype(self._dtype),
-            self.rows,
-            (power * self._transposed_factor).astype(self._transposed_factor.dtype),
-        )
+        factor = (power * self._transposed_factor).astype(self._transposed_factor.dtype)
+        with stage(None, 0.0, 0.2):
+            slices = self._radial.transposed(sinogram, scale.astype(self._dtype), self.rows, factor)
         # Offsets carry wave numbers up to pi/spacing, where the rule ends with half weight.
         band = np.minimum(np.pi / spacing, self.step * self.n)
         last = np.floor(band * (1 + 1e-12) / self.step).astype(int)
@@ -146,7 +157,7 @@ class _Group:
                     )
 
         parallel_for(shape, len(slices), grain=16)
-        self._axis.transposed(self._crossing.transposed(slices), out)
+        self._from_slices(slices, out)
 
 
 class SlicePlan:
@@ -202,14 +213,14 @@ class SlicePlan:
     def forward(self, values: NDArray) -> NDArray:
         """Sinogram (U, J) of values on the grid."""
         out = np.empty((self.n_directions, self.n_offsets), self.dtype)
-        for group in self._groups:
+        for group in steps(self._groups):
             group.forward(values, out)
         return out
 
     def adjoint(self, sinogram: NDArray) -> NDArray:
         """Transpose of :meth:`forward`."""
         out = np.zeros(self.shape, self.dtype)
-        for group in self._groups:
+        for group in steps(self._groups):
             group.transposed(sinogram, out)
         return out
 
@@ -225,7 +236,7 @@ class SlicePlan:
         no ``window`` stands for W = 1.
         """
         out = np.zeros(self.shape, self.dtype)
-        for group in self._groups:
+        for group in steps(self._groups):
             group.inverse(sinogram, weights, spacing, self.dim, window, out)
         return out
 

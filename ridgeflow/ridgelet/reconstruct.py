@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import as_points, instance_of, one_of, positive
 from ridgeflow.columns import from_columns, is_single, real_columns
 from ridgeflow.profiles.activation import Activation
@@ -27,6 +28,7 @@ from ridgeflow.ridgelet.sums.fourier_profiles import spectrum_profiles
 __all__ = ["backproject", "checked_way", "reconstruct", "shaped"]
 
 
+@with_progress("reconstruction")
 def reconstruct(
     spectrum: Spectrum,
     activation: str | Activation,
@@ -34,6 +36,7 @@ def reconstruct(
     *,
     method: str = "auto",
     dual: str | CorrectedDual = "plain",
+    progress: Progress = None,
 ) -> NDArray:
     r"""Reconstruction :math:`f(x) = \frac1K \int \gamma(a,b)\,\eta(a\cdot x - b)\,da\,db`.
 
@@ -55,6 +58,8 @@ def reconstruct(
         "plain" divides by K; "corrected" by the discrete transfer function of the grid's scales,
         which makes few of them exact on the field's band ("fast" alone). See
         :func:`corrected_dual` for its options and for the amplification that it needs.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import instance_of
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
@@ -16,12 +17,14 @@ from ridgeflow.ridgelet.sums.far_points import evaluate
 __all__ = ["reconstruct_gradient"]
 
 
+@with_progress("gradient of the reconstruction")
 def reconstruct_gradient(
     spectrum: Spectrum,
     activation: str | Activation,
     points: ArrayLike,
     *,
     dual: str | CorrectedDual = "plain",
+    progress: Progress = None,
 ) -> NDArray:
     r"""Gradient of the reconstruction,
     :math:`\nabla f(x) = \frac1K \int \gamma(a,b)\,a\,\eta'(a\cdot x - b)\,da\,db`.
@@ -36,6 +39,8 @@ def reconstruct_gradient(
         Where to evaluate.
     dual : {"plain", "corrected"} or CorrectedDual
         As in :func:`reconstruct`.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------

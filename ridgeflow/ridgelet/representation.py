@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint
 from ridgeflow._fork import cached_property
+from ridgeflow._progress import Progress, stage, steps, with_progress
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -106,6 +107,8 @@ class IntegralRepresentation:
     like : FieldRecord, optional
         The record of a spectrum on the same ``grid`` of a field as rough as this one, whose errors
         of directions are taken over: measuring them anew is a third of the work.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Attributes
     ----------
@@ -167,6 +170,7 @@ class IntegralRepresentation:
     _per_unit: float
     _parts: list[tuple[float, IntegralRepresentation]]
 
+    @with_progress("integral representation")
     def __init__(
         self,
         field: CallableField | GridField | GaussianMixture,
@@ -181,26 +185,27 @@ class IntegralRepresentation:
         dual: str = "plain",
         n_axis: int | None = None,
         like: FieldRecord | None = None,
+        progress: Progress = None,
     ) -> None:
         like = None if like is None else instance_of(like, "like", FieldRecord)
-        if n_axis is not None:
-            n_axis = positive_int(n_axis, "n_axis", minimum=2)
+        n_axis = None if n_axis is None else positive_int(n_axis, "n_axis", minimum=2)
         activation = _activation(activation)
         ridgelet = None if ridgelet is None else as_ridgelet(ridgelet)
         one_of(dual, "dual", ("plain", "corrected"))
         tol = finite_number(tol, "tol")
         if not 0 < tol < 1:
             raise ValueError(f"`tol` must lie in (0, 1), got {tol:g}")
-        if reference is not None:
-            reference = positive(reference, "reference")
+        reference = None if reference is None else positive(reference, "reference")
         require_region(field, region)
         psi = admissible_ridgelet(activation, field.dim) if ridgelet is None else ridgelet
-        localised = localised_field(field, region, tol, reference, n_axis)
+        with stage("samples of the field", 0.0, 0.3):
+            localised = localised_field(field, region, tol, reference, n_axis)
         self._begin(localised, activation, tol, reference, dual)
         inner = min(0.5, tol / max(self._per_unit, 1e-300))
-        for share in (1.0,) if grid is not None else _SHARES:
+        for share in steps((1.0,) if grid is not None else _SHARES, "spectrum", 0.3):
             wanted = min(0.5, share * inner)
-            nodes = grid or grid_to_represent(localised.source, activation, psi, wanted, dual)
+            with stage(None, 0.0, 0.2):
+                nodes = grid or grid_to_represent(localised.source, activation, psi, wanted, dual)
             self._transform(psi, nodes, min(1e-3, 1e-2 * wanted), band, like)
             if self._bound <= 0.5 * tol:
                 break
@@ -211,7 +216,7 @@ class IntegralRepresentation:
                 f"{self.reference:.3g}, more than tol = {tol:g} (use a finer grid, or a wider "
                 "margin)",
                 AccuracyWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
 
     @classmethod
@@ -271,17 +276,16 @@ class IntegralRepresentation:
         """The spectrum on these nodes and its profiles; nothing is measured yet."""
         assert self._localised is not None
         source = self._localised.source
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), stage(None, 0.2, 0.7):
             # The record's own check is relative to the windowed rest; the caller's follows.
             warnings.simplefilter("ignore", AccuracyWarning)
             self.spectrum = transform_like(source, psi, grid, tol, like, keep)
         self._center = grid.center if self.region is None else self.region.center
         self._radius = grid.radius if self.region is None else self.region.radius
-        reach = self._radius + float(np.linalg.norm(self._center - grid.center))
+        reach = 1.0001 * (self._radius + float(np.linalg.norm(self._center - grid.center)))
         # In space profiles are what takes memory, and time to read.
-        single = grid.dim > 2 and self.tol >= _SINGLE
-        options: dict[str, Any] = {"band": band, "dual": self.dual, "single": single}
-        self._profiles = backproject(self.spectrum, self.activation, 1.0001 * reach, **options)
+        form: dict[str, Any] = {"band": band, "single": grid.dim > 2 and self.tol >= _SINGLE}
+        self._profiles = backproject(self.spectrum, self.activation, reach, dual=self.dual, **form)
         self._parts = []
         self.__dict__.pop("_errors", None)
 
@@ -314,9 +318,7 @@ class IntegralRepresentation:
         blended.__dict__.update(first.__dict__)
 
         def mix(arrays: Sequence[NDArray]) -> NDArray:
-            return sum(
-                (w * array for w, array in zip(weights, arrays, strict=True)), start=0.0 * arrays[0]
-            )
+            return sum((w * a for w, a in zip(weights, arrays, strict=True)), start=0.0 * arrays[0])
 
         # What the first was compared with is not what the sum is to be compared with.
         record = first.spectrum.record

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint, Part, checkpoint_at
 from ridgeflow._fft import RowFFT, fast_length
+from ridgeflow._progress import Progress, stage, steps, with_progress
 from ridgeflow._validate import fits_in_memory, one_of, positive
 from ridgeflow.columns import from_columns, is_single
 from ridgeflow.errors import AccuracyWarning
@@ -40,6 +41,7 @@ __all__ = ["ridgelet_transform", "transform_like"]
 Field = GridField | SampleField | GaussianMixture
 
 
+@with_progress("ridgelet transform")
 def ridgelet_transform(
     field: Field,
     ridgelet: Ridgelet,
@@ -49,6 +51,7 @@ def ridgelet_transform(
     tol: float = 1e-8,
     bandwidth: float | None = None,
     checkpoint: str | os.PathLike | None = None,
+    progress: Progress = None,
 ) -> Spectrum:
     r"""Ridgelet transform :math:`R[f;\psi](a,b) = \int f(x)\,\overline{\psi(a\cdot x - b)}\,dx`.
 
@@ -80,10 +83,12 @@ def ridgelet_transform(
     checkpoint : str or path, optional
         Folder for what is finished, made if it does not exist: by "slice" on polar grids the values
         along some directions, by "exact" and "direct" those of each scale (of samples without
-        bandwidth, as on other nodes, all at once). The same call goes on
-        from there after an interruption; the values have the same bits with a checkpoint, without
-        one, and with interruptions. It stays when the transform ends, and the same call then reads
-        it: remove it when it is no longer needed.
+        bandwidth, as on other nodes, all at once). The same call goes on from there after an
+        interruption; the values have the same bits with a checkpoint, without one, and with
+        interruptions. It stays when the transform ends, and the same call then reads it: remove it
+        when it is no longer needed.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -172,7 +177,7 @@ def ridgelet_transform(
                 f"energy reaches the highest wave number {slices.band:.3g} that they resolve "
                 "(sample more finely, or smooth the edges with a Region)",
                 AccuracyWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
     return Spectrum(values, grid, ridgelet, record, transformed(field, chosen, tol, bandwidth))
 
@@ -308,7 +313,8 @@ def _scale_by_scale(
 
 def _exact(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices | None]:
     """The closed form; on a polar grid with the slices that tell the energy."""
-    values = _scale_by_scale(exact_transform, task, keep)
+    with stage(None, 0.0, 0.9):
+        values = _scale_by_scale(exact_transform, task, keep)
     if task.kind == "smoothed":
         values = _as_field(values, task.source)
     if task.grid.kind != "polar":
@@ -333,7 +339,8 @@ def _of_points(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
 def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
     """Values on a polar grid, one Fourier series in b for each scale."""
     source, ridgelet, grid, tol = task
-    slices = fourier_slices(source, grid.directions, grid.center, tol)
+    with stage("slices", 0.0, 0.4):
+        slices = fourier_slices(source, grid.directions, grid.center, tol)
     components = slices.projections.shape[2]
     values = np.empty((grid.size, components))
     # The period wraps the tails of many images around.
@@ -346,8 +353,9 @@ def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
     least = np.ceil((grid.scales * slices.radius + reach) / step) + outer + 1
     lengths = np.maximum(2.0 * outer + 1, least)
 
-    def along(part: FourierSlices) -> NDArray:
-        """Values along some directions, scale by scale."""
+    def along(some: slice) -> NDArray:
+        """Values along some directions, scale by scale; their waves are made once."""
+        part = slices.along(some)
         count = len(part.projections)
         fits_in_memory(
             24.0 * count * components * float(lengths.max()),
@@ -369,15 +377,14 @@ def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
             found.append(np.moveaxis(np.concatenate(both, axis=2), 1, 2).reshape(-1, components))
         return np.concatenate(found)
 
-    # Waves are made once for some directions, and read at all scales.
-    for start, part in slices.slabs():
-        stop = start + len(part.projections)
-        rows = keep.array(f"directions-{start}-{stop}", partial(along, part))
-        ends = np.cumsum((2 * grid.half_counts + 1) * (stop - start))
+    for some in steps(slices.slabs, "directions", 0.4):
+        rows = keep.array(f"directions-{some.start}-{some.stop}", partial(along, some))
+        count = len(grid.directions[some])
+        ends = np.cumsum((2 * grid.half_counts + 1) * count)
         for s, one in enumerate(np.split(rows, ends[:-1])):
             scale = values[grid.starts[s] : grid.starts[s + 1]]
             scale = scale.reshape(len(grid.directions), -1, components)
-            scale[start:stop] = one.reshape(stop - start, -1, components)
+            scale[some] = one.reshape(count, -1, components)
     return _as_field(values, source), slices
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ridgeflow._checkpoint import Checkpoint, checkpoint_at
+from ridgeflow._progress import Progress, alone, steps, with_progress
 from ridgeflow._validate import items_of, one_of
 from ridgeflow.theorems.report import Report
 from ridgeflow.theorems.statement import EFFORTS, Result, Statement, registered
@@ -73,12 +74,13 @@ def _chosen(names: str | Sequence[str] | None) -> list[Statement]:
     return [known[name] for name in dict.fromkeys(asked)]
 
 
+@with_progress("theorems")
 def validate(
     names: str | Sequence[str] | None = None,
     *,
     effort: str = "quick",
-    progress: Callable[[str, float], None] | None = None,
     checkpoint: str | os.PathLike | None = None,
+    progress: Progress = None,
 ) -> Report:
     """Check theorems by numbers: run statements and report what was predicted and measured.
 
@@ -88,12 +90,12 @@ def validate(
         Statements to run; all by default (:func:`ridgeflow.theorems.statements` lists them).
     effort : {"quick", "full"}
         Sizes: all statements together in under three minutes, or larger ones.
-    progress : callable, optional
-        Called as ``progress(title, fraction)`` before each statement and at the end.
     checkpoint : str or path, optional
         Folder for the results, made if it does not exist. The same call goes on from there after an
         interruption, with the numbers, and the seconds, of what was finished. It stays when all are
         finished, and the same call then reads it: remove it when it is no longer needed.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def validate(
         If a name or the effort is unknown; the message lists those that are known. A statement
         that fails or raises an error is a failed result, not an exception.
     TypeError
-        If names are not text in a list, tuple or array, or `progress` cannot be called.
+        If names are not text in a list, tuple or array, or `progress` is not what it may be.
     CheckpointError
         If the checkpoint is damaged, or that of other names, another effort or version.
 
@@ -125,20 +127,14 @@ def validate(
     True
     """
     one_of(effort, "effort", EFFORTS)
-    if progress is not None and not callable(progress):
-        raise TypeError(
-            f"`progress` must be callable, got {progress!r} (a function of a title and a fraction)"
-        )
     chosen = _chosen(names)
     inputs = {"names": [item.name for item in chosen], "effort": effort}
     keep = checkpoint_at(checkpoint, "validate", inputs)
     results = []
-    for i, item in enumerate(chosen):
-        if progress is not None:
-            progress(item.title, i / len(chosen))
-        results.append(_kept(keep, item, effort))
-    if progress is not None:
-        progress("done", 1.0)
+    for item in steps(chosen, "{1.title}"):
+        # Within a statement nothing tells how far it has come.
+        with alone():
+            results.append(_kept(keep, item, effort))
     return Report(tuple(results), effort)
 
 

@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 
 from ridgeflow._kernels.transport_plan import optimal_plan
 from ridgeflow._parallel import interruptible
+from ridgeflow._progress import Progress, steps, with_progress
 from ridgeflow._validate import (
     array_like,
     as_covariance,
@@ -73,7 +74,8 @@ def _normal(value: Any) -> bool:
     return isinstance(value, GaussianMixture) and value.n_components == 1
 
 
-def wasserstein2(p: Any, q: Any, *, method: str = "auto") -> float:
+@with_progress("Wasserstein distance")
+def wasserstein2(p: Any, q: Any, *, method: str = "auto", progress: Progress = None) -> float:
     r"""Wasserstein distance W2 between two laws.
 
     .. math:: W_2(p, q)^2 = \min_\pi \int |x - y|^2\,d\pi(x, y)
@@ -87,6 +89,8 @@ def wasserstein2(p: Any, q: Any, *, method: str = "auto") -> float:
     method : {"auto", "normal", "quantiles", "assignment"}
         "normal": the Bures formula; "quantiles": m = 1, exact for any weights; "assignment": any
         m, exact, for small problems; "auto" takes what fits.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -261,6 +265,7 @@ def _plan_cost(cost: NDArray, v: NDArray, w: NDArray) -> float:
     return sum(_plan_cost(cost[np.ix_(r, c)], v[r], w[c]) for r, c in parts if r.any() and c.any())
 
 
+@with_progress("sliced Wasserstein distance")
 def sliced_wasserstein2(
     p: Any,
     q: Any,
@@ -268,6 +273,7 @@ def sliced_wasserstein2(
     n_directions: int | None = None,
     n: int = 4096,
     rng: int | np.random.Generator | None = None,
+    progress: Progress = None,
 ) -> Estimate:
     r"""Sliced Wasserstein distance: the root mean square over directions of that of projections.
 
@@ -285,6 +291,8 @@ def sliced_wasserstein2(
         Samples of each mixture.
     rng : int or Generator, optional
         Of these samples.
+    progress : bool or callable, optional
+        True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
     Returns
     -------
@@ -378,7 +386,7 @@ def _costs_along(
         return (u @ (a - b)) ** 2 + (d - e) ** 2, shift
     (x, v), (y, w) = clouds
     (x, y), shift = _in_common_unit(x, y)
-    return np.array([_quantile_cost(x @ each, v, y @ each, w) for each in u]), shift
+    return np.array([_quantile_cost(x @ each, v, y @ each, w) for each in steps(u)]), shift
 
 
 def _means_of_sets(costs: NDArray, sets: list[NDArray]) -> NDArray:

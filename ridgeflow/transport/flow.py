@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_covariance,
     as_points,
@@ -280,6 +281,7 @@ class ContinuousDAE:
             return np.einsum("nii->n", hessian)
         return np.einsum("ij,nij->n", self.covariance, hessian)
 
+    @with_progress("flow")
     def flow(
         self,
         x: ArrayLike,
@@ -290,6 +292,7 @@ class ContinuousDAE:
         times: ArrayLike | None = None,
         method: str = "auto",
         log_density: bool = True,
+        progress: Progress = None,
     ) -> FlowResult:
         """Carry points from time 0 to time t.
 
@@ -313,6 +316,8 @@ class ContinuousDAE:
         log_density : bool
             Whether to carry the log-density along. Without it steps are chosen for the points
             alone: fewer, with errors closer to the tolerance.
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -336,6 +341,7 @@ class ContinuousDAE:
         density = self.initial.logpdf(wide) if log_density and not self._scored else None
         return self._carry(points, density, 0.0, end, rtol, atol, times, method)
 
+    @with_progress("inverse flow")
     def inverse_flow(
         self,
         y: ArrayLike,
@@ -346,6 +352,7 @@ class ContinuousDAE:
         times: ArrayLike | None = None,
         method: str = "auto",
         log_density: bool = True,
+        progress: Progress = None,
     ) -> FlowResult:
         """Carry points from time t back to time 0: the inverse of :meth:`flow`.
 
@@ -359,9 +366,7 @@ class ContinuousDAE:
             Tolerances of one step for every particle.
         times : (k,) array_like, optional
             Decreasing times between t and 0 at which to report.
-        method : {"auto", "exact", "fast", "ode", "tsit5", "dopri5"}
-            As in :meth:`flow`.
-        log_density : bool
+        method, log_density, progress
             As in :meth:`flow`.
 
         Returns

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._progress import alone
 from ridgeflow._validate import fits_in_memory, positive
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
@@ -86,6 +88,8 @@ class _Carried:
         self, law: _Law, points: NDArray, begin: float, marks: NDArray, rtol: float, atol: float
     ) -> None:
         self.law, self.rtol, self.atol = law, rtol, atol
+        self.begin = begin
+        self.tell: Callable[[float], None] = lambda share: None
         self.y = points.copy()
         self.slope = law.drift(points, begin)
         self.marks = marks
@@ -111,6 +115,8 @@ class _Carried:
                 if len(late):
                     self.advance(late, s, until, 0.5 * step, depth - 1)
                 s = until
+                if depth == _DEPTH:
+                    self.tell((s - self.begin) / (end - self.begin))
             factor = min(5.0, max(0.1, 0.9 * (worst + 1e-20) ** -0.2)) if worst == worst else 0.1
             h = toward * abs(step) * factor
             if abs(h) < 1e-14 * max(1.0, abs(s)):
@@ -208,7 +214,8 @@ def carry_many(
     carried = _Carried(moving, points, begin, np.array(marks), rtol, atol)
     carried.path[np.array(marks) == begin] = points
     try:
-        carried.advance(np.arange(n), begin, end, _FIRST * (end - begin), _DEPTH)
+        with alone() as carried.tell:
+            carried.advance(np.arange(n), begin, end, _FIRST * (end - begin), _DEPTH)
     except _Stuck as stuck:
         reached = -0.5 * moving.heat * math.expm1(-stuck.clock)
         raise ConvergenceError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._progress import alone
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -95,6 +96,8 @@ class _Steps:
         size = len(tableau.all_rows)
         self.k = np.empty((size, *y.shape))
         self.k[0] = first
+        # Told a time; of a step that is rejected as well.
+        self.tell: Callable[[float], None] = lambda t: None
         # Stages that only the solution within the step needs are made when it is asked for.
         self.ready = 1
 
@@ -108,6 +111,7 @@ class _Steps:
             # Rounding must not ask for the velocity beyond the end.
             at = self.until if abs(node - 1) < 1e-14 else t + node * h
             self.k[i] = self.derivative(at, end)
+            self.tell(t + h * (i - first + 1) / (last - first))
         return end
 
     def attempt(self, h: float, until: float) -> NDArray:
@@ -302,7 +306,8 @@ def integrate(
     steps = _Steps(tableau, derivative, t0, state, first)
     taken = 0
     # Trial steps may overflow; the control then rejects them.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), alone() as tell:
+        steps.tell = lambda t: tell((t - t0) / (t1 - t0))
         for reached in _march(steps, t1, times, rtol, atol, max_step):
             taken += 1
             _refuse_stuck(steps, reached, t1, taken, derivative.count)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ridgeflow._config import get_config
+from ridgeflow._progress import Progress, steps, with_progress
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -154,12 +155,15 @@ class PositionNoiseDAE:
                 f"`covariance` must return positive definite matrices, got the eigenvalue {least:g}"
             ) from None
 
-    def __call__(self, x: ArrayLike) -> NDArray:
+    @with_progress("denoising")
+    def __call__(self, x: ArrayLike, *, progress: Progress = None) -> NDArray:
         """Denoise: Φ_t(x).
 
         Parameters
         ----------
         x : array_like, shape (n, m)
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -269,7 +273,7 @@ class PositionNoiseDAE:
         found = np.empty((len(todo), self.dim))
         bytes_each = 8 * len(z) * (2 + 3 * self.dim + 3 * self.dim**2)
         rows = max(1, int(get_config().memory_budget / 8) // bytes_each)
-        for first in range(0, len(todo), rows):
+        for first in steps(range(0, len(todo), rows)):
             some = todo[first : first + rows]
             part = x[some]
             masses, means, outside = [], [], []
@@ -364,12 +368,15 @@ class PositionNoiseDAE:
         terms = (v * w * at(a * unit[i] + b * unit[j]) for a, v in ends for b, w in ends)
         return sum(terms) / (144 * over**2)
 
-    def velocity(self, x: ArrayLike) -> NDArray[np.float64]:
+    @with_progress("velocity")
+    def velocity(self, x: ArrayLike, *, progress: Progress = None) -> NDArray[np.float64]:
         """The limit of (Φ_t(x) - x)/t for small t: D ∇log μ + ∇·D.
 
         Parameters
         ----------
         x : array_like, shape (n, m)
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------
@@ -386,12 +393,15 @@ class PositionNoiseDAE:
             drift += self._derivative(points, (j,))[:, :, j]
         return drift
 
-    def law_rate(self, x: ArrayLike) -> NDArray[np.float64]:
+    @with_progress("rate of the law")
+    def law_rate(self, x: ArrayLike, *, progress: Progress = None) -> NDArray[np.float64]:
         """The rate of the law at t = 0: -sum_ij ∂_i ∂_j (D_ij μ)(x).
 
         Parameters
         ----------
         x : array_like, shape (n, m)
+        progress : bool or callable, optional
+            True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
         Returns
         -------

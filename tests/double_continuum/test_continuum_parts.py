@@ -342,7 +342,7 @@ def test_double_limit_study_measures_both_rates():
         ({"layers": "eulr"}, ValueError, "`layers` must be one of .*did you mean 'euler'"),
         ({"layers": len}, TypeError, "`layers` must be a string among euler"),
         ({"repeats": 10**9}, ValueError, r"`repeats` must leave at most 1e\+09 .*4.5e\+10 neurons"),
-        ({"progress": 3}, TypeError, "`progress` must be a function, got int"),
+        ({"progress": 3}, TypeError, "`progress` must be True, False or a function .*, got int"),
         ({"depths": [1, 10**12]}, rf.MemoryBudgetError, "a network of 1000000000000 euler layers"),
         ({"widths": [5, 1e300]}, ValueError, "`widths` must hold at least two increasing"),
         ({"continuum": 3}, TypeError, "`continuum` must be a DoubleContinuum, got 3"),

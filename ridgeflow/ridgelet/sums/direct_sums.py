@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._kernels.ridge_sums import ridge_sum
 from ridgeflow._kernels.spreading import sum_samples
 from ridgeflow._parallel import parallel_for
+from ridgeflow._progress import stage
 from ridgeflow._validate import as_real_array
 from ridgeflow.columns import from_columns, is_single, real_columns
 from ridgeflow.fields.grid import GridField
@@ -69,13 +70,14 @@ def direct_transform(
     sign = -1.0 if ridgelet.parity == "odd" else 1.0
     out = np.empty((grid.size, len(rows)))
     for part, a, b, _ in _nodes(grid):
-        parallel_for(
-            sum_samples,
-            len(b),
-            *(turned, rows, np.ascontiguousarray(a, dtype=np.float64), b.astype(np.float64)),
-            *(table.core, table.per_unit, table.tail, sign, out[part]),
-            grain=1 + 20000 // max(1, turned.shape[1]),
-        )
+        with stage(None, part.start / grid.size, part.stop / grid.size):
+            parallel_for(
+                sum_samples,
+                len(b),
+                *(turned, rows, np.ascontiguousarray(a, dtype=np.float64), b.astype(np.float64)),
+                *(table.core, table.per_unit, table.tail, sign, out[part]),
+                grain=1 + 20000 // max(1, turned.shape[1]),
+            )
     return from_columns(out, field.values, field.component_shape, single=single)
 
 

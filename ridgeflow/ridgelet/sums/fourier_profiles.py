@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
+from ridgeflow._progress import steps
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility
@@ -70,10 +71,10 @@ def spectrum_profiles(
         f"profiles of the length {2 * radius:.3g} along {slab} directions",
         "take points closer to the grid's ball, or raise memory_budget",
     )
-    for start in range(0, len(grid.directions), slab):
+    for start in steps(range(0, len(grid.directions), slab)):
         u = grid.directions[start : start + slab]
         total = WaveSum(len(u) * len(components), radius, highest, single=single)
-        for s in chosen:
+        for s in steps(chosen, None, 0.0, 0.5):
             rho = grid.scales[s]
             part = values[grid.starts[s] : grid.starts[s + 1]]
             part = part.reshape(len(grid.directions), -1, part.shape[1])[start : start + slab]
@@ -105,7 +106,7 @@ def spectrum_profiles(
             )
         most = min(_PORTION, get_config().memory_budget // 8)
         portion = len(u) if whole else max(1, most // bytes_of_one)
-        for first in range(0, len(u), portion):
+        for first in steps(range(0, len(u), portion), None, 0.5):
             some = slice(start + first, min(start + first + portion, start + len(u)))
             profiles = total.profiles(cells, len(components), grid.direction_weights[some], first)
             yield Backprojection(grid.directions[some], grid.center, radius, profiles)
