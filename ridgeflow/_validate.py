@@ -8,7 +8,8 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Number
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ __all__ = [
     "finite_number",
     "fits_in_memory",
     "flag",
+    "holding",
     "increasing",
     "instance_of",
     "items_of",
@@ -41,6 +43,7 @@ __all__ = [
     "positive_int",
     "representable",
     "same_length",
+    "slab_rows",
     "uniform_axis",
     "within_squares",
 ]
@@ -423,11 +426,45 @@ def representable(function: _Function) -> _Function:
     return checked  # type: ignore[return-value]
 
 
+# Bytes that the callers of this function hold or will need beside what it takes.
+_held: ContextVar[float] = ContextVar("ridgeflow_held", default=0.0)
+# Slabs are worth their overhead from this many bytes on, and take at most this part of the budget.
+_LEAST_SLAB, _SLAB_SHARE = 2**20, 0.25
+
+
+@contextmanager
+def holding(n_bytes: float) -> Iterator[None]:
+    """Count what a call holds, or will make, against the budget of what it calls inside."""
+    token = _held.set(_held.get() + n_bytes)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
 def fits_in_memory(n_bytes: float, what: str, hint: str) -> None:
-    """Refuse what exceeds the configured memory budget."""
-    budget = get_config().memory_budget
-    if n_bytes > budget:
+    """Refuse what exceeds the configured memory budget, beside what callers hold."""
+    budget, wanted = get_config().memory_budget, n_bytes + _held.get()
+    if wanted > budget:
+        # Rounded up, so that the budget that is named is enough.
+        size = math.ceil(wanted / 2**20) if wanted < 2**80 else math.inf
         raise MemoryBudgetError(
-            f"{what} needs {n_bytes / 2**20:.0f} MiB, the memory budget is {budget / 2**20:.0f} "
-            f"MiB ({hint})"
+            f"{what} needs {size} MiB, the memory budget is {budget / 2**20:.0f} MiB ({hint})"
         )
+
+
+def slab_rows(
+    each: float, count: int, fixed: float, what: str, hint: str, *, most: float = math.inf
+) -> int:
+    """How many of ``count`` rows to work on at a time, where each takes ``each`` bytes beside
+    ``fixed`` ones and what callers hold.
+
+    Slabs take at most ``most`` bytes and what is left of the budget; the least that are worth
+    their overhead must fit.
+    """
+    each = max(each, 1.0)
+    least = min(count, max(1, int(_LEAST_SLAB // each)))
+    fits_in_memory(fixed + least * each, what, hint)
+    budget = get_config().memory_budget
+    room = min(most, _SLAB_SHARE * budget, budget - fixed - _held.get())
+    return max(least, min(count, int(room // each)), 1)

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from ridgeflow._progress import alone, stage
 from ridgeflow._progress import steps as in_steps
-from ridgeflow._validate import as_generator, fits_in_memory, one_of, positive_int
+from ridgeflow._validate import as_generator, fits_in_memory, holding, one_of, positive_int
 from ridgeflow.double_continuum.drawn_layers import DrawnLayers
 from ridgeflow.double_continuum.fit_draws import CarriedDraws, fit_draws
 from ridgeflow.double_continuum.represented import Represented
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.region import Region
-from ridgeflow.networks.chosen_neurons import chosen_neurons
+from ridgeflow.networks.chosen_neurons import chosen_neurons, most_candidates
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.node_draws import Sampling, SobolBlocks
 from ridgeflow.networks.normal_equations import penalised_weights
@@ -87,6 +87,7 @@ def _tied(
     """
     n, dim = x.shape
     root = np.sqrt(weights)
+    _fits_tied(n, dim, len(b))
     features = ridge_matrix(x, a, b, eta) * root[:, None]
     columns = np.concatenate([features * a[:, k] for k in range(dim)])
     pairs = [(k, other) for k in range(dim) for other in range(k, dim)]
@@ -102,6 +103,31 @@ def _tied(
     for at, (k, other) in enumerate(pairs, start=dim):
         linear[k, other] = linear[other, k] = part[at, 0]
     return ShallowNetwork(a, b, scalar * a, eta, linear=linear, bias=part[:dim, 0])
+
+
+def _fits_tied(n: int, dim: int, width: int) -> None:
+    """Refuse a fit of one weight for each neuron: features, columns twice, and their factor."""
+    fits_in_memory(
+        56.0 * dim * n * (width + dim * (dim + 3) / 2 + 1),
+        f"a tied fit of {width} neurons to {n} draws",
+        "take fewer neurons or n_samples, or raise memory_budget",
+    )
+
+
+def _fits_layers(dim: int, n: int, width: int, stages: int, weights: str) -> float:
+    """Refuse layers whose fits do not fit; bytes of their weights and of the draws."""
+    held = 16.0 * stages * width * (2 * dim + 1) + 8.0 * n * (8 * dim + 8)
+    with holding(held):
+        if weights == "tied":
+            _fits_tied(n, dim, width)
+        # Candidates of the pursuit, and neurons that are fitted.
+        candidates = most_candidates(width) + 3 * dim
+        fits_in_memory(
+            40.0 * candidates**2 + 8.0 * width * candidates + 2**21,
+            f"the choice of {width} neurons among {candidates}",
+            "take fewer neurons, or raise memory_budget",
+        )
+    return held
 
 
 def enough_draws(width: int) -> int:
@@ -149,16 +175,29 @@ def finite_network(
         return _drawn_network(
             DrawnLayers(continuum, width, ways, control, shared, generator), edges, layers
         )
-    steps = np.diff(edges)
-    with stage("neurons", 0.0, 0.2), alone():
-        draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
-        if common is None and neurons == "shared":
-            common = shared_neurons(continuum, width, ways, generator)
-        arrivals = draws.arrived(continuum, edges[1:]).places if aim == "flow" else [None] * depth
-    x, fit = draws.points, (draws.own, draws.weights)
-    maker = _StageMaker(continuum, width, ways, weights, common, *fit, generator)
-    blocks = []
-    for layer in in_steps(range(depth), "layer {}", 0.2):
+    stages = depth * len(SCHEMES[layers].nodes)
+    with holding(_fits_layers(continuum.dim, n, width, stages, weights)):
+        with stage("neurons", 0.0, 0.2), alone():
+            draws = CarriedDraws.of(continuum, n, generator) if draws is None else draws
+            if common is None and neurons == "shared":
+                common = shared_neurons(continuum, width, ways, generator)
+            flows = aim == "flow"
+            arrivals = draws.arrived(continuum, edges[1:]).places if flows else [None] * depth
+        fit = (draws.own, draws.weights)
+        maker = _StageMaker(continuum, width, ways, weights, common, *fit, generator)
+        return _fitted_layers(maker, draws.points, edges, layers, arrivals)
+
+
+def _fitted_layers(
+    maker: _StageMaker,
+    x: NDArray,
+    edges: NDArray,
+    layers: str,
+    arrivals: NDArray | list[None],
+) -> ResidualNetwork:
+    """Layers fitted one after the other to points that go through those before."""
+    steps, blocks = np.diff(edges), []
+    for layer in in_steps(range(len(steps)), "layer {}", 0.2):
         start, step, arrival = edges[layer], steps[layer], arrivals[layer]
         blocks.append(maker.layer(layer, x, start, step, SCHEMES[layers].nodes, arrival))
         x = ResidualNetwork(blocks[-1:], steps[layer : layer + 1], scheme=layers)(x)

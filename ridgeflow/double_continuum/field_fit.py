@@ -229,16 +229,13 @@ def fit_field(
     degree = None
     if time_degree is not None:
         degree = positive_int(time_degree, "time_degree", minimum=0)
-    fits_in_memory(
-        8.0 * len(x) * width * (1 if times is None or degree is None else degree + 1),
-        f"fitting {width} neurons to {len(x)} samples",
-        "use fewer neurons or samples, or raise memory_budget",
-    )
     slope, number = positive(slope, "slope"), as_ridge(ridge)
     penalty = ridge if isinstance(ridge, str) and ridge == "loo" else number
     holdout = _finite(holdout, "holdout")
     if not 0 <= holdout < 1:
         raise ValueError(f"`holdout` must lie in [0, 1), got {holdout:g}")
+    functions = 1 if times is None or degree is None else degree + 1
+    _require_memory(x, (1 - holdout) * len(x), width, functions, penalty == "loo")
     generator = as_generator(rng)
     basis, span, places = _in_time(x, times, degree)
     _require_lipschitz(places, v, real)
@@ -284,6 +281,18 @@ def fit_field(
             stacklevel=3,
         )
     return FieldFit(tuple(fields), span, error, used, SampleRegion.around(x, units, thin))
+
+
+def _require_memory(x: NDArray, inside: float, width: int, functions: int, loo: bool) -> None:
+    """Refuse what the fit to so many of the samples takes: features, their factors and copies."""
+    n, m = x.shape
+    columns = functions * (width + m + 1) + m
+    factors = 112.0 * columns**2 if loo else 0.0
+    fits_in_memory(
+        (48.0 if loo else 32.0) * (inside + 1) * columns + factors + 80.0 * n * m + 2.0**21,
+        f"fitting {width} neurons to {n} samples",
+        "use fewer neurons or samples, or raise memory_budget",
+    )
 
 
 def _samples(points: ArrayLike, velocities: ArrayLike) -> tuple[NDArray, NDArray, np.dtype]:

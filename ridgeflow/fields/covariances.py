@@ -205,12 +205,13 @@ def component_logs(points: NDArray, weights: NDArray, means: NDArray, compact: N
     return logs
 
 
-def require_near(points: NDArray, logs: NDArray) -> None:
-    """Refuse points so far away that their log densities (n,) or (n, 1) overflow."""
+def require_near(points: NDArray, logs: NDArray, first: int = 0) -> None:
+    """Refuse points, of which ``first`` came before, so far away that their log densities (n,) or
+    (n, 1) overflow."""
     finite = np.isfinite(logs).reshape(-1)
     if not finite.all():
         bad = int(np.argmin(finite))
         raise ValueError(
             f"`x` must lie where squared distances are representable in {points.dtype}, got "
-            f"x[{bad}] = {points[bad]}"
+            f"x[{first + bad}] = {points[bad]}"
         )

@@ -15,6 +15,7 @@ from ridgeflow._validate import (
     fits_in_memory,
     one_of,
     positive_int,
+    slab_rows,
 )
 from ridgeflow.errors import SingularTimeError
 from ridgeflow.fields.covariances import (
@@ -215,9 +216,8 @@ class GaussianMixture:
                 return found
         return self._evaluate(points, order)[:2]
 
-    def _evaluate(self, x: ArrayLike, order: int) -> tuple[NDArray, NDArray, NDArray]:
+    def _evaluate(self, points: NDArray, order: int) -> tuple[NDArray, NDArray, NDArray]:
         """Log density (N,), score (N, m) and Hessian (N, m, m) up to ``order``; else empty."""
-        points = as_points(x, "x", dim=self.dim)
         if not points.flags.writeable:
             # Kernels are compiled per array type, and read-only arrays are a type of their own.
             points = points.copy()
@@ -229,7 +229,7 @@ class GaussianMixture:
             )
         kernel, tables = self._tables[key]
         fits_in_memory(
-            float(points.itemsize) * n * (1, 1 + m, 1 + m + m * m)[order],
+            float(points.itemsize) * n * (2 + m, 2 + 2 * m, 2 + 2 * m + m * m)[order],
             "the result",
             "evaluate fewer points at a time",
         )
@@ -329,7 +329,7 @@ class GaussianMixture:
         MemoryBudgetError
             If the result exceeds the memory budget.
         """
-        return self._evaluate(x, 2)[2]
+        return self._evaluate(as_points(x, "x", dim=self.dim), 2)[2]
 
     def responsibilities(self, x: ArrayLike) -> NDArray:
         """Posterior probabilities of the components, ``r_k(x) = w_k N(x; m_k, Σ_k) / pdf(x)``.
@@ -352,19 +352,22 @@ class GaussianMixture:
         """
         points = as_points(x, "x", dim=self.dim)
         n, k = len(points), self.n_components
-        fits_in_memory(
-            8.0 * n * (k + 3 * self.dim), "responsibilities", "evaluate fewer points at a time"
-        )
-        # As for densities: where squared distances overflow nothing tells components apart.
-        with np.errstate(over="ignore"):
-            logs = component_logs(points, self.weights, self.means, self._compact)
-        largest = logs.max(axis=1, keepdims=True)
-        require_near(points, largest)
-        logs -= largest
-        with np.errstate(under="ignore"):
-            np.exp(logs, out=logs)
-            logs /= logs.sum(axis=1, keepdims=True)
-        return logs.astype(points.dtype)
+        sizes = 8.0 * (2 * k + 8 * self.dim), n, float(points.itemsize) * n * k
+        rows = slab_rows(*sizes, "responsibilities", "evaluate fewer points", most=2.0**24)
+        out = np.empty((n, k), points.dtype)
+        for low in range(0, n, rows):
+            part = points[low : low + rows]
+            # As for densities: where squared distances overflow nothing tells components apart.
+            with np.errstate(over="ignore"):
+                logs = component_logs(part, self.weights, self.means, self._compact)
+            largest = logs.max(axis=1, keepdims=True)
+            require_near(part, largest, low)
+            logs -= largest
+            with np.errstate(under="ignore"):
+                np.exp(logs, out=logs)
+                logs /= logs.sum(axis=1, keepdims=True)
+            out[low : low + rows] = logs
+        return out
 
     def posterior_mean(
         self, x: ArrayLike, covariance: ArrayLike, *, method: str = "auto", tol: float = 1e-10

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ridgeflow._config import get_config
 from ridgeflow._kernels.gauss_grids import convolve_axis, gather, near_sums, spread
 from ridgeflow._parallel import parallel_for
-from ridgeflow._validate import fits_in_memory, positive
+from ridgeflow._validate import fits_in_memory, positive, slab_rows
 
 __all__ = [
     "LARGEST_DIM",
@@ -96,13 +96,20 @@ def _grids(tol: float, reach: float) -> list[Plan]:
     return found
 
 
+def _bytes_of_a_point(m: int) -> float:
+    """Of a target or a source: places, cells, their order, sorted copies of all, and results."""
+    return 8.0 * (10 * m + 14)
+
+
 def _with_cost(plan: Plan, n: int, k: int, extents: NDArray) -> Plan:
     m = len(extents)
     lengths = extents / plan.spacing + 2 * plan.width
     nodes = float(np.prod(lengths))
     cost = nodes * m * (_NODE * 2 * plan.half) + (n + k) * _POINT
     cost += _TAP * plan.width**m * (k + 2 * n)
-    if 24 * nodes + 24 * (n + k) * (m + 1) > get_config().memory_budget or lengths.max() > 2e9:
+    if 24 * nodes + _bytes_of_a_point(m) * (n + k) > get_config().memory_budget or (
+        lengths.max() > 2e9
+    ):
         cost = math.inf
     return Plan(plan.kind, plan.reach, cost, plan.spacing, plan.narrow, plan.width, plan.half)
 
@@ -357,6 +364,32 @@ def fast_evaluation(
         )
     if method == "auto" and float(n) * k < WORTH:
         return None
+    law = weights, means, compact
+    each = _bytes_of_a_point(m)
+    rows = slab_rows(
+        *(each, n, each * k + 8.0 * n * (m + 1)),
+        *("the fast sum", "take fewer points or components, or raise memory_budget"),
+    )
+    slabs = [points[low : low + rows] for low in range(0, n, rows)] if rows < n else [points]
+    found = [_fast_slab(slab, *law, gradient, method, tol, exact) for slab in slabs]
+    if len(slabs) == 1:
+        return found[0]
+    whole = [one or exact(slab) for one, slab in zip(found, slabs, strict=True)]
+    return np.concatenate([one[0] for one in whole]), np.concatenate([one[1] for one in whole])
+
+
+def _fast_slab(
+    points: NDArray,
+    weights: NDArray,
+    means: NDArray,
+    compact: NDArray,
+    gradient: bool,
+    method: str,
+    tol: float,
+    exact: Callable[[NDArray], tuple[NDArray, NDArray]],
+) -> tuple[NDArray, NDArray] | None:
+    """Some of the points of :func:`fast_evaluation`, checked."""
+    (n, m), k = points.shape, len(means)
     root = np.linalg.cholesky(compact)
     whiten = np.linalg.inv(root)
     centre = weights @ means

@@ -22,6 +22,7 @@ from ridgeflow._validate import (
     positive,
     positive_int,
     representable,
+    slab_rows,
 )
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.least_squares import solve_outer_weights
@@ -400,7 +401,11 @@ def sampling_report(
     outer = _PILOT * net.c.reshape(_PILOT, -1).astype(np.float64)
     mean = np.zeros((len(x), outer.shape[1]))
     square = np.zeros_like(mean)
-    rows = max(1, (1 << 22) // _PILOT)
+    rows = slab_rows(
+        *(80.0 * _PILOT, len(x), 8.0 * (5 * outer.size + 4 * mean.size)),
+        *("the pilot network at the points", "raise memory_budget"),
+        most=80.0 * 2**22,
+    )
     degree = net.linear.any() or net.bias.any()
     for start in steps(range(0, len(x), rows)):
         part = x[start : start + rows]

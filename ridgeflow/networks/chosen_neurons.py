@@ -14,7 +14,7 @@ from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
 
-__all__ = ["FIT_CUT", "chosen_neurons", "matching_pursuit", "pursued"]
+__all__ = ["FIT_CUT", "chosen_neurons", "matching_pursuit", "most_candidates", "pursued"]
 
 # Singular values below this part of the largest are left out of fits to a spectrum: their weights
 # would mostly cancel each other (1e-9 gives weights 20 times smaller than 1e-11, errors the same).
@@ -67,9 +67,7 @@ def chosen_neurons(
     most = max(_SELECTION, (16 if points.shape[1] == 1 else 4) * width)
     some = _selection(np.flatnonzero(share > 0), most, rng)
     x, y, share = points[some], targets[some], share[some]
-    each = width
-    if width <= _WIDEST:
-        each = max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
+    each = width if width > _WIDEST else _candidates_each(width)
     probes = AffineControl(x, share, count=_PROBES)
     drawn = [_acting(spectrum, eta, power, each, probes, sampling, rng) for power in _POWERS]
     if compare:
@@ -83,6 +81,15 @@ def chosen_neurons(
         return choices[-1]
     errors = [_held_out_error(a, b, eta, x, y, share, held) for a, b in choices]
     return choices[int(np.argmin(errors))]
+
+
+def _candidates_each(width: int) -> int:
+    return max(width, min(_CANDIDATES * width, max(_MOST, 2 * width)) // len(_POWERS))
+
+
+def most_candidates(width: int) -> int:
+    """Neurons among which a pursuit chooses, or that are fitted where there is none."""
+    return (1 + len(_POWERS)) * _candidates_each(width) if width <= _WIDEST else width
 
 
 def _selection(index: NDArray, most: int, rng: np.random.Generator) -> NDArray:

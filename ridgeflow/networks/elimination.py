@@ -132,7 +132,7 @@ def solve_columns(
     n, skip, width = len(values), plain.shape[1], features.shape[1]
     columns = skip + width + values.shape[1]
     fits_in_memory(
-        24.0 * n * columns, f"a least-squares problem of {n} x {columns} numbers", "use fewer"
+        32.0 * n * columns, f"a least-squares problem of {n} x {columns} numbers", "use fewer"
     )
     unit = float(power_of_two(values))
     if rounding is None:

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._config import get_config
 from ridgeflow._parallel import interruptible
 from ridgeflow._progress import alone, stage
 from ridgeflow._units import Columns, power_of_two
 from ridgeflow._validate import (
     as_real_array,
-    fits_in_memory,
     non_negative,
     one_of,
     positive,
     same_length,
+    slab_rows,
 )
 from ridgeflow.networks.elimination import blas_threads, eliminate, in_unit, triangular_factor
 from ridgeflow.networks.kept_samples import KEPT, KeptSamples, NeverSeen, marks_of
@@ -37,6 +36,7 @@ __all__ = [
 
 # Bytes of one slab of features: large enough for the factorisation to run at full speed.
 _SLAB = 2**26
+_FEWER = "use fewer neurons, another penalty, or raise memory_budget"
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,7 @@ class OuterProblem:
         self._mass = 0.0
         self._count = 0
         self._seen = np.zeros(0, np.uint64)
+        self._keeps = keep > 0
         self._kept = KeptSamples(keep, a.shape[1], components)
         # Values and weights are taken in units of the first ones, so that no square overflows.
         self._unit = self._heft = 0.0
@@ -169,12 +170,14 @@ class OuterProblem:
         """More samples (n, m) with values (n, k), taken by slabs; all of them, or none."""
         n = len(points)
         weights = np.ones(n) if weights is None else weights
-        fits_in_memory(
-            32.0 * min(n, self._columns) * self._columns,
-            f"a least-squares problem with {len(self._b)} neurons",
-            "use fewer neurons, or raise memory_budget",
+        least, left_out = min(n, self._columns), self._keeps * 112.0 * self._columns**2
+        # The factor, its copy for a failure, first rows and what the factorisation makes of them,
+        # and what a solution takes.
+        slab = slab_rows(
+            *(24.0 * self._columns, n, max(left_out, 72.0 * least * self._columns)),
+            *(f"a least-squares problem with {len(self._b)} neurons", _FEWER),
+            most=3.0 * _SLAB,
         )
-        slab = max(1, int(min(_SLAB, get_config().memory_budget / 8) // (8 * self._columns)))
         unit = self._unit or float(power_of_two(values))
         heft = self._heft or float(power_of_two(np.sqrt(weights))) ** 2
         factor = self._factor
@@ -282,19 +285,23 @@ class OuterProblem:
         **Cost.** O(P³ + N P²) for N samples kept, three times that where slopes are at risk.
         """
         width = len(self._b)
-        fits_in_memory(
-            # Up to four decompositions at a time.
-            48.0 * self._columns**2,
-            f"leave-one-out errors of {width} neurons",
-            "use fewer neurons, another penalty, or raise memory_budget",
-        )
+        self._left_out_rows()
         cost = (20.0 * width + 4.0 * len(self._kept.values)) * width**2
         return interruptible(self._left_out, penalty, cost=cost)
+
+    def _left_out_rows(self) -> int:
+        """Samples to take at a time: their features, those along the vectors, and squares."""
+        return slab_rows(
+            # Up to four decompositions at a time.
+            *(64.0 * self._columns, len(self._kept.values), 112.0 * self._columns**2),
+            *(f"leave-one-out errors of {len(self._b)} neurons", _FEWER),
+            most=8.0 * _SLAB,
+        )
 
     def _left_out(self, penalty: float | None) -> tuple[OuterFit, NeverSeen]:
         skip, width, kept = self._skip, len(self._b), self._kept
         share = kept.weights / self._mass
-        rows = max(1, _SLAB // (8 * self._columns))
+        rows = self._left_out_rows()
 
         def slabs() -> Iterator[tuple[NDArray, NDArray, NDArray]]:
             for low in range(0, len(share), rows):

@@ -12,7 +12,7 @@ from scipy import linalg
 from ridgeflow._kernels.lapack import svd
 from ridgeflow._parallel import interruptible
 from ridgeflow._units import power_of_two
-from ridgeflow._validate import fits_in_memory
+from ridgeflow._validate import slab_rows
 from ridgeflow.networks.elimination import blas_threads, in_unit, plain_columns, triangular_factor
 from ridgeflow.networks.kept_samples import marks_of
 
@@ -173,10 +173,10 @@ def solve_left_out(
     """
     n, skip, width = len(values), plain.shape[1], features.shape[1]
     columns = skip + width + values.shape[1]
-    fits_in_memory(
-        24.0 * n * columns + 48.0 * columns**2,
-        f"leave-one-out errors of {n} x {columns} numbers",
-        "use fewer, or another penalty",
+    step = slab_rows(
+        *(64.0 * columns, n, 48.0 * n * columns + 112.0 * columns**2),
+        *(f"leave-one-out errors of {n} x {columns} numbers", "use fewer, or another penalty"),
+        most=8.0 * _SLAB,
     )
     unit = float(power_of_two(values))
     marks = np.unique(marks_of(places, values), return_index=True, return_counts=True)
@@ -188,7 +188,6 @@ def solve_left_out(
     shared = _dependent(targets)
 
     def slabs() -> Iterator[Slab]:
-        step = max(1, _SLAB // (8 * columns))
         for part in (slice(low, low + step) for low in range(0, len(first), step)):
             yield rows[part], targets[part], share[part]
 

@@ -154,6 +154,22 @@ def _real_values(spectrum: Spectrum) -> NDArray[np.float64]:
     return values.reshape(len(values), -1)
 
 
+def _drawn_width(spectrum: Spectrum, width: int | None) -> int | None:
+    """The number of neurons, where their drawing is within the memory budget."""
+    if width is not None:
+        width = positive_int(width, "width")
+    nodes, numbers = spectrum.grid.size, spectrum.grid.dim + spectrum.values[0].size
+    drawn = nodes if width is None else width
+    fits_in_memory(
+        # Rule, masses, sums, shares, ends, outer weights and nodes; neurons, and the numbers
+        # between 0 and 1, for a power of two of draws, that they are drawn by.
+        8.0 * nodes * (14 + 2 * numbers) + 8.0 * drawn * (20 + 4 * numbers),
+        f"{drawn} neurons of {nodes} nodes",
+        "draw fewer neurons, or take a coarser grid",
+    )
+    return width
+
+
 def checked_spectrum(
     spectrum: Spectrum,
     width: int | None,
@@ -166,26 +182,20 @@ def checked_spectrum(
     if not isinstance(sampling, SobolBlocks):
         one_of(sampling, "sampling", _SAMPLINGS)
     one_of(weights, "weights", _WEIGHTS)
+    nodes = spectrum.grid.size
+    width = _drawn_width(spectrum, width)
     rule = spectrum.grid.weights
     if rule is None:
         raise ValueError(
             "`spectrum` must lie on a grid with quadrature weights, got plain nodes (use a "
             "polar or cartesian ParameterGrid)"
         )
-    nodes = spectrum.grid.size
     if width is None and sampling != "quadrature":
         raise ValueError(
             f"`width` must be given for sampling={sampling!r}, got None (sampling='quadrature' "
             f"takes all {nodes} nodes)"
         )
     if width is not None:
-        width = positive_int(width, "width")
-        fits_in_memory(
-            # Numbers between 0 and 1 for a power of two of draws, nodes and parameters.
-            8.0 * width * (12 + 2 * spectrum.grid.dim + spectrum.values[0].size),
-            f"{width} neurons",
-            "draw fewer neurons",
-        )
         if sampling == "quadrature" and width != nodes:
             raise ValueError(
                 f"`width` must be the number of nodes, {nodes}, for sampling='quadrature', got "
@@ -199,8 +209,9 @@ def checked_spectrum(
                 f"`width` must not exceed the {available} nodes of nonzero spectrum, got {width} "
                 "(use a finer grid, or fewer neurons)"
             )
-        if weights == "least_squares":
-            fits_in_memory(24.0 * width**2, f"a fit of {width} neurons", "use fewer neurons")
+    if weights == "least_squares":
+        side = width or 0
+        fits_in_memory(24.0 * side**2, f"a fit of {side} neurons", "use fewer neurons")
     return _real_values(spectrum), rule
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ridgeflow._kernels.lapack import cholesky_solve
 from ridgeflow._parallel import interruptible
 from ridgeflow._units import power_of_two
-from ridgeflow._validate import fits_in_memory
+from ridgeflow._validate import slab_rows
 from ridgeflow.networks.affine_control import affine_basis
 from ridgeflow.networks.elimination import blas_threads, in_unit
 from ridgeflow.networks.least_squares import solve_outer_weights
@@ -69,7 +69,12 @@ class NormalEquations:
         center, basis, slopes = affine_basis(points, share)
         skip, width = basis.shape[1], len(b)
         columns = skip + width + values.shape[1]
-        fits_in_memory(24.0 * columns**2, f"the fit of {width} neurons", "use fewer neurons")
+        # The products, what is left of them, and the steps of a solution; a block thrice.
+        rows = slab_rows(
+            *(24.0 * columns, len(points), 40.0 * columns**2),
+            *(f"the fit of {width} neurons", "use fewer neurons"),
+            most=3.0 * _SLAB,
+        )
         unit = float(power_of_two(values))
         whole = np.zeros((columns, columns))
 
@@ -82,7 +87,6 @@ class NormalEquations:
             with blas_threads(columns):
                 np.add(whole, block.T @ block, out=whole)
 
-        rows = max(1, _SLAB // (8 * columns))
         with np.errstate(over="ignore", invalid="ignore"):
             for low in range(0, len(points), rows):
                 cost = float(min(rows, len(points)) * columns**2)

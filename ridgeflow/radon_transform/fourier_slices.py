@@ -40,6 +40,7 @@ __all__ = [
     "fourier_slices",
     "scattered_reference",
     "soften",
+    "softening_bytes",
 ]
 
 # Octaves of wave numbers below the first of the uniform ones: 60/m, where the energy k^m that lies
@@ -153,12 +154,11 @@ class FourierSlices:
         high = np.conj(half[:, -2 : -2 - _KERNEL.width // 2 : -1])
         return np.concatenate([low, half, high], axis=1).view(np.float64)
 
-    @property
-    def slabs(self) -> list[slice]:
-        """Directions of which so many are taken that their waves are kept from call to call, in
-        memory that is used again."""
-        most = min(self._most, _PORTION // (16 * self._length))
-        count = max(1, most // self.projections.shape[2])
+    def slabs(self, most: int) -> list[slice]:
+        """Directions, ``most`` of them at a time, and no more than so many that their waves are
+        kept from call to call, in memory that is used again."""
+        rows = min(self._most, _PORTION // (16 * self._length))
+        count = max(1, min(most, rows // self.projections.shape[2]))
         return [slice(i, i + count) for i in range(0, len(self.projections), count)]
 
     def along(self, some: slice) -> FourierSlices:
@@ -258,6 +258,16 @@ def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> Fou
     return FourierSlices(projections, offsets, band, radius, unresolved, blur)
 
 
+def _with_fringe(field: GridField) -> list[int]:
+    return [fast_length(n + 2 * _FRINGE) if n > 1 else 1 for n in field.shape]
+
+
+def softening_bytes(field: GridField) -> float:
+    """What :func:`soften` takes: the spectrum, its inverse, powers and places."""
+    components = int(np.prod(field.component_shape)) * (2 if np.iscomplexobj(field.values) else 1)
+    return 8.0 * float(np.prod(_with_fringe(field))) * (3 * components + 8)
+
+
 def soften(field: GridField) -> tuple[GridField, float, float]:
     """The field with a smooth end to its band, and the relative L2 errors of sampling as such and
     of this window.
@@ -276,7 +286,12 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
 
 def _soften(field: GridField) -> tuple[GridField | None, float, float]:
     values = real_columns(field.values, field.dim)
-    shape = [fast_length(n + 2 * _FRINGE) if n > 1 else 1 for n in field.shape]
+    shape = _with_fringe(field)
+    fits_in_memory(
+        softening_bytes(field),
+        f"the spectrum of a field on {np.prod(shape)} places",
+        "sample more coarsely, or raise memory_budget",
+    )
     fringe = [(_FRINGE, to - n - _FRINGE) if n > 1 else (0, 0) for n, to in zip(field.shape, shape)]
     place, window = np.zeros(1), np.ones(1)
     for axis, n in enumerate(shape):

@@ -186,8 +186,13 @@ class SlicePlan:
             period = 2 * _SLACK * period
         ratio = np.abs(directions) * self.axes.spacing
         favoured = np.argmax(ratio, axis=1)
-        # Of a call: its result, and the lines and slices of one group of directions.
-        result = self.dtype.itemsize * self.n_directions * self.n_offsets
+        # Of a call: its result and the grid, with a copy, and the lines, slices and padded rows of
+        # one group of directions.
+        result = (
+            2
+            * self.dtype.itemsize
+            * (self.n_directions * self.n_offsets + int(np.prod(self.shape)))
+        )
         self.nbytes = result
         self._groups: list[_Group] = []
         for primary in range(self.dim):
@@ -196,7 +201,7 @@ class SlicePlan:
                 continue
             n_lines = int((period[rows] / ratio[rows, primary]).max()) // 2 + 1
             rest = int(np.prod(self.shape)) // self.shape[primary]
-            needed = 2 * self.dtype.itemsize * n_lines * (rest + len(rows))
+            needed = int(2.6 * self.dtype.itemsize * n_lines * (rest + len(rows)))
             self.nbytes = max(self.nbytes, result + needed)
             fits_in_memory(
                 self.nbytes,

@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint, Part, checkpoint_at
 from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._progress import Progress, stage, steps, with_progress
-from ridgeflow._validate import fits_in_memory, one_of, positive
+from ridgeflow._validate import fits_in_memory, holding, one_of, positive, slab_rows
 from ridgeflow.columns import from_columns, is_single
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet, as_ridgelet
-from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices
+from ridgeflow.radon_transform.fourier_slices import FourierSlices, fourier_slices, softening_bytes
 from ridgeflow.radon_transform.smoothed_samples import SmoothedSamples, as_smoothed, with_energy
 from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
@@ -161,10 +161,10 @@ def ridgelet_transform(
             f"method {chosen!r} needs {needs}, got {_WORDS[task.kind]} on {grid.kind} nodes in "
             f"{grid.dim} ({otherwise})"
         )
-    _require_memory(field, task, chosen)
     inputs = {"field": partial(field_digest, field), "ridgelet": ridgelet, "grid": _nodes_of(grid)}
     inputs |= {"method": chosen, "tol": tol, "bandwidth": bandwidth}
-    values, slices = way(task, checkpoint_at(checkpoint, "ridgelet_transform", inputs))
+    with holding(_require_memory(field, task, chosen)):
+        values, slices = way(task, checkpoint_at(checkpoint, "ridgelet_transform", inputs))
     source, record = task.source, None
     if isinstance(source, GridField) and grid.kind != "polar" and method == "auto":
         # Who names a way to sum over the samples has their sum, for the measure that they are.
@@ -357,11 +357,6 @@ def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
         """Values along some directions, scale by scale; their waves are made once."""
         part = slices.along(some)
         count = len(part.projections)
-        fits_in_memory(
-            24.0 * count * components * float(lengths.max()),
-            f"the spectrum of a field of radius {slices.radius:.3g} on offsets {grid.step:g} apart",
-            "take a smaller bandwidth or field, or a larger step",
-        )
         found = []
         for s, rho in enumerate(grid.scales):
             n = fast_length(int(lengths[s]))
@@ -377,11 +372,18 @@ def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
             found.append(np.moveaxis(np.concatenate(both, axis=2), 1, 2).reshape(-1, components))
         return np.concatenate(found)
 
-    for some in steps(slices.slabs, "directions", 0.4):
-        rows = keep.array(f"directions-{some.start}-{some.stop}", partial(along, some))
+    # The series, its transform, what is interpolated for it, the waves that this takes, and values.
+    each = components * (48.0 * float(lengths.max()) + 16.0 * float((2 * outer + 1).sum()))
+    rows = slab_rows(
+        *(each, len(grid.directions), 3.0 * slices.projections.nbytes),
+        f"the spectrum of a field of radius {slices.radius:.3g} on offsets {grid.step:g} apart",
+        "take a smaller bandwidth or field, or a larger step",
+    )
+    for some in steps(slices.slabs(rows), "directions", 0.4):
+        found = keep.array(f"directions-{some.start}-{some.stop}", partial(along, some))
         count = len(grid.directions[some])
         ends = np.cumsum((2 * grid.half_counts + 1) * count)
-        for s, one in enumerate(np.split(rows, ends[:-1])):
+        for s, one in enumerate(np.split(found, ends[:-1])):
             scale = values[grid.starts[s] : grid.starts[s + 1]]
             scale = scale.reshape(len(grid.directions), -1, components)
             scale[some] = one.reshape(count, -1, components)
@@ -442,7 +444,8 @@ def _checked(
     return grid
 
 
-def _require_memory(field: Field, task: _Task, method: str) -> None:
+def _require_memory(field: Field, task: _Task, method: str) -> float:
+    """Refuse a spectrum that does not fit; bytes of its values."""
     grid = task.grid
     components = int(np.prod(field.component_shape))
     if not isinstance(field, GaussianMixture) and np.iscomplexobj(field.values):
@@ -451,11 +454,20 @@ def _require_memory(field: Field, task: _Task, method: str) -> None:
     listed = (grid.kind != "polar" and method != "slice") or (
         method == "exact" and task.kind == "smoothed"
     )
+    # Spectra keep a copy of the values that they are given, checked one by one.
+    size = 8.0 * grid.size * components
+    # Beside them are the waves and profiles by which they are made and checked.
+    total = 2.3 * size + grid.size
+    if isinstance(field, SampleField):
+        total += 32.0 * len(field.points) * (field.dim + components) + 2.0**23
+    elif isinstance(field, GridField):
+        total = max(total, size + softening_bytes(field))
     fits_in_memory(
-        8.0 * grid.size * (components + (field.dim + 2 if listed else 0)),
+        total + (8.0 * grid.size * (field.dim + 2) if listed else 0.0),
         f"a spectrum of {grid.size} nodes",
         "take fewer directions, scales or offsets, or raise memory_budget",
     )
+    return size
 
 
 def _as_field(columns: NDArray, source: GridField | SampleField | SmoothedSamples) -> NDArray:

@@ -191,10 +191,15 @@ def _described(law: Any) -> str:
     return type(law).__name__
 
 
+def _evenly(v: NDArray, w: NDArray) -> bool:
+    """Whether all atoms of both laws weigh the same."""
+    return len(v) == len(w) and np.ptp(v) == 0 and np.ptp(w) == 0
+
+
 def _quantile_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
     """Integral of |F^{-1} - G^{-1}|^2 over the levels at which either quantile function jumps."""
     i, j = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
-    if len(x) == len(y) and np.ptp(v) == 0 and np.ptp(w) == 0:
+    if _evenly(v, w):
         return float(np.mean((x[i] - y[j]) ** 2))
     f, g = np.cumsum(v[i]), np.cumsum(w[j])
     levels = np.unique(np.concatenate([[0.0], f[:-1], g[:-1], [1.0]]).clip(0.0, 1.0))
@@ -208,12 +213,13 @@ def _quantile_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
 
 
 def _matching_cost(x: NDArray, v: NDArray, y: NDArray, w: NDArray) -> float:
+    even = _evenly(v, w)
     fits_in_memory(
-        24.0 * len(x) * len(y),
+        (8.0 if even else 24.0) * len(x) * len(y) + 64.0 * (len(x) + len(y)),
         f"a matching of {len(x)} with {len(y)} points",
         "use fewer points, or sliced_wasserstein2",
     )
-    if len(x) == len(y) and np.ptp(v) == 0 and np.ptp(w) == 0:
+    if even:
         cost = _squares(x, y)
         row, column = interruptible(linear_sum_assignment, cost, cost=float(len(x)) ** 3)
         return float(cost[row, column].mean())
@@ -340,9 +346,15 @@ def sliced_wasserstein2(
     dim = p.dim if clouds is None else clouds[0][0].shape[1]
     count = n_directions if n_directions is not None else {1: 1, 2: 64}.get(dim, 256)
     count = positive_int(count, "n_directions", minimum=1 if dim == 1 else 2)
-    atoms = 0 if clouds is None else len(clouds[0][0]) + len(clouds[1][0])
+    atoms = each = 0
+    if clouds is not None:
+        weights = clouds[0][1], clouds[1][1]
+        # Points in their own and in the common unit, places on a line, their ranks and levels.
+        atoms = sum(map(len, weights))
+        each = 16 * dim + (48 if _evenly(*weights) else 128)
     fits_in_memory(
-        8.0 * count * (dim + 4) + 64.0 * atoms, "the slices along `n_directions`", "take fewer"
+        8.0 * count * (dim + 4) + float(each * atoms),
+        *("the slices along `n_directions`", "take fewer of them, or fewer points"),
     )
     sets = _direction_sets(dim, count)
     u = np.concatenate(sets)

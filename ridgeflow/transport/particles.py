@@ -94,8 +94,11 @@ def carry_particles(
         )
     n, m = points.shape
     size = m + 1 if volume else m
+    # States and path; of the caller points as given and in float64, and densities, which are those
+    # of the start and of the end, with their sums.
     fits_in_memory(
-        8.0 * n * size * (len(times) + 2), "the integration", "carry fewer points at a time"
+        8.0 * n * (2 * m + size + 5 + len(times) * (size + (1 if volume else 0))),
+        *("the integration", "carry fewer points at a time"),
     )
     pair = TABLEAUX[method]
     states = np.zeros((n, size))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from ridgeflow._config import get_config
 from ridgeflow._progress import Progress, steps, with_progress
 from ridgeflow._validate import (
     as_points,
@@ -17,6 +16,7 @@ from ridgeflow._validate import (
     moderate,
     positive,
     positive_int,
+    slab_rows,
 )
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
@@ -180,6 +180,7 @@ class PositionNoiseDAE:
         """
         given = as_points(x, "x", self.dim)
         points = given.astype(np.float64)
+        self._slab(len(points), self._nodes**self.dim)
         components = [self._posterior(points, k) for k in range(self.law.n_components)]
         n = max(_SMALL, 2 * self._nodes // 3)
         before, todo = np.full_like(points, np.nan), np.arange(len(points))
@@ -207,6 +208,25 @@ class PositionNoiseDAE:
                     "too fast for the noise: take a smaller `t`)"
                 )
             n = min(self._most, max(self._nodes, 3 * n // 2))
+
+    def _slab(self, count: int, nodes: int) -> int:
+        """Points of ``count`` to take at a time, with so many nodes each."""
+        m = self.dim
+        # D, its factors and differences, their copies, and what the function of D takes itself.
+        each, places = 8.0 * (6 + 8 * m + 10 * m * m), self.law.n_components
+        return slab_rows(
+            *(
+                each * max(nodes, self._wide**m),
+                count,
+                count * (2 * each + 8.0 * places * m * (m + 1)),
+            ),
+            *(f"the quadrature at {count} points", "denoise fewer points at a time"),
+        )
+
+    @property
+    def _wide(self) -> int:
+        """Nodes in each direction of the rule for a whole component."""
+        return _SMALL if self.dim == 3 else 2 * _SMALL
 
     def _rule(self, n: int) -> tuple[NDArray, NDArray]:
         """Nodes (n^m, m) for the standard normal law, and logarithms of weights over density."""
@@ -245,15 +265,20 @@ class PositionNoiseDAE:
         shape = noise @ gain
         root = np.linalg.cholesky(0.5 * (shape + shape.transpose(0, 2, 1)))
         z, log_weights = self._rule(_SMALL)
-        for _ in range(_MENDS):
-            s = center[:, None] + np.einsum("nij,qj->nqi", root, z)
-            logs = self._joint(x, s, k) + log_weights
+        rows = self._slab(len(x), len(z))
+
+        def moments(part: slice) -> tuple[NDArray, NDArray]:
+            """Means and second moments, in units of the roots."""
+            s = center[part, None] + np.einsum("nij,qj->nqi", root[part], z)
+            logs = self._joint(x[part], s, k) + log_weights
             share = np.exp(logs - logs.max(axis=1, keepdims=True))
             share /= share.sum(axis=1, keepdims=True)
-            shift = share @ z
-            value, turn = np.linalg.eigh(
-                np.einsum("nq,qi,qj->nij", share, z, z) - shift[:, :, None] * shift[:, None]
-            )
+            return share @ z, np.einsum("nq,qi,qj->nij", share, z, z)
+
+        for _ in range(_MENDS):
+            parts = [moments(slice(low, low + rows)) for low in range(0, len(x), rows)]
+            shift, square = (np.concatenate(each) for each in zip(*parts, strict=True))
+            value, turn = np.linalg.eigh(square - shift[:, :, None] * shift[:, None])
             # One mend at a time: what a rule far off its mark says of the shape is exaggerated.
             value = value.clip(0.25, 4.0)
             length = np.linalg.norm(shift, axis=1, keepdims=True)
@@ -269,10 +294,9 @@ class PositionNoiseDAE:
     ) -> NDArray:
         """Posterior means at some of the points by rules of n nodes in each direction."""
         z, log_weights = self._rule(n)
-        wide, wide_weights = self._rule(_SMALL if self.dim == 3 else 2 * _SMALL)
+        wide, wide_weights = self._rule(self._wide)
         found = np.empty((len(todo), self.dim))
-        bytes_each = 8 * len(z) * (2 + 3 * self.dim + 3 * self.dim**2)
-        rows = max(1, int(get_config().memory_budget / 8) // bytes_each)
+        rows = self._slab(len(todo), len(z))
         for first in steps(range(0, len(todo), rows)):
             some = todo[first : first + rows]
             part = x[some]

@@ -16,7 +16,7 @@ from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._fft import fast_length
-from ridgeflow._validate import instance_of, positive
+from ridgeflow._validate import holding, instance_of, positive, slab_rows
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.ridgelet.spectra.provenance import derived
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum, require_alike
@@ -113,9 +113,13 @@ def gradient_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
             "the gradient needs a scalar spectrum, got values of shape "
             f"{spectrum.values.shape} (take one component at a time)"
         )
-    slope = _along_offsets(spectrum, lambda omega: 1j * omega, tol, "the derivative in b")
-    dtype = spectrum.values.dtype
-    values = (spectrum.grid.a * slope).astype(dtype, copy=False)
+    dtype, count = spectrum.values.dtype, 8.0 * spectrum.grid.size * (spectrum.dim + 1)
+    # Inner weights and the result, which is in float64 or complex128 before it has its own type.
+    each = 2 if np.iscomplexobj(spectrum.values) else 1
+    with holding(count * (1 + each * (1 if dtype.itemsize == 8 * each else 1.5))):
+        slope = _along_offsets(spectrum, lambda omega: 1j * omega, tol, "the derivative in b")
+    with holding(count * each):
+        values = (spectrum.grid.a * slope).astype(dtype, copy=False)
     history = derived("gradient_spectrum", spectrum.provenance)
     return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
 
@@ -168,9 +172,11 @@ def laplacian_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
     >>> laplacian_spectrum(s).values.shape == s.values.shape
     True
     """
-    bend = _along_offsets(spectrum, lambda omega: -(omega**2), tol, "the derivative in b")
-    square = (spectrum.grid.a**2).sum(axis=1)[:, None]
-    values = (square * bend).reshape(spectrum.values.shape)
+    with holding(8.0 * spectrum.grid.size * (2 * spectrum.dim + 1)):
+        bend = _along_offsets(spectrum, lambda omega: -(omega**2), tol, "the derivative in b")
+    with holding(float(bend.nbytes)):
+        bend *= (spectrum.grid.a**2).sum(axis=1)[:, None]
+    values = bend.reshape(spectrum.values.shape)
     values = values.astype(spectrum.values.dtype, copy=False)
     history = derived("laplacian_spectrum", spectrum.provenance)
     return Spectrum(values, spectrum.grid, spectrum.ridgelet, provenance=history)
@@ -325,7 +331,7 @@ def _along_offsets(
             f"{what} needs lines of equally spaced offsets, got a spectrum on plain nodes (use a "
             "polar or cartesian ParameterGrid)"
         )
-    out = np.empty(columns.shape, np.complex128 if np.iscomplexobj(columns) else np.float64)
+    kind = np.complex128 if np.iscomplexobj(columns) else np.float64
     if grid.kind == "cartesian":
         axis = grid.axes[-1]
         step = float(axis[1] - axis[0]) if len(axis) > 1 else 1.0
@@ -338,15 +344,28 @@ def _along_offsets(
                 grid.starts[:-1], grid.starts[1:], grid.half_counts, strict=True
             )
         ]
+    # Zeros as long as half the line keep what is left at its ends from wrapping around.
+    lengths = [fast_length(count + count // 2 + 32) for _, count in lines]
+    number = max((part.stop - part.start) // count for part, count in lines)
+    # A copy, its padded self, the transform and its inverse, twice where values are complex.
+    each = (8.0 if kind is np.float64 else 16.0) * 6 * max(lengths) * columns.shape[1]
+    rows = slab_rows(
+        *(each, number, float(np.dtype(kind).itemsize * columns.size)),
+        *(what, "take fewer directions, scales or offsets, or raise memory_budget"),
+    )
+    out = np.empty(columns.shape, kind)
     # Largest result; largest jump at an end, and power near the highest frequency, both as the
     # symbol passes them on.
     largest = ends = unresolved = 0.0
-    for part, count in lines:
-        block = columns[part].reshape(-1, count, columns.shape[1])
-        found, edge, top = _filter(block, step, symbol)
-        out[part] = found.reshape(-1, columns.shape[1])
-        largest = max(largest, float(np.abs(found).max()))
-        ends, unresolved = max(ends, edge), max(unresolved, top)
+    for (part, count), n in zip(lines, lengths, strict=True):
+        whole = columns[part].reshape(-1, count, columns.shape[1])
+        result = out[part].reshape(whole.shape)
+        for first in range(0, len(whole), rows):
+            block = whole[first : first + rows]
+            found, edge, top = _filter(block, n, step, symbol)
+            result[first : first + rows] = found
+            largest = max(largest, float(np.abs(found).max()))
+            ends, unresolved = max(ends, edge), max(unresolved, top)
     if max(ends, unresolved) > tol * largest:
         cause, remedy = (
             ("the offsets end before the spectrum has decayed", "a larger margin or radius")
@@ -363,12 +382,10 @@ def _along_offsets(
 
 
 def _filter(
-    block: NDArray, step: float, symbol: Callable[[NDArray], NDArray]
+    block: NDArray, n: int, step: float, symbol: Callable[[NDArray], NDArray]
 ) -> tuple[NDArray, float, float]:
-    """Lines (L, B, C) filtered along B, with the two error estimates."""
+    """Lines (L, B, C) filtered along B by transforms of length n, with the two error estimates."""
     count = block.shape[1]
-    # Zeros as long as half the line keep what is left at its ends from wrapping around.
-    n = fast_length(count + count // 2 + 32)
     omega = 2 * np.pi * np.arange(n // 2 + 1) / (n * step)
     factor = symbol(omega)
     # An odd symbol cannot be told apart from its mirror at the highest frequency.

@@ -11,7 +11,7 @@ from ridgeflow._kernels.ridge_sums import ridge_sum
 from ridgeflow._kernels.spreading import sum_samples
 from ridgeflow._parallel import parallel_for
 from ridgeflow._progress import stage
-from ridgeflow._validate import as_real_array
+from ridgeflow._validate import as_real_array, slab_rows
 from ridgeflow.columns import from_columns, is_single, real_columns
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.samples import SampleField
@@ -35,7 +35,12 @@ def _nodes(grid: ParameterGrid) -> Iterator[tuple[slice, NDArray, NDArray, NDArr
         return
     for s, rho in enumerate(grid.scales):
         offsets = grid.offsets(s)
-        rows = max(1, _SLAB // (len(offsets) * (grid.dim + 2)))
+        # Nodes, their outer weights and a copy of both for the kernel.
+        each = 16.0 * len(offsets) * (grid.dim + 3)
+        rows = slab_rows(
+            *(each, len(grid.directions), 0.0, f"the nodes of {grid.size}", "raise memory_budget"),
+            most=16.0 * _SLAB,
+        )
         for low in range(0, len(grid.directions), rows):
             u = grid.directions[low : low + rows]
             start = int(grid.starts[s]) + low * len(offsets)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._products import product
+from ridgeflow._validate import fits_in_memory
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.radon_transform.backprojection import Backprojection
 from ridgeflow.radon_transform.fourier_slices import FourierSlices
@@ -77,6 +78,13 @@ def evaluate(
     gradient: bool = False,
 ) -> NDArray[np.float64]:
     """The reconstruction (n, C) in real columns, or its gradient (n, m, C), at any points."""
+    components = spectrum.values[0].size * (2 if np.iscomplexobj(spectrum.values) else 1)
+    columns = 2 * components * (x.shape[1] if gradient else 1)
+    fits_in_memory(
+        8.0 * len(x) * (3 * x.shape[1] + 3 + columns) + 8.0 * spectrum.grid.size * components,
+        f"the reconstruction at {len(x)} points",
+        "reconstruct at fewer points at a time, or raise memory_budget",
+    )
     apart = distances(spectrum, x)
     far = apart > _NEAR * spectrum.grid.radius
     near = ~far
