@@ -100,6 +100,34 @@ class Columns:
             whole.rounding,
         )
 
+    @classmethod
+    def joined(cls, parts: list[Columns], masses: NDArray) -> Columns:
+        """Those of data that come in parts, each with the sum (p,) of its weights."""
+        shifts = np.array([part.shift for part in parts])
+        scales = np.array([np.where(part.flat, 0.0, part.scale) for part in parts])
+        rounding = np.max([part.rounding for part in parts], axis=0)
+        unit = power_of_two(np.concatenate([shifts, scales]), axis=0)
+        shifts, scales = shifts / unit, scales / unit
+        mean = np.average(shifts, axis=0, weights=masses)
+        spread = np.sqrt(np.average(scales**2 + (shifts - mean) ** 2, axis=0, weights=masses))
+        flat = spread * unit <= rounding
+        return cls(unit * mean, np.where(flat, np.inf, unit * spread), rounding)
+
+    def where(self, chosen: NDArray, other: Columns) -> Columns:
+        """These, and those of another where they are chosen (m,)."""
+        return Columns(
+            np.where(chosen, other.shift, self.shift),
+            np.where(chosen, other.scale, self.scale),
+            np.where(chosen, other.rounding, self.rounding),
+        )
+
+    def within(self, units: Columns) -> Columns:
+        """These, of data that have been put in other units already."""
+        scale = np.where(units.flat, 1.0, units.scale)
+        shift = np.where(units.flat, 0.0, (self.shift - units.shift) / scale)
+        spread = np.where(units.flat, np.inf, self.scale / scale)
+        return Columns(shift, spread, self.rounding / units.scale)
+
     @property
     def flat(self) -> NDArray[np.bool_]:
         """Which columns are constant."""

@@ -96,6 +96,12 @@ def as_array(value: Any, name: str) -> NDArray:
             f"`{name}` must have no masked entries, got a masked array (pass `.compressed()`, or "
             "`.filled(value)` with a value that means something)"
         )
+    if type(value).__module__.startswith("dask."):
+        # It would be gathered here without a word, however large it is.
+        raise TypeError(
+            f"`{name}` must be an array here, got a Dask {type(value).__name__} (pass "
+            f"`{name}.compute()` if it fits memory, or map over its chunks)"
+        )
     try:
         return np.asarray(value)
     # Ragged lists; objects that refuse to become arrays, such as tensors that require a gradient.

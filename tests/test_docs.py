@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS / "radon.rst", DOCS / "ridgelet.rst"]
 GUIDES = [
     DOCS / f"{name}.rst"
-    for name in ("double_continuum", "gotchas", "how_to_choose", "promises", "theorems")
+    for name in ("double_continuum", "gotchas", "how_to_choose", "promises", "scale", "theorems")
 ]
 
 
@@ -32,6 +32,8 @@ def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     for block in blocks(page):
         if "to_xarray" in block:
             pytest.importorskip("xarray")
+        if "dask" in block:
+            pytest.importorskip("dask.dataframe")
         exec(compile(block, page.name, "exec"), names)
 
 

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "ridgeflow"
 FLOORS = {
     "errors": 0,
     "_config": 1,
+    "_collections": 1,
     "_fork": 1,
     "_progress": 1,
     "_parallel": 2,
@@ -41,7 +42,8 @@ FLOORS = {
     "double_continuum": 11,
     "constructions": 12,
     "theorems": 13,
-    "cli": 14,
+    "bridges": 14,
+    "cli": 15,
 }
 # Third-party packages that have one home.
 HOMES = {
@@ -50,10 +52,12 @@ HOMES = {
     "matplotlib": ("plotting",),
     "click": ("cli",),
     "rich": ("_progress", "cli"),
+    "dask": ("bridges",),
+    "distributed": ("bridges",),
 }
 # Folders of ridgelet/, from the ground up; its own files stand above them.
 RIDGELET = ("grids", "sums", "errors", "spectra")
-OPTIONAL = {"h5netcdf", "h5py", "matplotlib", "onnx", "sklearn", "torch", "xarray", "zarr"}
+OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "onnx", "sklearn", "torch", "xarray", "zarr"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -249,6 +253,14 @@ def test_late_imports_have_a_reason():
         if other not in optional and not other.startswith("ridgeflow.plotting")
     ]
     assert late == []
+
+
+def test_the_call_upwards_has_one_place():
+    """A face that is given Dask collections is answered from above it, by a module that is named
+    and not imported: loaded when they come, it imports what it answers for."""
+    named = {path.name: path.read_text("utf-8").count('"ridgeflow.bridges') for path in MODULES}
+    # The room of what it makes, and the module that answers.
+    assert {name: count for name, count in named.items() if count} == {"_collections.py": 2}
 
 
 def test_no_name_hides_a_folder():

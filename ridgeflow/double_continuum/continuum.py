@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import checkpoint_at
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._progress import Progress, stage, with_progress
 from ridgeflow._validate import (
     as_points,
@@ -51,6 +52,7 @@ __all__ = ["DoubleContinuum"]
 _BETWEEN = 0.4
 
 
+@takes_collections_in("velocity", "flow")
 class DoubleContinuum(Interpolated):
     r"""Width and depth limits together: a family of integral representations over depth.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections
 from ridgeflow._validate import as_points, positive
 from ridgeflow.fields.mixture import GaussianMixture
 
-__all__ = ["kernel_density", "smoothed"]
+__all__ = ["checked_bandwidth", "kernel_density", "smoothed"]
 
 
+@takes_collections
 def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> GaussianMixture:
     """Kernel density estimate with a Gaussian kernel, ``(1/n) Σ_i N(x_i, h²I)``.
 
@@ -56,27 +58,34 @@ def kernel_density(points: ArrayLike, bandwidth: float | None = None) -> Gaussia
     (100, True)
     """
     data = as_points(points).astype(np.float64)
-    n, m = data.shape
+    n = len(data)
+    ranges = np.ptp(data, axis=0)
+    h = checked_bandwidth(n, ranges, data.var(axis=0), bandwidth)
+    return GaussianMixture(np.full(n, 1.0 / n), data, h * h)
+
+
+def checked_bandwidth(
+    n: int, ranges: NDArray, variances: NDArray, bandwidth: float | None
+) -> float:
+    """Bandwidth of a kernel density of n points, from ranges and variances (m,) of columns."""
     if n < 2:
         raise ValueError(f"`points` must hold at least 2 points, got {n}")
-    constant = np.flatnonzero(data.max(axis=0) == data.min(axis=0))
+    constant = np.flatnonzero(ranges == 0)
     if constant.size:
         columns = ", ".join(map(str, constant))
         raise ValueError(
             f"`points` must vary in every column, got constant column(s) {columns} (drop them)"
         )
-    spread = float(np.sqrt(data.var(axis=0, ddof=1).mean()))
     if bandwidth is None:
-        h = n ** (-1 / (m + 4)) * spread
+        h = n ** (-1 / (len(ranges) + 4)) * float(np.sqrt(variances.mean() * n / (n - 1)))
     else:
         h = positive(bandwidth, "bandwidth", hint="pass the kernel's standard deviation")
-    if not h > 1e-7 * float(np.ptp(data, axis=0).max()) or not np.isfinite(h * h):
+    if not h > 1e-7 * float(ranges.max()) or not np.isfinite(h * h):
         raise ValueError(
-            f"`bandwidth` must exceed 1e-7 of the range of the data, "
-            f"{float(np.ptp(data, axis=0).max()):g}, got {h:g} (a narrower kernel is a sum of "
-            "point masses: use a SampleField)"
+            f"`bandwidth` must exceed 1e-7 of the range of the data, {float(ranges.max()):g}, got "
+            f"{h:g} (a narrower kernel is a sum of point masses: use a SampleField)"
         )
-    return GaussianMixture(np.full(n, 1.0 / n), data, h * h)
+    return h
 
 
 def smoothed(points: NDArray, weights: NDArray, covariance: float | NDArray) -> GaussianMixture:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._parallel import parallel_for
 from ridgeflow._validate import (
     as_generator,
@@ -32,8 +33,8 @@ from ridgeflow.fields.normal_sums import checked_tolerance, fast_evaluation
 
 __all__ = ["GaussianMixture"]
 
-_GRAIN = 64
-_METHODS = ("auto", "exact", "fast")
+_GRAIN, _METHODS = 64, ("auto", "exact", "fast")
+_BY_ROW = ("logpdf", "pdf", "score", "score_jacobian", "responsibilities", "posterior_mean")
 
 
 def _checked_weights(weights: ArrayLike) -> NDArray[np.float64]:
@@ -56,6 +57,7 @@ def _frozen(array: NDArray) -> NDArray:
     return array
 
 
+@takes_collections_in(*_BY_ROW)
 class GaussianMixture:
     """The law ``Σ_k w_k N(m_k, Σ_k)`` on R^m.
 
@@ -219,8 +221,7 @@ class GaussianMixture:
     def _evaluate(self, points: NDArray, order: int) -> tuple[NDArray, NDArray, NDArray]:
         """Log density (N,), score (N, m) and Hessian (N, m, m) up to ``order``; else empty."""
         if not points.flags.writeable:
-            # Kernels are compiled per array type, and read-only arrays are a type of their own.
-            points = points.copy()
+            points = points.copy()  # to kernels read-only arrays are a type of their own
         n, m = points.shape
         key = (points.dtype == np.float32, order == 2)
         if key not in self._tables:

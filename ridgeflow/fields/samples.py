@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import bridge, collection_among
 from ridgeflow._validate import (
     as_covariance,
     as_generator,
@@ -77,6 +78,16 @@ class SampleField:
     >>> law.is_law, law.dim, law.component_shape
     (True, 2, ())
     """
+
+    def __new__(
+        cls,
+        points: ArrayLike | None = None,
+        values: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+    ) -> SampleField:
+        if collection_among(points, values, weights):
+            return bridge().ShardedSamples(points, values, weights)
+        return super().__new__(cls)
 
     def __init__(
         self,

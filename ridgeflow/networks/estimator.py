@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._validate import as_array, as_real_array, items_of, non_negative, one_of
 
 # Says what to install where scikit-learn is not there, before anything is taken from it.
@@ -33,6 +34,7 @@ def _columns_of(outputs: NDArray) -> NDArray:
     return outputs if outputs.shape[1] > 1 else np.concatenate([-outputs, outputs], axis=1)
 
 
+@takes_collections_in("_take", "predict")
 class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
     r"""Regression by a shallow network whose neurons are drawn and whose outer weights are solved.
 
@@ -213,6 +215,7 @@ class RidgeletRegressor(RegressorMixin, RidgeletEstimator):
         return found
 
 
+@takes_collections_in("_take", "predict", "predict_proba", "decision_function")
 class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
     r"""Classification by a shallow network: least squares onto class labels of ±1.
 
@@ -347,6 +350,18 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
         if kind_of(y) == "V":
             raise TypeError(f"`y` must hold labels, got dtype {y.dtype}")
         x, y = validate_data(self, x, y, dtype=PRECISIONS, reset=first)
+        self._name_classes(y, classes, first=first)
+        if self.class_weight is not None:
+            if sample_weight is None:
+                sample_weight = np.ones(len(x))
+            found, which, counts = np.unique(y, return_inverse=True, return_counts=True)
+            sample_weight = sample_weight * self._weights_of_classes(found, counts)[which]
+        # Labels have no precision of their own.
+        self._learn(x, self._labels.transform(y).astype(x.dtype), sample_weight, first=first)
+        return self._calibrated()
+
+    def _name_classes(self, y: NDArray, classes: Any, *, first: bool) -> None:
+        """The classes that labels y (n,) and those that are named make, or have to be of."""
         check_classification_targets(y)
         if first:
             if classes is not None:
@@ -365,24 +380,19 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
                 f"`y` must hold the classes {self.classes_.tolist()}, got {unknown.tolist()} too "
                 f"({type_of_target(y)} labels; name all classes in the first partial_fit)"
             )
-        if self.class_weight is not None:
-            if sample_weight is None:
-                sample_weight = np.ones(len(x))
-            sample_weight = sample_weight * self._weights_of_classes(y)
-        # Labels have no precision of their own.
-        self._learn(x, self._labels.transform(y).astype(x.dtype), sample_weight, first=first)
+
+    def _calibrated(self) -> RidgeletClassifier:
         # Where errors left out are known already; a prediction must not change the model.
         known = self._unseen is not None
         self._calibration = Calibration.of(*self._left_out()) if known else None
         return self
 
-    def _weights_of_classes(self, y: NDArray) -> NDArray[np.float64]:
-        """Weights (n,) of samples by their class."""
+    def _weights_of_classes(self, found: NDArray, counts: NDArray) -> NDArray[np.float64]:
+        """Weights (k,) of the samples of the classes that were found so many times."""
         given = self.class_weight
         if isinstance(given, str):
             one_of(given, "class_weight", ("balanced",))
-            found, which, counts = np.unique(y, return_inverse=True, return_counts=True)
-            return (len(y) / (len(found) * counts))[which]
+            return counts.sum() / (len(found) * counts)
         if not isinstance(given, Mapping):
             raise TypeError(
                 "`class_weight` must be 'balanced' or a mapping of labels to weights, got "
@@ -394,7 +404,7 @@ class RidgeletClassifier(ClassifierMixin, RidgeletEstimator):
                 f"`class_weight` must name classes among {self.classes_.tolist()}, got {unknown}"
             )
         weights = {label: non_negative(given[label], "class_weight") for label in given}
-        return np.array([weights.get(label, 1.0) for label in y.tolist()])
+        return np.array([weights.get(label, 1.0) for label in found.tolist()])
 
     @property
     def loo_error_(self) -> float:

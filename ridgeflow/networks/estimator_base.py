@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._progress import alone, reporting, stage
-from ridgeflow._units import Columns
+from ridgeflow._units import Columns, power_of_two
 from ridgeflow._validate import (
     as_real_array,
     common_float,
@@ -89,8 +89,7 @@ class RidgeletEstimator(BaseEstimator):
             given = as_real_array(sample_weight, "sample_weight", ndim=(0, 1))
             # One number for all samples is what scikit-learn allows.
             weights = as_weights(given if given.ndim else weights * given, "sample_weight", x)
-        penalty = as_ridge(self.ridge)
-        count = as_observations(self.observations)
+        self._penalty()
         values = y.astype(np.float64)
         if first:
             real = common_float(x, y)
@@ -103,12 +102,27 @@ class RidgeletEstimator(BaseEstimator):
         with reporting(bool(self.verbose), type(self).__name__):
             with stage("samples", 0.0, 0.6):
                 problem.add(columns(x), values, weights)
-            unseen = None
-            with alone():
-                if penalty is None and self.ridge == "loo":
-                    fit, unseen = problem.left_out()
-                else:
-                    fit = problem.solve(penalty, observations=count)
+            self._settle(real, columns, inner, problem)
+
+    def _penalty(self) -> tuple[float | None, float | str]:
+        """The penalty, None where it is chosen, and the number of observations or how to count."""
+        return as_ridge(self.ridge), as_observations(self.observations)
+
+    def _settle(
+        self,
+        real: np.dtype,
+        columns: Columns,
+        inner: tuple[NDArray, NDArray, Activation],
+        problem: OuterProblem,
+    ) -> None:
+        """Solve the problem of the samples that have come, and keep it for those to come."""
+        penalty, count = self._penalty()
+        unseen = None
+        with alone():
+            if penalty is None and self.ridge == "loo":
+                fit, unseen = problem.left_out()
+            else:
+                fit = problem.solve(penalty, observations=count)
         a, b, eta = inner
         # Back in the unit of the columns.
         outer, offset, linear, bias = columns.of_data(a, b, fit.linear, fit.bias)
@@ -127,9 +141,18 @@ class RidgeletEstimator(BaseEstimator):
         return self._unseen
 
     def _begin(
-        self, x: NDArray, y: NDArray, weights: NDArray
+        self,
+        x: NDArray,
+        y: NDArray,
+        weights: NDArray,
+        whole: Columns | None = None,
+        units: tuple[float, float] = (0.0, 0.0),
     ) -> tuple[Columns, tuple[NDArray, NDArray, Activation], OuterProblem]:
-        """Units of the columns, neurons and the problem, from the first samples that come."""
+        """Units of the columns, neurons and the problem, from the first samples that come.
+
+        Where more are known already, ``whole`` are the columns of all of them, and ``units`` those
+        of the problem.
+        """
         width, slope = positive_int(self.width, "width"), positive(self.slope, "slope")
         eta = activation_with_values(self.activation)
         one_of(self.sampling, "sampling", _SAMPLINGS)
@@ -145,6 +168,9 @@ class RidgeletEstimator(BaseEstimator):
         points, y = rows[:, : x.shape[1]], rows[:, x.shape[1] :]
         # Columns in one unit, so that distances between samples mean something.
         columns = Columns.central(points, weights, real=x.dtype)
+        if whole is not None:
+            # What is constant in these samples need not be so in all.
+            columns = columns.where(columns.flat, whole)
         inner = columns(points)
         rounding = columns.rounding / columns.scale
         if not (np.ptp(inner, axis=0) > rounding).any():
@@ -156,9 +182,11 @@ class RidgeletEstimator(BaseEstimator):
             a, b = draw_pairs(inner, spread, width, slope, "gradient", often, rounding, rng)
         else:
             a, b = sample_neurons(inner, y, weights, eta, width, rounding, rng)
-        problem = OuterProblem(
-            *(a, b, eta, y.shape[1], inner if affine else None, weights, rounding), keep=KEPT
-        )
+        scaled = None
+        if affine:
+            unit = weights / power_of_two(weights)
+            scaled = Columns.of(inner, unit) if whole is None else whole.within(columns)
+        problem = OuterProblem(a, b, eta, y.shape[1], scaled, rounding, keep=KEPT, units=units)
         return columns, (a, b, eta), problem
 
     def _evaluate(self, x: Any) -> NDArray:

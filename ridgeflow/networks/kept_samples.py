@@ -27,7 +27,7 @@ class KeptSamples:
     whatever their order and their parts."""
 
     def __init__(self, most: int, dim: int, components: int) -> None:
-        self._most, self._marks = most, np.zeros(0, np.uint64)
+        self.most, self._marks = most, np.zeros(0, np.uint64)
         self.points, self.values = np.zeros((0, dim)), np.zeros((0, components))
         self.weights = np.zeros(0)
 
@@ -35,18 +35,22 @@ class KeptSamples:
         self, marks: NDArray, points: NDArray, values: NDArray, weights: NDArray
     ) -> KeptSamples:
         """These and more samples with their fingerprints; weights of equal ones add up."""
-        made = KeptSamples(self._most, points.shape[1], values.shape[1])
-        if not self._most:
+        made = KeptSamples(self.most, points.shape[1], values.shape[1])
+        if not self.most:
             return made
         marks = np.concatenate([self._marks, marks])
         made._marks, first, which = np.unique(marks, return_index=True, return_inverse=True)
-        stay = slice(0, self._most)
+        stay = slice(0, self.most)
         made._marks, first = made._marks[stay], first[stay]
         made.points = np.concatenate([self.points, points])[first]
         made.values = np.concatenate([self.values, values])[first]
         mass = np.concatenate([self.weights, weights])
         made.weights = np.bincount(which, weights=mass).astype(np.float64)[stay]
         return made
+
+    def joined(self, other: KeptSamples) -> KeptSamples:
+        """These and those that are kept of more samples."""
+        return self.with_more(other._marks, other.points, other.values, other.weights)
 
 
 def fingerprints(points: NDArray, values: NDArray) -> NDArray[np.uint64]:

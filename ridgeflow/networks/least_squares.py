@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +98,9 @@ def solve_outer_weights(
     ``values`` is (n, k); ``penalty`` is λ, None by cross-validation, generalised or with each
     sample ``left_out``; where it is 0, directions below ``rcond`` are left out.
     """
+    unit = None if weights is None else weights / power_of_two(weights)
     problem = OuterProblem(
-        *(a, b, eta, values.shape[1], points if affine else None, weights),
+        *(a, b, eta, values.shape[1], Columns.of(points, unit) if affine else None),
         keep=KEPT if left_out else 0,
     )
     with stage(None, 0.0, 0.6):
@@ -121,15 +123,15 @@ class OuterProblem:
         The neurons.
     components : int
         Columns of the values.
-    affine_points : ndarray, optional
-        Samples (the first ones, where there are more to come) that scale the affine part; without
-        them there is none.
-    weights : ndarray, optional
-        Of these samples.
+    affine : Columns, optional
+        Units of the affine part, of the samples (the first ones, where there are more to come);
+        without them there is none.
     rounding : ndarray, shape (m,), optional
-        Spreads up to which a coordinate counts as constant; by default that of its values.
+        Spreads up to which a coordinate counts as constant; by default that of the units.
     keep : int
         So many different samples are kept at most, for :meth:`left_out`.
+    units : pair of float
+        Of values and of weights, powers of two; by default those of the first samples.
     """
 
     def __init__(
@@ -138,22 +140,20 @@ class OuterProblem:
         b: NDArray,
         eta: Activation,
         components: int,
-        affine_points: NDArray | None = None,
-        weights: NDArray | None = None,
+        affine: Columns | None = None,
         rounding: NDArray | None = None,
         *,
         keep: int = 0,
+        units: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         self._a, self._b, self._eta = a, b, eta
-        self._affine: Columns | None = None
+        self._affine = affine
         self._skip = 0
-        if affine_points is not None:
-            unit = None if weights is None else weights / power_of_two(weights)
-            self._affine = Columns.of(affine_points, unit)
+        if affine is not None:
             self._skip = 1 + a.shape[1]
-            relative = self._affine.rounding if rounding is None else rounding
+            relative = affine.rounding if rounding is None else rounding
             # The constant is known to all digits.
-            self._rounding = np.append(0.0, relative / self._affine.scale)
+            self._rounding = np.append(0.0, relative / affine.scale)
         else:
             self._rounding = np.zeros(0)
         self._columns = self._skip + len(b) + components
@@ -163,8 +163,8 @@ class OuterProblem:
         self._seen = np.zeros(0, np.uint64)
         self._keeps = keep > 0
         self._kept = KeptSamples(keep, a.shape[1], components)
-        # Values and weights are taken in units of the first ones, so that no square overflows.
-        self._unit = self._heft = 0.0
+        # Values and weights are taken in units of them, so that no square overflows.
+        self._unit, self._heft = units
 
     def add(self, points: NDArray, values: NDArray, weights: NDArray | None = None) -> None:
         """More samples (n, m) with values (n, k), taken by slabs; all of them, or none."""
@@ -203,6 +203,32 @@ class OuterProblem:
         self._factor, self._unit, self._heft = factor, unit, heft
         self._mass += float((weights / heft).sum())
         self._count += int(np.count_nonzero(here))
+
+    def emptied(self) -> OuterProblem:
+        """The problem of no samples, for the same neurons and in the same units."""
+        made = OuterProblem(
+            *(self._a, self._b, self._eta, self._kept.values.shape[1], self._affine),
+            keep=self._kept.most,
+            units=(self._unit, self._heft),
+        )
+        made._rounding = self._rounding
+        return made
+
+    def joined(self, other: OuterProblem) -> OuterProblem:
+        """The problem of the samples of both, of one kind and in the same units."""
+        made = copy(self)
+        above, below = self._factor, other._factor
+        if len(above) < len(below):
+            above, below = below, above
+        with blas_threads(self._columns):
+            if len(above) == self._columns:
+                made._factor = triangular_factor(below.copy(order="F"), above)
+            else:
+                made._factor = triangular_factor(np.concatenate([above, below]))
+        made._seen = np.union1d(self._seen, other._seen)
+        made._kept = self._kept.joined(other._kept)
+        made._mass, made._count = self._mass + other._mass, self._count + other._count
+        return made
 
     def _with(self, factor: NDArray, x: NDArray, values: NDArray, weights: NDArray) -> NDArray:
         """The factor of some samples and of those in another factor."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections
 from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_points,
@@ -19,6 +20,7 @@ from ridgeflow._validate import (
 )
 from ridgeflow.errors import RankWarning
 from ridgeflow.networks.least_squares import (
+    OuterFit,
     as_observations,
     as_ridge,
     as_weights,
@@ -28,9 +30,16 @@ from ridgeflow.networks.shallow import ShallowNetwork
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.sums.ridge_sums import activation_with_values
 
-__all__ = ["fit_outer_weights"]
+__all__ = [
+    "checked_neurons",
+    "checked_penalty",
+    "checked_rcond",
+    "fit_outer_weights",
+    "fitted_network",
+]
 
 
+@takes_collections
 @with_progress("outer weights")
 def fit_outer_weights(
     a: ArrayLike,
@@ -147,53 +156,81 @@ def fit_outer_weights(
     >>> np.round(net.c, 12)
     array([1., 1.])
     """
-    inner = as_points(a, "a")
-    offset = as_real_array(b, "b", ndim=1)
-    same_length(a=inner, b=offset)
-    eta = activation_with_values(activation)
+    neurons = checked_neurons(a, b, activation)
+    inner, offset, eta = neurons
     x = as_points(points, "points", inner.shape[1])
     y = as_real_array(values, "values", ndim=(1, 2))
     same_length(points=x, values=y)
-    beta = as_ridge(ridge)
-    if measure is not None:
-        measure = positive(measure, "measure")
-        if beta is None or beta == 0:
-            raise ValueError(
-                f"`ridge` must be positive where `measure` is given, got {ridge!r} with "
-                f"measure={measure:g}"
-            )
+    penalty = checked_penalty(ridge, measure, len(offset))
     sample = None
     if weights is not None:
         sample = as_weights(weights, "weights", x)
     affine = flag(affine, "affine")
-    count = as_observations(observations)
-    rcond = None if rcond is None else non_negative(rcond, "rcond")
-    if rcond is not None and rcond >= 1:
-        raise ValueError(f"`rcond` must lie in [0, 1), got {rcond:g}")
-    factor = 1.0 if measure is None else len(offset) / measure
+    count, rcond = as_observations(observations), checked_rcond(rcond)
     fit = solve_outer_weights(
         inner.astype(np.float64),
         offset.astype(np.float64),
         eta,
         x.astype(np.float64),
         y.reshape(len(y), -1).astype(np.float64),
-        penalty=None if beta is None else beta * factor,
+        penalty=penalty,
         affine=affine,
         weights=sample,
         observations=count,
         rcond=rcond,
-        left_out=beta is None and ridge == "loo",
+        left_out=ridge == "loo",
     )
-    if beta == 0 and fit.rank < len(offset):
-        cure = max(len(x), len(offset)) * np.finfo(np.float64).eps * fit.largest**2
+    return fitted_network(neurons, fit, (x, y), affine)
+
+
+def checked_neurons(
+    a: ArrayLike, b: ArrayLike, activation: str | Activation
+) -> tuple[NDArray, NDArray, Activation]:
+    """Inner weights (P, m), offsets (P,) and an activation that has values."""
+    inner = as_points(a, "a")
+    offset = as_real_array(b, "b", ndim=1)
+    same_length(a=inner, b=offset)
+    return inner, offset, activation_with_values(activation)
+
+
+def checked_penalty(ridge: float | str, measure: float | None, width: int) -> float | None:
+    """The penalty λ; None where it is chosen."""
+    beta = as_ridge(ridge)
+    if measure is None:
+        return beta
+    measure = positive(measure, "measure")
+    if not beta:
+        raise ValueError(
+            f"`ridge` must be positive where `measure` is given, got {ridge!r} with "
+            f"measure={measure:g}"
+        )
+    return beta * width / measure
+
+
+def checked_rcond(rcond: float | None) -> float | None:
+    """A share of the largest singular value."""
+    rcond = None if rcond is None else non_negative(rcond, "rcond")
+    if rcond is not None and rcond >= 1:
+        raise ValueError(f"`rcond` must lie in [0, 1), got {rcond:g}")
+    return rcond
+
+
+def fitted_network(
+    neurons: tuple[NDArray, NDArray, Activation], fit: OuterFit, samples: tuple, affine: bool
+) -> ShallowNetwork:
+    """The network of a fit; of the samples length, shape and dtype count."""
+    inner, offset, eta = neurons
+    # Only where no penalty tells features apart does the rank count.
+    if fit.rank < len(offset):
+        cure = max(len(samples[0]), len(offset)) * np.finfo(np.float64).eps * fit.largest**2
         warnings.warn(
             f"the features have rank {fit.rank} < {len(offset)}, the number of neurons: this is "
             f"the solution of minimum norm (ridge={cure:.1e} makes it unique and stable)",
             RankWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-    real = common_float(inner, offset, x, y)
-    shape = y.shape[1:]
+    real = common_float(inner, offset, *samples)
+    shape = samples[1].shape[1:]
     return ShallowNetwork(
         inner.astype(real),
         offset.astype(real),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._validate import (
     as_points,
     as_real_array,
@@ -40,6 +41,7 @@ from ridgeflow.schemes import SCHEMES
 __all__ = ["ResidualNetwork", "load_network"]
 
 
+@takes_collections_in("__call__", "trajectory", "jacobian", "log_det")
 class ResidualNetwork:
     r"""Deep residual network whose blocks are shallow networks.
 
@@ -201,7 +203,7 @@ class ResidualNetwork:
                 f"{outside} of {len(points)} points lie outside the region of the network "
                 f"({self.region}): build it on a larger region",
                 RegionWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return points.astype(real)
 
@@ -286,8 +288,7 @@ class ResidualNetwork:
             f"a trajectory of {len(here)} points through {self.depth} layers",
             "pass fewer points, or raise memory_budget",
         )
-        out = np.empty((self.depth + 1, *here.shape), here.dtype)
-        out[0] = here
+        out = np.stack([here] * (self.depth + 1))
         begun = left = self._beyond(here)
         for layer in range(self.depth):
             out[layer + 1] = advance(stacked, out[layer], layer)

@@ -292,5 +292,5 @@ def warn_of_leavers(region: Region | None, left: NDArray[np.bool_]) -> None:
             f"({region}) on their way, where the field is a guess: take samples there too, or a "
             "shorter time",
             RegionWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

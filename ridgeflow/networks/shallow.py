@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridgeflow._validate import (
-    as_points,
-    as_real_array,
-    common_float,
-    fits_in_memory,
-    same_length,
-)
+from ridgeflow._collections import takes_collections_in
+from ridgeflow._validate import as_points, as_real_array, common_float, fits_in_memory, same_length
 from ridgeflow.networks.sampling import neurons_of_representation, neurons_of_spectrum
 from ridgeflow.networks.shallow_formats import ShallowFormats
 from ridgeflow.profiles.activation import Activation
@@ -27,6 +22,7 @@ from ridgeflow.ridgelet.sums.ridge_sums import (
 __all__ = ["ShallowNetwork"]
 
 
+@takes_collections_in("__call__", "gradient")
 class ShallowNetwork(ShallowFormats):
     r"""One hidden layer: a sum of neurons plus an affine skip part.
 

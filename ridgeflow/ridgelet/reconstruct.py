@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections
 from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import as_points, instance_of, one_of, positive
 from ridgeflow.columns import from_columns, is_single, real_columns
@@ -28,6 +29,7 @@ from ridgeflow.ridgelet.sums.fourier_profiles import spectrum_profiles
 __all__ = ["backproject", "checked_way", "reconstruct", "shaped"]
 
 
+@takes_collections
 @with_progress("reconstruction")
 def reconstruct(
     spectrum: Spectrum,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections
 from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import instance_of
 from ridgeflow.profiles.activation import Activation
@@ -17,6 +18,7 @@ from ridgeflow.ridgelet.sums.far_points import evaluate
 __all__ = ["reconstruct_gradient"]
 
 
+@takes_collections
 @with_progress("gradient of the reconstruction")
 def reconstruct_gradient(
     spectrum: Spectrum,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import NO_CHECKPOINT, Checkpoint, Part, checkpoint_at
+from ridgeflow._collections import takes_collections
 from ridgeflow._fft import RowFFT, fast_length
 from ridgeflow._progress import Progress, stage, steps, with_progress
 from ridgeflow._validate import fits_in_memory, holding, one_of, positive, slab_rows
@@ -41,6 +42,7 @@ __all__ = ["ridgelet_transform", "transform_like"]
 Field = GridField | SampleField | GaussianMixture
 
 
+@takes_collections
 @with_progress("ridgelet transform")
 def ridgelet_transform(
     field: Field,
@@ -177,7 +179,7 @@ def ridgelet_transform(
                 f"energy reaches the highest wave number {slices.band:.3g} that they resolve "
                 "(sample more finely, or smooth the edges with a Region)",
                 AccuracyWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     return Spectrum(values, grid, ridgelet, record, transformed(field, chosen, tol, bandwidth))
 

@@ -6,9 +6,11 @@ import difflib
 import importlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from ridgeflow._checkpoint import Checkpoint, checkpoint_at
-from ridgeflow._progress import Progress, alone, steps, with_progress
+from ridgeflow._collections import bridge
+from ridgeflow._progress import Progress, alone, steps, tell, with_progress
 from ridgeflow._validate import items_of, one_of
 from ridgeflow.theorems.report import Report
 from ridgeflow.theorems.statement import EFFORTS, Result, Statement, registered
@@ -80,6 +82,7 @@ def validate(
     *,
     effort: str = "quick",
     checkpoint: str | os.PathLike | None = None,
+    client: Any = None,
     progress: Progress = None,
 ) -> Report:
     """Check theorems by numbers: run statements and report what was predicted and measured.
@@ -93,7 +96,10 @@ def validate(
     checkpoint : str or path, optional
         Folder for the results, made if it does not exist. The same call goes on from there after an
         interruption, with the numbers, and the seconds, of what was finished. It stays when all are
-        finished, and the same call then reads it: remove it when it is no longer needed.
+        finished, and the same call then reads it: remove it when it is no longer needed. Not with a
+        client.
+    client : distributed.Client, optional
+        Whose workers run the statements, each as one task; by default they run here, in order.
     progress : bool or callable, optional
         True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
@@ -109,7 +115,8 @@ def validate(
         If a name or the effort is unknown; the message lists those that are known. A statement
         that fails or raises an error is a failed result, not an exception.
     TypeError
-        If names are not text in a list, tuple or array, or `progress` is not what it may be.
+        If names are not text in a list, tuple or array, `progress` is not what it may be, or
+        `client` is no client.
     CheckpointError
         If the checkpoint is damaged, or that of other names, another effort or version.
 
@@ -128,6 +135,13 @@ def validate(
     """
     one_of(effort, "effort", EFFORTS)
     chosen = _chosen(names)
+    if client is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                "`checkpoint` must be None with a `client`, got a folder (leave one out)"
+            )
+        calls = [(item.name, effort) for item in chosen]
+        return Report(tuple(bridge().on_workers(client, _run, calls, tell)), effort)
     inputs = {"names": [item.name for item in chosen], "effort": effort}
     keep = checkpoint_at(checkpoint, "validate", inputs)
     results = []
@@ -136,6 +150,11 @@ def validate(
         with alone():
             results.append(_kept(keep, item, effort))
     return Report(tuple(results), effort)
+
+
+def _run(name: str, effort: str) -> Result:
+    """One statement, wherever it is."""
+    return statements()[name].run(effort)
 
 
 def _kept(keep: Checkpoint, item: Statement, effort: str) -> Result:

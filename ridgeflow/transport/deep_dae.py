@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._validate import (
     as_generator,
     as_points,
@@ -34,6 +35,7 @@ from ridgeflow.transport.moving_nodes import LARGEST_DIM, MovingNodes
 __all__ = ["DeepDAE"]
 
 
+@takes_collections_in("__call__", "trajectory", "jacobian")
 class DeepDAE:
     """A composition of `depth` optimal denoising autoencoders that share the noise variance t.
 
@@ -408,8 +410,7 @@ class DeepDAE:
             If `x` is not an array of finite points in R^m.
         """
         given = as_points(x, "x", self.dim)
-        points = given.astype(np.float64, copy=False)
-        return list(self._walk(points))[-1][0].astype(given.dtype, copy=False)
+        return list(self._walk(given.astype(np.float64)))[-1][0].astype(given.dtype, copy=False)
 
     def trajectory(self, x: ArrayLike) -> NDArray:
         """Return the points before the first layer and after each.
@@ -460,10 +461,9 @@ class DeepDAE:
             If `x` is not an array of finite points in R^m.
         """
         given = as_points(x, "x", self.dim)
-        points = given.astype(np.float64, copy=False)
-        product = np.broadcast_to(np.eye(self.dim), (len(points), self.dim, self.dim))
+        product = np.broadcast_to(np.eye(self.dim), (len(given), self.dim, self.dim))
         with np.errstate(over="ignore", invalid="ignore"):
-            for _, bend in self._walk(points, slopes=True):
+            for _, bend in self._walk(given.astype(np.float64), slopes=True):
                 product = bend @ product
         _require_finite(product)
         return product.astype(given.dtype, copy=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._config import get_config
 from ridgeflow._validate import (
     as_generator,
@@ -59,6 +60,7 @@ def _refuse_shifted(mean: NDArray, spread: float) -> None:
         )
 
 
+@takes_collections_in("__call__", "jacobian", "error")
 class DenoisingAutoencoder:
     r"""The optimal denoising autoencoder of a law for any centred noise law.
 
@@ -422,7 +424,7 @@ class DenoisingAutoencoder:
                 f"count alike, at x = {x[worst]} about {alike[worst]:.1f}: their errors are those "
                 "of the whole spread (take more draws, `n`)",
                 AccuracyWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return found, errors
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._progress import Progress, with_progress
 from ridgeflow._validate import (
     as_covariance,
@@ -30,6 +31,7 @@ from ridgeflow.transport.particles import carry_particles
 __all__ = ["ContinuousDAE"]
 
 
+@takes_collections_in("velocity", "divergence", "law_rate", "flow", "inverse_flow")
 class ContinuousDAE:
     """The limit of infinitely many infinitely thin denoising autoencoders of a mixture.
 

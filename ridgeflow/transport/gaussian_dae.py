@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._validate import (
     as_covariance,
     as_generator,
@@ -86,6 +87,7 @@ def _warn_of_fine_noise(field: GridField, noise: NDArray) -> None:
         )
 
 
+@takes_collections_in("__call__", "velocity", "jacobian", "potential", "error")
 class GaussianDAE:
     """The optimal denoising autoencoder of a law for the noise N(0, tD): a transport map.
 

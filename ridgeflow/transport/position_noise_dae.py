@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._progress import Progress, steps, with_progress
 from ridgeflow._validate import (
     as_points,
@@ -37,6 +38,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 _STEPS = 0.5 * 4.0 ** -np.arange(10)
 
 
+@takes_collections_in("__call__", "velocity", "law_rate")
 class PositionNoiseDAE:
     r"""The optimal denoising autoencoder for normal noise N(0, tD(x)) at the clean point x.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridgeflow._collections import takes_collections_in
 from ridgeflow._validate import as_points, as_real_array, items_of, positive, positive_int
 from ridgeflow.errors import ConvergenceError
 from ridgeflow.fields.mixture import GaussianMixture
@@ -16,6 +17,7 @@ from ridgeflow.transport.gaussian_dae import GaussianDAE, as_law
 __all__ = ["StackedDAE"]
 
 
+@takes_collections_in("__call__", "encode", "decode", "composed")
 class StackedDAE:
     r"""A stack of denoising autoencoders with linear decoders, as in pretraining.
 

@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
 import ridgeflow as rf
+from ridgeflow._units import Columns
 from ridgeflow.networks.least_squares import OuterProblem
 from ridgeflow.networks.pairs import pair_neurons
 
@@ -26,7 +27,7 @@ def test_leave_one_out_by_its_definition(affine, penalty):
     eta = rf.activation("tanh")
 
     def problem(rows):
-        found = OuterProblem(a, b, eta, 2, x if affine else None, w, keep=40)
+        found = OuterProblem(a, b, eta, 2, Columns.of(x, w) if affine else None, keep=40)
         found.add(x[rows], y[rows], w[rows])
         return found
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
-from ridgeflow._units import rounding_of  # noqa: E402
+from ridgeflow._units import Columns, rounding_of  # noqa: E402
 from ridgeflow.networks.least_squares import OuterProblem  # noqa: E402
 from ridgeflow.networks.pairs import pair_neurons  # noqa: E402
 from ridgeflow.networks.sample_spectrum import affine_rest, sample_neurons  # noqa: E402
@@ -45,7 +45,7 @@ def test_batches_give_the_fit_of_all():
     whole = rf.RidgeletRegressor(width=60, ridge=1e-4, random_state=1).fit(X[:100], Y[:100])
     whole.partial_fit(X[100:], Y[100:])
     a, b = whole._inner[:2]
-    problem = OuterProblem(a, b, whole._inner[2], 1, whole._unit(X[:100]))
+    problem = OuterProblem(a, b, whole._inner[2], 1, Columns.of(whole._unit(X[:100])))
     problem.add(whole._unit(X), Y[:, None])
     fit = problem.solve(1e-4)
     assert np.abs(whole.network_.c - fit.outer).max() < 1e-8 * np.abs(fit.outer).max()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import ridgeflow as rf
+from ridgeflow._units import Columns
 from ridgeflow.networks import least_squares
 from ridgeflow.networks.elimination import solve_columns
 from ridgeflow.networks.kept_samples import fingerprints
@@ -156,7 +157,7 @@ def test_weights_and_affine_part_by_the_normal_equations(parts):
     a, b = A / [3.0, 0.2], B + (A / [3.0, 0.2]) @ [40.0, -7.0]
     y = np.column_stack([np.sin(X[:, 0]) + 5 * X[:, 1], rng.normal(size=300) - 9])
     weights = 10.0 ** rng.uniform(-3, 0, 300)
-    problem = least_squares.OuterProblem(a, b, ETA, 2, x, weights)
+    problem = least_squares.OuterProblem(a, b, ETA, 2, Columns.of(x, weights))
     for part in np.array_split(np.arange(300), parts):
         problem.add(x[part], y[part], weights[part])
     fit = problem.solve(1e-2)
@@ -187,7 +188,7 @@ def test_observations_are_counted():
     again = np.repeat(np.arange(300), counts)
 
     def penalty(rows, **options):
-        fit = least_squares.OuterProblem(A, B, ETA, 1, X[rows])
+        fit = least_squares.OuterProblem(A, B, ETA, 1, Columns.of(X[rows]))
         fit.add(X[rows], y[rows, None], options.pop("weights", None))
         return fit.solve(None, **options).penalty
 
@@ -200,7 +201,7 @@ def test_observations_are_counted():
     doubled = penalty(every, weights=np.full(300, 2.0), observations="weights")
     assert doubled == penalty(every, observations=600.0) < plain
     # In parts, and a part that comes twice, as all at once.
-    fit = least_squares.OuterProblem(A, B, ETA, 1, X)
+    fit = least_squares.OuterProblem(A, B, ETA, 1, Columns.of(X))
     for part in (every[:120], every[120:], every[50:90]):
         fit.add(X[part], y[part, None])
     assert fit.observations("distinct") == 300 and fit.observations("weights") == 340

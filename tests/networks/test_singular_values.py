@@ -5,6 +5,7 @@ import pytest
 
 import ridgeflow as rf
 from ridgeflow._kernels.lapack import call_lapack
+from ridgeflow._units import Columns
 from ridgeflow.networks import least_squares
 from ridgeflow.networks.elimination import eliminate, triangular_factor
 from ridgeflow.networks.singular_values import singular_values
@@ -108,10 +109,10 @@ def test_rows_join_a_triangle_in_parts(monkeypatch, slab):
     a, b, x = rng.normal(size=(20, 2)), rng.normal(size=20), rng.normal(size=(300, 2))
     y = np.sin(x)
     eta = rf.activation("relu2")
-    whole = least_squares.OuterProblem(a, b, eta, 2, x)
+    whole = least_squares.OuterProblem(a, b, eta, 2, Columns.of(x))
     whole.add(x, y)
     monkeypatch.setattr(least_squares, "_SLAB", slab * 8 * 25)
-    parts = least_squares.OuterProblem(a, b, eta, 2, x)
+    parts = least_squares.OuterProblem(a, b, eta, 2, Columns.of(x))
     for part in np.array_split(np.arange(300), 5):
         parts.add(x[part], y[part])
     before = parts._factor.copy()

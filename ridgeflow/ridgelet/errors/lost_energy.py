@@ -29,7 +29,7 @@ def warn_of_lost_energy(
     if key not in spectrum.words:
         spectrum.words[key] = _loss(spectrum, activation, dual)
     if said := spectrum.words[key]:
-        warnings.warn(said, AccuracyWarning, stacklevel=4)
+        warnings.warn(said, AccuracyWarning, stacklevel=5)
 
 
 def _loss(spectrum: NodeValues, activation: Activation, dual: CorrectedDual | None) -> str:

@@ -106,5 +106,5 @@ def warn_of_unresolved_nodes(
         f"the samples resolve {np.pi / step:.3g} (sample more finely, smooth the field, or take "
         "smaller scales)",
         AccuracyWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

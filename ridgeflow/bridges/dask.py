@@ -1,0 +1,129 @@
+"""Dask: what the public functions do where they are given arrays or dataframes of Dask.
+
+Results for each point are lazy Dask arrays, cut as the points are; reductions are computed and are
+finished objects. Each task runs with the settings of the caller, objects enter a graph once, and
+whatever moves between processes is moved by Dask.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ridgeflow.bridges.dask_fits import fit_outer_weights
+from ridgeflow.bridges.dask_graphs import ask_workers, run, settings
+from ridgeflow.bridges.dask_laws import ShardedMixture, kernel_density
+from ridgeflow.bridges.dask_rows import ROWS, by_rows, flow_by_rows
+from ridgeflow.bridges.dask_spectra import (
+    ShardedSamples,
+    spectrum_of_nodes,
+    spectrum_of_samples,
+)
+from ridgeflow.columns import is_single
+
+__all__ = ["ShardedMixture", "ShardedSamples", "answer", "on_workers"]
+
+
+def answer(called: Callable, args: tuple, named: dict[str, Any]) -> Any:
+    """What a function or method gives for arguments among which there are Dask collections."""
+    bound = inspect.signature(called).bind(*args, **named)
+    name, given = called.__qualname__, bound.arguments
+    if given.pop("out", None) is not None:
+        raise ValueError("`out` must be left out for Dask collections (their results are lazy)")
+    if name in ROWS:
+        owner, how = given["self"], ROWS[name]
+        return by_rows(called, given, how.points, how.shape(owner), how.single(owner))
+    face = _FACES.get(name)
+    if face is None:
+        raise TypeError(
+            f"{name} takes arrays, got a Dask collection (call `.compute()` on it, or map a "
+            "function over its chunks with `.map_blocks`)"
+        )
+    return face(called, given)
+
+
+def on_workers(
+    client: Any,
+    function: Callable,
+    calls: list[tuple],
+    tell: Callable[[float], None],
+) -> list:
+    """Results of calls, given by their arguments, as tasks of a client; their share is told."""
+    if not type(client).__module__.startswith("distributed."):
+        raise TypeError(
+            f"`client` must be a distributed.Client, got {type(client).__name__} (make one with "
+            "its scheduler's address)"
+        )
+    ask_workers(client)
+    work = functools.partial(run, settings(), function)
+    futures = [client.submit(work, *call, pure=False) for call in calls]
+    # Whoever has a client has its package.
+    from distributed import as_completed
+
+    for i, _ in enumerate(as_completed(futures)):
+        tell((i + 1) / len(futures))
+    return client.gather(futures)
+
+
+def _reconstruct(called: Callable, given: dict[str, Any]) -> Any:
+    return _of_spectrum(called, given, ())
+
+
+def _reconstruct_gradient(called: Callable, given: dict[str, Any]) -> Any:
+    return _of_spectrum(called, given, (given["spectrum"].dim,))
+
+
+def _of_spectrum(called: Callable, given: dict[str, Any], first: tuple) -> Any:
+    values = given["spectrum"].values
+    shape = (None, *first, *given["spectrum"].component_shape)
+    single = is_single(values) and given["points"].dtype == np.float32
+    kinds = (np.complex64, np.complex128) if np.iscomplexobj(values) else (np.float32, np.float64)
+    return by_rows(called, given, "points", shape, single, np.dtype(kinds[not single]))
+
+
+def _transform(called: Callable, given: dict[str, Any]) -> Any:
+    sharded = isinstance(given["field"], ShardedSamples)
+    return (spectrum_of_samples if sharded else spectrum_of_nodes)(**given)
+
+
+def _flow(name: str) -> Callable:
+    return lambda called, given: flow_by_rows(called, given, name)
+
+
+def _learnt(called: Callable, given: dict[str, Any]) -> Any:
+    # Of an optional package, which whoever has an estimator has.
+    from ridgeflow.bridges import dask_estimators
+
+    return dask_estimators.taken(**given)
+
+
+def _predicted(called: Callable, given: dict[str, Any]) -> Any:
+    from ridgeflow.bridges import dask_estimators
+
+    return dask_estimators.predict(called, given["self"], given["X"])
+
+
+_FACES: dict[str, Callable[[Callable, dict[str, Any]], Any]] = {
+    "fit_outer_weights": lambda called, given: fit_outer_weights(**given),
+    "kernel_density": lambda called, given: kernel_density(**given),
+    "ridgelet_transform": _transform,
+    "reconstruct": _reconstruct,
+    "reconstruct_gradient": _reconstruct_gradient,
+    "ContinuousDAE.flow": _flow("x"),
+    "ContinuousDAE.inverse_flow": _flow("y"),
+    "DoubleContinuum.flow": _flow("points"),
+    **{f"Ridgelet{kind}._take": _learnt for kind in ("Regressor", "Classifier")},
+    **{
+        f"Ridgelet{name}": _predicted
+        for name in (
+            "Regressor.predict",
+            "Classifier.predict",
+            "Classifier.predict_proba",
+            "Classifier.decision_function",
+        )
+    },
+}
