@@ -23,6 +23,9 @@ __all__ = [
     "unit_ball_volume",
 ]
 
+# Points of a sequence made at a time: Ctrl-C is answered between two blocks.
+_BLOCK = 1 << 18
+
 _QMC_SEED = 20260101  # directions of m > 3 are scrambled once, so that they are reproducible
 _LARGEST_DIM = 429
 
@@ -55,7 +58,10 @@ def sobol_points(n: int, dim: int, rng: np.random.Generator) -> NDArray[np.float
     # Its package takes longer to load than the rest of this library.
     from scipy.stats import qmc
 
-    return qmc.Sobol(dim, scramble=True, rng=rng).random_base2((n - 1).bit_length())[:n]
+    sequence = qmc.Sobol(dim, scramble=True, rng=rng)
+    # A block is of a power of two, as is what a short sequence starts with.
+    block = min(1 << (n - 1).bit_length(), _BLOCK)
+    return np.concatenate([sequence.random(block) for _ in range(0, n, block)])[:n]
 
 
 def ball_points(

@@ -31,6 +31,8 @@ __all__ = [
     "oracle_neurons",
 ]
 
+# Draws made at a time: Ctrl-C is answered between two slabs.
+_SLAB = 1 << 18
 _SAMPLINGS = ("sobol", "stratified", "monte_carlo", "quadrature")
 _WEIGHTS = ("importance", "least_squares")
 
@@ -124,6 +126,14 @@ def draw_nodes(
     ndarray, shape (J,)
         Indices of nodes of positive mass.
     """
+    slabs = range(0, len(uniform), _SLAB)
+    found = [_some_nodes(cumulative, ends, uniform[i : i + _SLAB]) for i in slabs]
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _some_nodes(
+    cumulative: NDArray, ends: list[NDArray[np.int64]], uniform: NDArray[np.float64]
+) -> NDArray[np.int64]:
     low = np.zeros(len(uniform), np.int64)
     high = np.full(len(uniform), len(cumulative) - 1)
     for level, column in zip(ends, uniform.T, strict=True):
