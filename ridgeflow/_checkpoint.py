@@ -25,13 +25,14 @@ from ridgeflow._config import get_config
 from ridgeflow._storage import as_path, open_archive, save_archive
 from ridgeflow.errors import CheckpointError
 
-__all__ = ["NO_CHECKPOINT", "Checkpoint", "Part", "checkpoint_at", "digest_of"]
+__all__ = ["JOB", "NO_CHECKPOINT", "Checkpoint", "Part", "checkpoint_at", "digest_of"]
 
 # Words (JSON values) and arrays.
 Part = tuple[dict[str, Any], dict[str, NDArray]]
 
 _KIND = "checkpoint"
-_JOB = "job.npz"
+# What tells whose parts a folder holds.
+JOB = "job.npz"
 _TEMPORARY = ".ridgeflow-"
 
 
@@ -179,8 +180,8 @@ def checkpoint_at(
             f"`checkpoint` must be a folder that can be made and written, got {str(folder)!r} "
             f"({error.strerror})"
         ) from None
-    file = folder / _JOB
-    if _JOB in held:
+    file = folder / JOB
+    if JOB in held:
         with _damage_of(file), open_archive(file, _KIND) as archive:
             header = archive.header
             _same_job(folder, job, digests, header["job"], header["inputs"])
@@ -192,7 +193,7 @@ def checkpoint_at(
     elif any(not name.startswith(_TEMPORARY) for name in held):
         raise CheckpointError(
             f"`checkpoint` must be an empty folder or that of a checkpoint, got {str(folder)!r} "
-            f"with other files and no {_JOB} (pass a folder of its own)"
+            f"with other files and no {JOB} (pass a folder of its own)"
         )
     else:
         save_archive(file, _KIND, {"job": job, "inputs": digests, "random": began}, {})
@@ -228,7 +229,7 @@ def _damage_of(path: Path) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"`checkpoint` must hold whole files, got {str(path)!r}: {error} (remove the "
-            f"{'folder' if path.name == _JOB else 'file, and this part is computed anew'})"
+            f"{'folder' if path.name == JOB else 'file, and this part is computed anew'})"
         ) from None
 
 

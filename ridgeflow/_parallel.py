@@ -72,6 +72,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+# Of all loops: it is held for the time of a few additions.
+_pieces_lock = held_over_forks(threading.RLock())
+
+
 class _Pieces:
     """Parts of ``range(n)``, handed out one after the other, each of about ``_PIECE`` seconds."""
 
@@ -83,11 +87,10 @@ class _Pieces:
         # hold up the rest.
         self._size = max(grain, n // _FIRST)
         self._most = max(grain, n if threads == 1 else n // (4 * threads))
-        self._lock = threading.Lock()
         self._started = time.perf_counter()
 
     def stop(self) -> None:
-        with self._lock:
+        with _pieces_lock:
             self._begin = self.n
 
     def tell(self) -> None:
@@ -97,7 +100,7 @@ class _Pieces:
 
     def run(self, function: Callable, args: tuple) -> bool:
         """Call the function for the next part; False when there is none."""
-        with self._lock:
+        with _pieces_lock:
             low, size = self._begin, min(self._size, self._most)
             size -= size % self.grain
             # No part of less than a grain.
@@ -108,7 +111,7 @@ class _Pieces:
         begun = time.perf_counter()
         function(low, high, *args)
         seconds = time.perf_counter() - begun
-        with self._lock:
+        with _pieces_lock:
             self.done += high - low
             wanted = (high - low) * _PIECE / max(seconds, 1e-9)
             self._size = max(self.grain, int(min(wanted, _GROWTH * (high - low), self.n)))

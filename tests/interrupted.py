@@ -237,7 +237,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple, tuple]] = {
     "sliced_wasserstein2": (sliced, (300000,), (50,)),
     "double_limit_study": (studied, (8, 400), (2, 20)),
     "validate": (checked, (None, "quick"), (["slice_theorem"], "quick")),
-    "sample_network": (drawn, (30000000,), (20,)),
+    "sample_network": (drawn, (10000000,), (20,)),
     "sampling_report": (judged, (100000000, 20000), (100, 10)),
 }
 

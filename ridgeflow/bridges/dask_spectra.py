@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow import __version__
+from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_covariance, as_real_array, positive
 from ridgeflow.bridges.dask_graphs import (
     as_rows,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow._checkpoint import JOB
 from ridgeflow._storage import save_text, whole_file
 from ridgeflow.datasets import standardise
 from ridgeflow.datasets.tables import TableFile
@@ -236,6 +237,15 @@ def checkpoint_folder(path: Path, resume: bool) -> Iterator[Path | None]:
         yield folder
     except CheckpointError as error:
         raise BadInput(str(error).replace("`checkpoint`", "`--resume`")) from error
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove checkpoints. What tells whose parts they are goes last: killed on the way, the same
+    command goes on."""
+    for file in folder.rglob("*"):
+        if file.is_file() and file.name != JOB:
+            file.unlink()
     shutil.rmtree(folder)
 
 

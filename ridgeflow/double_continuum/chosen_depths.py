@@ -253,6 +253,15 @@ class _Depths:
                 self._known[i] = tol, fine_samples(at, region, tol, self.references[i])
         return self._known[i][1]
 
+    def _sample_all(self, n: int) -> None:
+        for i, field in enumerate(self.fields):
+            known = self._known.get(i)
+            if not isinstance(field, GridField) and (
+                known is None or len(known[1].source.axes[0]) != n
+            ):
+                made = localised_samples(field, self.region, field.component_shape, n)
+                self._known[i] = 0.0 if known is None else known[0], made
+
     def represented(
         self, share: float, dual: str, keep: Checkpoint
     ) -> tuple[list[IntegralRepresentation], NDArray[np.float64]]:
@@ -265,6 +274,9 @@ class _Depths:
         with stage("samples of the field", 0.0, 0.5 * part):
             found = {i: self._fine(i, fine) for i in steps(self.telling)}
         band = max(float(np.pi / one.source.spacing.max()) for one in found.values())
+        if self.source.dim <= 2:
+            # Samples cost little there: all depths get those of the finest.
+            self._sample_all(max(len(one.source.axes[0]) for one in found.values()))
         rests = {i: one.share / self.references[i] for i, one in found.items()}
         self.most = _LOOSEST * max(rests.values()) / self.tol
         if max(rests.values()) <= self.tol:

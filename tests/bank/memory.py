@@ -47,7 +47,10 @@ class Case:
 
 CASES: dict[str, Case] = {}
 # Calls that do not keep the promise yet, and why; meant to empty.
-OPEN: dict[str, str] = {}
+OPEN: dict[str, str] = {
+    "double_continuum": "1.21 times 32 MiB: what is held above the slabs is not all counted",
+    "network_importance": "1.15 times 32 MiB, before it is refused: the same",
+}
 
 
 def case(small: tuple, large: tuple, quick: bool = False) -> Callable:

@@ -73,7 +73,9 @@ def fake_line(points, *, field=1e-6, network=2e-3):
         fisher=(times, 1 + times, 0 * times + 0.01),
         trajectories=(path, path[::2]),
         network=saved,
-        continuum=SimpleNamespace(representation=lambda t: SimpleNamespace(spectrum=spectrum)),
+        continuum=SimpleNamespace(
+            tol=0.01, representation=lambda t: SimpleNamespace(spectrum=spectrum)
+        ),
         stages={"density": 0.1},
         seconds=1.0,
     )
@@ -172,6 +174,7 @@ def test_flow_standardises_and_reports_in_both_units(quick, table, out, capsys):
         "width": 30,
         "layers": "euler",
         "rng": 7,
+        "checkpoint": None,
         "tol": 0.01,
     }
     moved = rf.datasets.read_table(out / "points.csv")

@@ -72,9 +72,9 @@ def test_the_work_does_not_grow_with_the_distance(monkeypatch):
     lengths = []
     whole = fourier_profiles.WaveSum
 
-    def counted(columns, radius, band, *rest):
+    def counted(columns, radius, band, *rest, **options):
         lengths.append(columns * radius * band)
-        return whole(columns, radius, band, *rest)
+        return whole(columns, radius, band, *rest, **options)
 
     monkeypatch.setattr(fourier_profiles, "WaveSum", counted)
     cost = {}

@@ -172,6 +172,7 @@ def laplacian_spectrum(spectrum: Spectrum, *, tol: float = 1e-4) -> Spectrum:
     >>> laplacian_spectrum(s).values.shape == s.values.shape
     True
     """
+    instance_of(spectrum, "spectrum", Spectrum)
     with holding(8.0 * spectrum.grid.size * (2 * spectrum.dim + 1)):
         bend = _along_offsets(spectrum, lambda omega: -(omega**2), tol, "the derivative in b")
     with holding(float(bend.nbytes)):
