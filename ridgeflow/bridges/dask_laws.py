@@ -76,18 +76,18 @@ class ShardedMixture:
             points = as_points(x, "x", self.dim)
             (found,) = computed(self._node(points, order, method, tol))
             return getattr(found, part)
-        points = as_rows(x, "x")
-        if points.shape[1] != self.dim:
-            raise ValueError(f"`x` must have shape (n, {self.dim}), got {points.shape}")
-        fits_in_tasks(points, "x", 2.0 * (1, 1 + self.dim, 1 + self.dim + self.dim**2)[order])
-        sizes = [n for n in points.chunks[0] if n]
+        rows = as_rows(x, "x")
+        if rows.shape[1] != self.dim:
+            raise ValueError(f"`x` must have shape (n, {self.dim}), got {rows.shape}")
+        fits_in_tasks(rows, "x", 2.0 * (1, 1 + self.dim, 1 + self.dim + self.dim**2)[order])
+        sizes = [n for n in rows.chunks[0] if n]
         found = [
             da.from_delayed(
                 getattr(self._node(block, order, method, tol), part),
                 (n, *shape),
-                precision(points),
+                precision(rows),
             )
-            for (block,), n in zip(blocks(points), sizes)
+            for (block,), n in zip(blocks(rows), sizes)
         ]
         return da.concatenate(found)
 

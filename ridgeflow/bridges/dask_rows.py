@@ -162,7 +162,7 @@ def flow_by_rows(called: Callable, arguments: dict[str, Any], name: str) -> Flow
     sizes = [n for n in x.chunks[0] if n]
     found = [task(_flow, called, name, block, node) for (block,) in blocks(x)]
 
-    def joined(part: str, shape: tuple) -> da.Array:
+    def joined(part: str, shape: tuple) -> Any:
         arrays = [
             da.from_delayed(getattr(one, part), [n if s is None else s for s in shape], dtype)
             for one, n in zip(found, sizes)
