@@ -22,17 +22,15 @@ from numpy.typing import NDArray
 
 from ridgeflow import __version__
 from ridgeflow._config import get_config
-from ridgeflow._storage import as_path, open_archive, save_archive
+from ridgeflow._storage import JOB, as_path, open_archive, save_archive
 from ridgeflow.errors import CheckpointError
 
-__all__ = ["JOB", "NO_CHECKPOINT", "Checkpoint", "Part", "checkpoint_at", "digest_of"]
+__all__ = ["NO_CHECKPOINT", "Checkpoint", "Part", "checkpoint_at", "digest_of"]
 
 # Words (JSON values) and arrays.
 Part = tuple[dict[str, Any], dict[str, NDArray]]
 
 _KIND = "checkpoint"
-# What tells whose parts a folder holds.
-JOB = "job.npz"
 _TEMPORARY = ".ridgeflow-"
 
 

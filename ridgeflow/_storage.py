@@ -33,7 +33,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Archive", "as_path", "open_archive", "save_archive", "save_text", "whole_file"]
+__all__ = ["JOB", "Archive", "as_path", "open_archive", "save_archive", "save_text", "whole_file"]
 
 _HEADER = "ridgeflow_header"
 _VERSION = 1
@@ -45,6 +45,8 @@ _DESCRIPTION = re.compile(
 )
 # Deflate shortens by at most 1032.
 _DENSEST = 1032
+# Of a checkpoint: what tells whose parts its folder holds.
+JOB = "job.npz"
 _TEMPORARY = ".ridgeflow-"
 # Where nothing tells whether a writer lives, its file is taken for left behind after this, in s.
 _FORGOTTEN = 86400.0

@@ -104,7 +104,7 @@ class Scattered(_parallel._Pieces):
     chance = np.random.default_rng(0)
 
     def run(self, function, args):
-        with self._lock:
+        with _parallel._pieces_lock:
             self.grain = 1
             self._size = self._most = int(self.chance.integers(1, max(2, self.n // 3)))
         return super().run(function, args)

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow._checkpoint import JOB
-from ridgeflow._storage import save_text, whole_file
+from ridgeflow._storage import JOB, save_text, whole_file
 from ridgeflow.datasets import standardise
 from ridgeflow.datasets.tables import TableFile
 from ridgeflow.datasets.text_cells import is_number

@@ -46,11 +46,9 @@ class Case:
 
 
 CASES: dict[str, Case] = {}
-# Calls that do not keep the promise yet, and why; meant to empty.
-OPEN: dict[str, str] = {
-    "double_continuum": "1.21 times 32 MiB: what is held above the slabs is not all counted",
-    "network_importance": "1.15 times 32 MiB, before it is refused: the same",
-}
+# Calls that do not keep the promise yet, and what they take at most; meant to empty. Measured
+# 1.21 and 1.15 to 1.21 times 32 MiB: what is held above the slabs is not all counted.
+OPEN = {"double_continuum": 1.3, "network_importance": 1.3}
 
 
 def case(small: tuple, large: tuple, quick: bool = False) -> Callable:
@@ -322,8 +320,8 @@ class Measured:
         found = re.search(r"needs (\d+) MiB", self.refusal)
         return int(found[1]) * 2**20 if found else 0
 
-    def within(self, budget: int) -> bool:
-        return self.peak <= MOST * budget + _SLACK
+    def within(self, budget: int, most: float = MOST) -> bool:
+        return self.peak <= most * budget + _SLACK
 
 
 def _measured(call: Call, budget: int) -> Measured:
