@@ -18,9 +18,11 @@ __all__ = ["Defended", "defended"]
 _WIDER, _HEAVIEST = 4.0, 1e-5
 # Radius of the region over the least width of a ridge, the least variance over the distance of
 # components: from here on the law is defended.
-_SHARP = 150.0
+_SHARP = {1: 150.0, 2: 150.0}
 # Share of the tolerance by which the velocity may change over draws of the law.
-_SHARE = 0.01
+_SHARE = {1: 0.01, 2: 0.01}
+# In space samples cost the third power of what resolves a ridge.
+_SHARP_IN_SPACE, _SHARE_IN_SPACE = 15.0, 0.1
 _DRAWS, _SEED = 2000, 41
 
 
@@ -59,13 +61,14 @@ def defended(flow: ContinuousDAE, region: Region, tol: float) -> Defended | None
     where a grid over the region resolves the ridges between its components without."""
     law = flow.law(0.0)
     apart = 2 * float(np.linalg.norm(law.means - law.mean, axis=1).max())
-    if region.radius * apart < _SHARP * 2 * flow.t_max:
+    sharp = _SHARP.get(region.dim, _SHARP_IN_SPACE)
+    if region.radius * apart < sharp * 2 * flow.t_max:
         return None
     wide = GaussianMixture([1.0], law.mean[None], _WIDER * law.cov[None])
     x = law.sample(_DRAWS, rng=_SEED)
     own, score = law._log_and_score(x, 1, "auto", 1e-10)
     ratio, straight = wide.logpdf(x) - own, wide.score(x)
-    weight, size = _HEAVIEST, rms(score)
-    while rms(_share(ratio, weight)[:, None] * (straight - score)) > _SHARE * tol * size:
+    weight, most = _HEAVIEST, _SHARE.get(region.dim, _SHARE_IN_SPACE) * tol * rms(score)
+    while rms(_share(ratio, weight)[:, None] * (straight - score)) > most:
         weight *= 0.1
     return Defended(flow, weight, ContinuousDAE(wide))
