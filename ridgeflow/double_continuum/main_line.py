@@ -48,7 +48,9 @@ _DRAWS = 4000  # to measure errors
 _FITTED = 8000  # for the shallow denoiser, at least
 _PER_NEURON = 20  # draws that the flow carries for the fit of the network, in space
 _DEFAULT_TOL = {1: 1e-3, 2: 1e-3, 3: 1e-2}  # by columns
-_SHALLOW_TOL = 1e-3  # of the shallow denoiser, which is there for comparison
+# Of the shallow denoiser, at least: it is there for comparison. It holds for the whole region; over
+# the law the representation errs by .0003 of the displacement at .1 (iris, three columns).
+_SHALLOW_TOL = {1: 1e-3, 2: 1e-3, 3: 1e-1}
 _FIELD_ACTIVATIONS = ("tanh", "relu")
 
 
@@ -180,7 +182,7 @@ def main_line(
     t_end = 0.5 * exact.t_max
 
     clock.start("shallow DAE", 0.03)
-    asked = (law, t_end, eta, width, max(tol, _SHALLOW_TOL), generator)
+    asked = (law, t_end, eta, width, max(tol, _SHALLOW_TOL[law.dim]), generator)
     shallow, _ = keep.part("shallow", lambda: (_shallow_dae(*asked), {}))
 
     clock.start(f"spectra ({eta.name})", 0.1)
@@ -196,13 +198,14 @@ def main_line(
     def spread(mapped: NDArray) -> ErrorQuantiles:
         return error_quantiles(mapped, target, draws)
 
-    options: dict[str, Any] = {"rtol": max(1e-5, tol**2), "atol": 1e-7, "log_density": False}
-    flow = spread(continuum.flow(draws, t_end, **options).points).rms
     edges = layer_edges(continuum, depth, "clock")
     steps = stepped(exact.velocity, layers, np.diff(edges), draws, 0.0, t_end)
+    carried = _carried(continuum, width, edges, generator)
+    own = carried.points[: carried.own]
+    exactly = exact.flow(own, t_end, rtol=1e-9, atol=1e-11).points
+    flow = error_quantiles(carried.places[-1, : carried.own], exactly, own).rms
 
     clock.start("network", 0.6)
-    carried = _carried(continuum, width, edges, generator)
 
     def sized(depth: int, width: int) -> ResidualNetwork:
         return _network(continuum, depth, width, layers, carried, generator)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from ridgeflow.columns import rms
 from ridgeflow.networks.affine_control import AffineControl
 from ridgeflow.networks.least_squares import solve_outer_weights
-from ridgeflow.networks.node_draws import Sampling, drawn_nodes, nested_ends
+from ridgeflow.networks.node_draws import Sampling
 from ridgeflow.networks.normal_equations import NormalEquations
+from ridgeflow.networks.spread_neurons import spread_neurons
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.sums.ridge_sums import ridge_matrix
@@ -123,44 +124,13 @@ def _acting(
 ) -> tuple[NDArray, NDArray]:
     """Neurons drawn with density (|R| σ)^power: a pool by |R|^power, of which those are kept that
     have the largest σ^power times a random number, which are draws without replacement."""
-    a, b = _spread(spectrum, eta, power, max(_LEAST_POOL, _POOL * count), sampling, rng)
+    pool = max(_LEAST_POOL, _POOL * count)
+    a, b = spread_neurons(spectrum, eta, power < 1, pool, sampling, rng)
     size = probes.deviations(a, b, eta)
     # The largest of logarithms plus Gumbel noise are a weighted draw without replacement.
     key = power * np.log(np.maximum(size, 1e-300)) + rng.gumbel(size=len(b))
     kept = np.argsort(-key, kind="stable")[:count]
     return a[kept], b[kept]
-
-
-def _spread(
-    spectrum: Spectrum,
-    eta: Activation,
-    power: float,
-    count: int,
-    sampling: Sampling,
-    rng: np.random.Generator,
-) -> tuple[NDArray, NDArray]:
-    """Nodes drawn with density |R|^power of dlog|a| du dp, each moved within its cell."""
-    grid = spectrum.grid
-    rule = np.asarray(grid.weights)
-    mass = spectrum.mass if spectrum.mass.any() else rule
-    scale = np.linalg.norm(grid.a, axis=1)
-    # Of da db in the coordinates log|a|, u, p = b/|a|.
-    measure = np.zeros(grid.size)
-    np.divide(rule, scale ** (grid.dim + 1), out=measure, where=scale > 0)
-    strength = np.divide(mass, measure, out=np.zeros(grid.size), where=measure > 0)
-    density = (strength / (strength.max() or 1.0)) ** power * measure
-    cumulative = np.concatenate([[0.0], np.cumsum(density if density.any() else mass)])
-    node, _ = drawn_nodes(cumulative, nested_ends(grid), count, sampling, rng)
-    a, b = grid.a[node], grid.b[node]
-    if grid.kind != "polar":
-        return a, b
-    b = b + grid.step * (rng.random(count) - 0.5)
-    if len(grid.scales) > 1 and not eta.point_masses:
-        # Steeper about the same place: the transition a.x = b stays where it is.
-        ratio = float(grid.scales[1] / grid.scales[0])
-        factor = ratio ** (rng.random(count) - 0.5)
-        a, b = a * factor[:, None], b * factor
-    return a, b
 
 
 def _ridges(

@@ -29,6 +29,7 @@ __all__ = [
     "drawn_nodes",
     "nested_ends",
     "oracle_neurons",
+    "unit_draws",
 ]
 
 # Draws made at a time: Ctrl-C is answered between two slabs.
@@ -141,7 +142,10 @@ def _some_nodes(
         target = start + column * (stop - start)
         first = np.searchsorted(level, low, side="right")
         last = np.searchsorted(level, high, side="left")
-        cell = np.searchsorted(cumulative[level], target, side="right")
+        # The last level holds every node: nothing is gathered.
+        every = len(level) == len(cumulative) - 1
+        sums = cumulative[1:] if every else cumulative[level]
+        cell = np.searchsorted(sums, target, side="right")
         cell = np.clip(cell, first, last)
         low = np.maximum(low, np.where(cell > 0, level[np.maximum(cell, 1) - 1], 0))
         high = level[cell]
@@ -238,14 +242,19 @@ def drawn_nodes(
         # mass, which follow each other from coarse to fine.
         place = (np.arange(count) + rng.random(count)) / count
         return draw_nodes(cumulative, ends[-1:], place[:, None]), rng.random(count)
-    levels = len(ends) + 1
-    if isinstance(sampling, SobolBlocks):
-        uniform = sampling.take(count, levels)
-    elif sampling == "sobol":
-        uniform = sobol_points(count, levels, rng)
-    else:
-        uniform = rng.random((count, levels))
+    uniform = unit_draws(count, len(ends) + 1, sampling, rng)
     return draw_nodes(cumulative, ends, uniform[:, :-1]), uniform[:, -1]
+
+
+def unit_draws(
+    count: int, columns: int, sampling: Sampling, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Numbers in [0, 1) (count, columns): Sobol points, those that come next, or random ones."""
+    if isinstance(sampling, SobolBlocks):
+        return sampling.take(count, columns)
+    if sampling == "sobol":
+        return np.asarray(sobol_points(count, columns, rng))
+    return rng.random((count, columns))
 
 
 def distinct_nodes(

@@ -24,6 +24,7 @@ from ridgeflow.ridgelet.errors.diagnostics import mixture_norm_square
 
 __all__ = [
     "Localised",
+    "energy_near_nyquist",
     "fine_samples",
     "localise",
     "localised_field",
@@ -197,7 +198,7 @@ def fine_samples(
         found = at(n)
         assert found.rms is not None
         wanted = tol * (reference or found.rms) * np.sqrt(ball_volume(dim, region.radius))
-        if _energy_near_nyquist(found.source) <= 0.1 * wanted:
+        if energy_near_nyquist(found.source) <= 0.1 * wanted:
             return found
         if n >= _LARGEST_AXIS[dim]:
             raise ValueError(
@@ -208,7 +209,7 @@ def fine_samples(
         n = min(_LARGEST_AXIS[dim], int(np.ceil(1.5 * n / 2)) * 2)
 
 
-def _energy_near_nyquist(field: GridField) -> float:
+def energy_near_nyquist(field: GridField) -> float:
     """L2 norm of the part of a gridded field above 0.85 of its highest wave number."""
     dim = field.dim
     columns = real_columns(field.values, dim)

@@ -7,6 +7,7 @@ import ridgeflow as rf
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.defence import Defended, defended
 from ridgeflow.double_continuum.fit_draws import draws_of_law
+from ridgeflow.ridgelet.localised import energy_near_nyquist, localised_samples
 
 TANH = rf.activation("tanh")
 
@@ -55,6 +56,28 @@ def test_the_defended_velocity_is_the_score_of_a_mixture():
 def test_laws_whose_ridges_are_wide_are_left_as_they_are():
     law = rf.GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.5)
     assert defended(rf.ContinuousDAE(law), rf.Region.holding(law), 1e-3) is None
+
+
+def test_in_space_the_normal_takes_away_what_a_grid_would_have_to_resolve():
+    """Heavy tails, whose ridges are within the threshold of space; and a roll, which bends less."""
+    x = np.random.default_rng(1).standard_t(3, size=(150, 3))
+    law = rf.kernel_density(x / x.std(axis=0))
+    flow, region = rf.ContinuousDAE(law), rf.Region.holding(law)
+    found = defended(flow, region, 1e-2)
+    assert found is not None
+    t = 0.5 * flow.t_max
+    ends = [
+        energy_near_nyquist(
+            localised_samples(lambda y, of=of: of.velocity(y, t), region, (3,), 48).source
+        )
+        for of in (flow, found)
+    ]
+    assert ends[1] < 0.5 * ends[0]  # measured .28
+    angle = 1.5 * np.pi * (1 + 2 * np.random.default_rng(0).random(300))
+    height = np.random.default_rng(1).uniform(0, 21, 300)
+    roll = np.stack([angle * np.cos(angle), height, angle * np.sin(angle)], axis=1)
+    law = rf.kernel_density((roll - roll.mean(axis=0)) / roll.std(axis=0))
+    assert defended(rf.ContinuousDAE(law), rf.Region.holding(law), 1e-2) is None
 
 
 def test_laws_with_outliers_are_represented():
