@@ -149,6 +149,6 @@ def announce_columns(count: int) -> None:
     """Say what spectra in three dimensions cost."""
     if count == 3:
         announce(
-            "3 columns: spectra in three dimensions take some minutes, and some 3 GiB of memory "
+            "3 columns: spectra in three dimensions take some minutes, and 3 to 5 GiB of memory "
             "(2 columns: a minute at most)"
         )
