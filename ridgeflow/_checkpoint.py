@@ -95,11 +95,18 @@ class Checkpoint:
         """Where a job that is a part of this one keeps its own checkpoint."""
         return None if self._folder is None else self._folder / name
 
+    def holds(self, name: str) -> bool:
+        """Whether a part is finished."""
+        return self._folder is not None and self._path(name).exists()
+
+    def _path(self, name: str) -> Path:
+        return Path(self._folder or "") / f"part-{self._prefix}{name}.npz"
+
     def part(self, name: str, make: Callable[[], Part]) -> Part:
         """A part of the job: read if it is there, else made and written."""
         if self._folder is None:
             return make()
-        path = self._folder / f"part-{self._prefix}{name}.npz"
+        path = self._path(name)
         if path.exists():
             with _damage_of(path), open_archive(path, _KIND) as archive:
                 words, state = self._checked(archive.header, path, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from ridgeflow.bridges.dask_spectra import (
 )
 from ridgeflow.columns import is_single
 
-__all__ = ["ShardedMixture", "ShardedSamples", "answer", "on_workers"]
+__all__ = ["ShardedMixture", "ShardedSamples", "answer", "check_client", "on_workers"]
 
 
 def answer(called: Callable, args: tuple, named: dict[str, Any]) -> Any:
@@ -46,27 +46,50 @@ def answer(called: Callable, args: tuple, named: dict[str, Any]) -> Any:
     return face(called, given)
 
 
-def on_workers(
-    client: Any,
-    function: Callable,
-    calls: list[tuple],
-    tell: Callable[[float], None],
-) -> list:
-    """Results of calls, given by their arguments, as tasks of a client; their share is told."""
+def check_client(client: Any) -> None:
+    """Refuse what is no client, and clients whose workers have no ridgeflow of this version."""
     if not type(client).__module__.startswith("distributed."):
         raise TypeError(
             f"`client` must be a distributed.Client, got {type(client).__name__} (make one with "
             "its scheduler's address)"
         )
+    if client.asynchronous:
+        raise TypeError(
+            "`client` must be a distributed.Client that waits, got an asynchronous one (leave "
+            "asynchronous=True out)"
+        )
     ask_workers(client)
-    work = functools.partial(run, settings(), function)
-    futures = [client.submit(work, *call, pure=False) for call in calls]
+
+
+def on_workers(
+    client: Any,
+    function: Callable,
+    calls: list[tuple],
+    shared: tuple,
+    tell: Callable[[float], None],
+) -> Iterator[tuple[int, Any]]:
+    """Results of calls as tasks of a client, with their places, as they come; their share is told.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+        With the caller's settings.
+    calls : list of tuple
+        Arguments of each call.
+    shared : tuple
+        Arguments before them, of all calls: they move to each worker once.
+    """
+    check_client(client)
     # Whoever has a client has its package.
     from distributed import as_completed
 
-    for i, _ in enumerate(as_completed(futures)):
-        tell((i + 1) / len(futures))
-    return client.gather(futures)
+    held = client.scatter(list(shared), broadcast=True, hash=False) if shared else []
+    work = functools.partial(run, settings(), function)
+    places = {client.submit(work, *held, *call, pure=False): i for i, call in enumerate(calls)}
+    for done, (future, result) in enumerate(as_completed(places, with_results=True)):
+        tell((done + 1) / len(places))
+        yield places[future], result
 
 
 def _reconstruct(called: Callable, given: dict[str, Any]) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import Checkpoint, checkpoint_at
-from ridgeflow._progress import Progress, alone, stage, steps, with_progress
+from ridgeflow._collections import bridge
+from ridgeflow._progress import Progress, stage, steps, tell, with_progress
 from ridgeflow._validate import (
     as_generator,
     as_real_array,
@@ -23,17 +23,9 @@ from ridgeflow._validate import (
     positive_int,
 )
 from ridgeflow.columns import rms
-from ridgeflow.double_continuum.budget import stepped
 from ridgeflow.double_continuum.continuum import DoubleContinuum
-from ridgeflow.double_continuum.discretise import check_size, layer_edges
-from ridgeflow.double_continuum.drawn_layers import drawn_outputs
-from ridgeflow.double_continuum.width_depth import finite_squares
-from ridgeflow.errors import AccuracyWarning
-from ridgeflow.networks.chosen_neurons import chosen_neurons
-from ridgeflow.networks.outer_weights import fit_outer_weights
-from ridgeflow.networks.shallow import ShallowNetwork
-from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
-from ridgeflow.ridgelet.representation import IntegralRepresentation
+from ridgeflow.double_continuum.discretise import check_size
+from ridgeflow.double_continuum.study_cells import KINDS, Cell, Ground, cells_of, measured
 from ridgeflow.schemes import SCHEMES
 
 if TYPE_CHECKING:
@@ -44,17 +36,10 @@ __all__ = ["LimitStudy", "double_limit_study"]
 WAYS = ("monte_carlo", "stratified", "sobol", "quadrature", "least_squares")
 # Of which every repeat is a draw.
 _DRAWN = ("monte_carlo", "stratified", "sobol")
-# Of networks with importance weights: control, and neurons of the layers.
-_KINDS = {
-    "independent": (None, "per_layer"),
-    "shared": (None, "shared"),
-    "controlled": ("affine", "per_layer"),
-}
 # Some hours of work.
 _MOST_NEURONS = 1e9
-_DRAWS, _FEW = 1000, 256
+_DRAWS = 1000
 _SEED = 23
-_QUADRATURE_TOLS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +100,9 @@ class LimitStudy:
             lines.append(f"{depth:>14d}{cells}{limit:12.2e}")
         lines.append(f"rate in depth ({self.layers}): {self.depth_rate:.2f}")
         lines += [f"rate in width ({way}): {rate:.2f}" for way, rate in self.width_rates.items()]
-        for kind, (measured, predicted) in self.drawn.items():
+        for kind, both in self.drawn.items():
             lines += [f"{kind} drawn neurons: measured / predicted", self._heads(19)]
-            for depth, *pair in zip(self.depths, measured, predicted, strict=True):
+            for depth, *pair in zip(self.depths, *both, strict=True):
                 cells = "".join(f"{m:10.2e} /{p:.1e}" for m, p in zip(*pair, strict=True))
                 lines.append(f"{depth:>14d}{cells}")
         return "\n".join(lines)
@@ -174,6 +159,7 @@ def double_limit_study(
     repeats: int = 4,
     rng: int | np.random.Generator | None = None,
     checkpoint: str | os.PathLike | None = None,
+    client: Any = None,
     progress: Progress = None,
 ) -> LimitStudy:
     r"""Errors of finite networks over a grid of widths and depths, with fitted rates.
@@ -200,10 +186,16 @@ def double_limit_study(
     repeats : int
         Draws over which errors of drawn neurons are averaged.
     rng : int, Generator or None
+        Of the seeds: every cell (a network, a kind of drawn ones at a depth, a way of choosing
+        neurons) has its own, so that it finds the same alone, in any order and on any machine.
     checkpoint : str or path, optional
         Folder for what is finished, made if it does not exist. The same call goes on from there
         after an interruption, and gives the bits that it would have given without one. It stays
         when the study ends, and the same call then reads it: remove it when it is no longer needed.
+    client : distributed.Client, optional
+        Whose workers compute the cells, each as one task; by default they are computed here, in
+        order. Warnings of a cell are in the log of its worker. With a checkpoint cells are kept as
+        they come.
     progress : bool or callable, optional
         True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
@@ -213,6 +205,8 @@ def double_limit_study(
 
     Raises
     ------
+    TypeError
+        If `client` is no client.
     ValueError
         If sizes do not increase, an option is unknown, `repeats` are beyond all patience, or the
         continuum has but one depth.
@@ -223,10 +217,12 @@ def double_limit_study(
 
     Notes
     -----
-    **Accuracy.** Rates are least-squares slopes of logarithms: +-0.1 from four sizes.
+    **Accuracy.** Rates are least-squares slopes of logarithms: +-0.1 from four sizes. With a client
+    and without one: the same but for the order of sums, which follows the threads (1e-12).
 
     **Cost.** One network for each pair of sizes, ``repeats`` of each kind of drawn neurons, and
-    for their predictions a sum over nodes for each layer.
+    for their predictions a sum over nodes for each layer. To each worker of a client the continuum
+    moves once, with all its spectra (56 MB for 150 points in the plane at tol 1e-3).
 
     References
     ----------
@@ -246,19 +242,21 @@ def double_limit_study(
     layers = one_of(layers, "layers", SCHEMES)
     if isinstance(ways, str):
         raise TypeError(f"`ways` must be a list or a tuple, got {ways!r} (write [{ways!r}])")
-    ways = [one_of(way, "ways", WAYS) for way in items_of(ways, "ways")]
+    ways = list(dict.fromkeys(one_of(way, "ways", WAYS) for way in items_of(ways, "ways")))
     repeats = positive_int(repeats, "repeats")
     _affordable(repeats, float(columns.sum()), sum(way in _DRAWN for way in ways))
     generator = as_generator(rng)
     # A network that does not fit is refused before the first is made.
     check_size(continuum.dim, int(rows[-1]), int(columns[-1]), layers)
-    kinds = _KINDS if layers == "euler" else {}
+    kinds = list(KINDS) if layers == "euler" else []
     _affordable(repeats, float(columns.sum()) * float(rows.sum()), len(kinds))
     first, last = float(continuum.times[0]), float(continuum.times[-1])
     if first == last:
         raise ValueError(
             "a study needs a continuum over an interval of depths, got one depth (pass `span`)"
         )
+    if client is not None:
+        bridge().check_client(client)
     inputs = {"continuum": _identity(continuum), "depths": rows, "widths": columns}
     inputs |= {"layers": layers, "ways": ways, "repeats": repeats}
     keep = checkpoint_at(checkpoint, "double_limit_study", inputs, generator, fresh=rng is None)
@@ -278,41 +276,46 @@ def double_limit_study(
         with stage("flow", 0.05, 0.1):
             target = keep.array("target", lambda: exact(x, last, rtol=1e-9, atol=1e-11).points)
         missed = rms(ours - target) / size
-    errors, steps_only = _network_errors(
-        continuum, rows, columns, layers, x, target, generator, keep
-    )
-    errors, steps_only = errors / size, steps_only / size
-    beside = {}
-    for kind in steps(kinds, "networks of {1} neurons", 0.4, 0.7):
-        beside[kind] = _drawn_errors(
-            continuum,
-            kind,
-            rows,
-            columns,
-            repeats,
-            (x[:_FEW], target[:_FEW]),
-            size,
-            generator,
-            keep.within(kind),
-        )
-    found = {}
-    for way in steps(ways, "widths by {1}", 0.7):
-        found[way] = keep.arrays(
-            f"way-{way}",
-            partial(_velocity_errors, continuum, way, columns, repeats, generator),
-        )
+    ground = Ground(continuum, layers, columns, repeats, x, target, size)
+    with stage(None, 0.1):
+        found = _cells(ground, cells_of(rows, columns, kinds, ways), generator, keep, client)
+    steps_only = np.array([found[f"steps-{depth}"][0] for depth in rows])
+    by_width = {way: found[f"way-{way}"] for way in ways}
+    drawn = {kind: [found[f"{kind}-depth-{depth}"] for depth in rows] for kind in kinds}
     return LimitStudy(
         columns,
         rows,
         layers,
-        errors,
+        np.array([[found[f"network-{depth}-{width}"][0] for width in columns] for depth in rows]),
         steps_only,
-        found,
+        by_width,
         _rate(rows, np.maximum(steps_only - missed, 1e-16)),
-        {way: _rate(*pair) for way, pair in found.items()},
+        {way: _rate(*pair) for way, pair in by_width.items()},
         missed,
-        beside,
+        {kind: tuple(map(np.array, zip(*pairs, strict=True))) for kind, pairs in drawn.items()},
     )
+
+
+def _cells(
+    ground: Ground,
+    cells: list[Cell],
+    rng: np.random.Generator,
+    keep: Checkpoint,
+    client: Any,
+) -> dict[str, tuple]:
+    """What all cells find, by their names: of the checkpoint, here, or on workers."""
+    # Drawn, since not all generators can spawn; what is drawn twice from one generator differs.
+    seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(cells))
+    pairs, found = list(zip(cells, seeds, strict=True)), {}
+    if client is not None:
+        missing = [pair for pair in pairs if not keep.holds(pair[0].name)]
+        for i, result in bridge().on_workers(client, measured, missing, (ground,), tell):
+            name = missing[i][0].name
+            found[name] = keep.arrays(name, lambda result=result: result)
+        pairs = [pair for pair in pairs if pair[0].name not in found]
+    for cell, seed in steps(pairs, "{1[0].title}"):
+        found[cell.name] = keep.arrays(cell.name, partial(measured, ground, cell, seed))
+    return found
 
 
 def _identity(continuum: DoubleContinuum) -> list[Any]:
@@ -336,74 +339,6 @@ def _affordable(repeats: int, neurons: float, kinds: int) -> None:
         )
 
 
-def _network_errors(
-    continuum: DoubleContinuum,
-    depths: NDArray,
-    widths: NDArray,
-    layers: str,
-    x: NDArray,
-    target: NDArray,
-    rng: np.random.Generator,
-    keep: Checkpoint,
-) -> tuple[NDArray, NDArray]:
-    """Errors (L, J) of networks of fitted weights, and (L,) of their steps with the velocity."""
-    first, last = float(continuum.times[0]), float(continuum.times[-1])
-    errors, steps_only = np.empty((len(depths), len(widths))), np.empty(len(depths))
-    for i in steps(range(len(depths)), "networks, depth {}", 0.1, 0.4):
-        depth = int(depths[i])
-
-        def steps_error(depth: int = depth) -> tuple[float]:
-            each = np.diff(layer_edges(continuum, depth, "clock"))
-            with alone():
-                whole = stepped(continuum.velocity, layers, each, x, first, last)
-            return (rms(whole - target),)
-
-        (steps_only[i],) = keep.arrays(f"steps-{depth}", steps_error)
-        for j in steps(range(len(widths))):
-
-            def error(depth: int = depth, width: int = int(widths[j])) -> tuple[float]:
-                net = continuum.network(depth, width, layers=layers, rng=rng)
-                return (rms(net(x) - target),)
-
-            (errors[i, j],) = keep.arrays(f"network-{depth}-{widths[j]}", error)
-    return errors, steps_only
-
-
-def _drawn_errors(
-    continuum: DoubleContinuum,
-    kind: str,
-    depths: NDArray,
-    widths: NDArray,
-    repeats: int,
-    ends: tuple[NDArray, NDArray],
-    size: float,
-    rng: np.random.Generator,
-    keep: Checkpoint,
-) -> tuple[NDArray, NDArray]:
-    """Errors (L, J) of drawn networks, root mean squares over repeats, and their predictions."""
-    control, neurons = _KINDS[kind]
-    measured = np.empty((len(depths), len(widths)))
-    predicted = np.empty_like(measured)
-    many = [int(width) for width in widths for _ in range(repeats)]
-
-    def at_depth(depth: int) -> tuple[NDArray, NDArray]:
-        found = drawn_outputs(
-            *(continuum, layer_edges(continuum, depth, "clock"), many, ends[0]),
-            rng.integers(2**31, size=len(many)).tolist(),
-            control=control,
-            shared=neurons == "shared",
-        )
-        square = ((found - ends[1]) ** 2).sum(axis=2).mean(axis=1)
-        of_steps, one = finite_squares(continuum, depth, "clock", control, neurons == "shared")
-        off = np.sqrt(square.reshape(len(widths), repeats).mean(axis=1))
-        return off / size, np.sqrt(of_steps + one / widths) / size
-
-    for i in steps(range(len(depths))):
-        made = keep.arrays(f"depth-{depths[i]}", partial(at_depth, int(depths[i])))
-        measured[i], predicted[i] = made
-    return measured, predicted
-
-
 def _sizes(values: ArrayLike, name: str) -> NDArray[np.int64]:
     array = as_real_array(values, name, ndim=1)
     whole = np.rint(np.clip(array, 0, 2.0**48)).astype(np.int64)
@@ -419,92 +354,3 @@ def _rate(sizes: NDArray, errors: NDArray) -> float:
     if len(sizes) < 2:
         return float("nan")
     return float(np.polyfit(np.log(sizes), np.log(np.maximum(errors, 1e-300)), 1)[0])
-
-
-def _velocity_errors(
-    continuum: DoubleContinuum,
-    way: str,
-    widths: NDArray,
-    repeats: int,
-    rng: np.random.Generator,
-) -> tuple[NDArray, NDArray]:
-    """Sizes, and relative L2 errors of networks of the velocity half-way through the depths."""
-    middle = 0.5 * float(continuum.times[0] + continuum.times[-1])
-    x = continuum._source.points(middle)
-    truth = continuum.velocity(x, middle)
-    size = rms(truth)
-
-    def error(net: ShallowNetwork) -> float:
-        return rms(net(x).reshape(truth.shape) - truth) / size
-
-    if way == "quadrature":
-        return _quadrature_errors(continuum, middle, error)
-    if way == "least_squares":
-        fresh = continuum.draw(max(4000, 8 * int(widths[-1])), rng)
-        values = continuum.velocity(fresh, middle)
-        rep = continuum.representations[len(continuum.times) // 2]
-        out = []
-        for width in widths:
-            eta = rep.activation
-            a, b = chosen_neurons(rep.spectrum, eta, int(width), fresh, values, rng=rng)
-            fit = fit_outer_weights(a, b, eta, fresh, values, ridge=1e-10, affine=True)
-            out.append(error(fit))
-        return widths, np.array(out)
-    rep = continuum._spectrum_for_sampling(middle)
-    out = []
-    with warnings.catch_warnings():
-        # That narrow draws are worse than none is what the study is about to show.
-        warnings.simplefilter("ignore", AccuracyWarning)
-        for width in widths:
-            drawn = [
-                ShallowNetwork.from_representation(
-                    rep, int(width), sampling=way, weights="importance", control=None, rng=rng
-                )
-                for _ in range(repeats)
-            ]
-            out.append(float(np.sqrt(np.mean([error(net) ** 2 for net in drawn]))))
-    return widths, np.array(out)
-
-
-def _quadrature_errors(
-    continuum: DoubleContinuum, t: float, error: Callable[[ShallowNetwork], float]
-) -> tuple[NDArray, NDArray]:
-    """Whole grids, from coarse to fine: their numbers of nodes, and the errors of their sums."""
-    field_there = continuum._source.field_at(t)
-    dense = continuum._spectrum_for_sampling(t)
-    sizes, errors = [], []
-    for tol in _QUADRATURE_TOLS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AccuracyWarning)
-            rep = IntegralRepresentation(
-                field_there,
-                continuum.activation,
-                ridgelet=continuum.ridgelet,
-                region=continuum.region,
-                reference=dense.reference,
-                grid=_coarser(dense.spectrum.grid, tol),
-                tol=0.5,
-            )
-        net = ShallowNetwork.from_representation(rep, sampling="quadrature", weights="importance")
-        sizes.append(net.width)
-        errors.append(error(net))
-    return np.array(sizes), np.array(errors)
-
-
-def _coarser(grid: ParameterGrid, share: float) -> ParameterGrid:
-    """The grid with fewer directions and scales and longer steps, by powers of the share."""
-    directions = max(2, int(len(grid.directions) * share**0.5)) if grid.dim > 1 else 1
-    scales = np.geomspace(
-        grid.scales[0] / share**0.25,
-        grid.scales[-1] * share**0.25,
-        max(4, int(len(grid.scales) * share**0.25)),
-    )
-    return ParameterGrid.polar(
-        grid.dim,
-        directions,
-        scales,
-        grid.radius,
-        min(grid.step / share**0.1, 0.8),
-        margin=grid.margin,
-        center=grid.center,
-    )

@@ -141,7 +141,8 @@ def validate(
                 "`checkpoint` must be None with a `client`, got a folder (leave one out)"
             )
         calls = [(item.name, effort) for item in chosen]
-        return Report(tuple(bridge().on_workers(client, _run, calls, tell)), effort)
+        found = dict(bridge().on_workers(client, _run, calls, (), tell))
+        return Report(tuple(found[i] for i in range(len(calls))), effort)
     inputs = {"names": [item.name for item in chosen], "effort": effort}
     keep = checkpoint_at(checkpoint, "validate", inputs)
     results = []

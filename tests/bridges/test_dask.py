@@ -43,31 +43,6 @@ def here():
         yield
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two processes of one thread, watched by nannies, who leave variables in the environment."""
-    before = dict(os.environ)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as made:
-        restore(before)
-        yield made
-    restore(before)
-
-
-@pytest.fixture
-def client(cluster):
-    before = dict(os.environ)
-    with dask.config.set(scheduler=None), distributed.Client(cluster) as made:
-        yield made
-    restore(before)
-
-
-def restore(environment):
-    os.environ.clear()
-    os.environ.update(environment)
-
-
 def spread(array, chunk=CHUNK):
     return da.from_array(array, chunks=(chunk, *array.shape[1:]))
 

@@ -9,7 +9,7 @@ from ridgeflow.double_continuum.chosen_depths import (
     choose_times,
     interpolation_error,
 )
-from ridgeflow.double_continuum.limit_study import _velocity_errors
+from ridgeflow.double_continuum.study_cells import velocity_errors
 from ridgeflow.double_continuum.velocity import source_of
 from ridgeflow.networks.chosen_neurons import matching_pursuit
 
@@ -321,7 +321,7 @@ def test_double_limit_study_measures_both_rates():
     rng = np.random.default_rng(0)
     rates = {}
     for way in ("monte_carlo", "sobol"):
-        sizes, errors = _velocity_errors(limit, way, widths, 12, rng)
+        sizes, errors = velocity_errors(limit, way, widths, 12, rng)
         rates[way] = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     assert -0.7 < rates["monte_carlo"] < -0.3  # measured -0.5
     assert rates["sobol"] < -0.65  # measured -0.8
