@@ -25,7 +25,7 @@ from ridgeflow.bridges.dask_spectra import (
 )
 from ridgeflow.columns import is_single
 
-__all__ = ["ShardedMixture", "ShardedSamples", "answer", "check_client", "on_workers"]
+__all__ = ["ShardedMixture", "ShardedSamples", "answer", "check_client", "cuts", "on_workers"]
 
 
 def answer(called: Callable, args: tuple, named: dict[str, Any]) -> Any:
@@ -59,6 +59,14 @@ def check_client(client: Any) -> None:
             "asynchronous=True out)"
         )
     ask_workers(client)
+
+
+def cuts(client: Any, count: int) -> list[int]:
+    """Where so many rows are cut for the workers of a client: two parts for each of their threads,
+    so that none waits long for the last."""
+    threads = sum(client.nthreads().values())
+    parts = min(count, 2 * max(1, threads))
+    return [count * i // parts for i in range(parts + 1)]
 
 
 def on_workers(
@@ -109,6 +117,12 @@ def _of_spectrum(called: Callable, given: dict[str, Any], first: tuple) -> Any:
 
 
 def _transform(called: Callable, given: dict[str, Any]) -> Any:
+    for name in ("checkpoint", "client", "progress"):
+        if given.pop(name, None) not in (None, False):
+            raise ValueError(
+                f"`{name}` must be left out for Dask collections, which are computed by the "
+                "scheduler that Dask is told to use"
+            )
     sharded = isinstance(given["field"], ShardedSamples)
     return (spectrum_of_samples if sharded else spectrum_of_nodes)(**given)
 

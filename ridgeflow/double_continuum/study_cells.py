@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +84,8 @@ def cells_of(depths: NDArray, widths: NDArray, kinds: list[str], ways: list[str]
 
 def measured(ground: Ground, cell: Cell, seed: np.random.SeedSequence) -> tuple:
     """What a cell finds."""
-    return cell.measure(ground, np.random.default_rng(seed), *cell.given)
+    # Draws spawn children of a seed: a copy, so that a cell which is computed again finds the same.
+    return cell.measure(ground, np.random.default_rng(deepcopy(seed)), *cell.given)
 
 
 def _steps_error(ground: Ground, rng: np.random.Generator, depth: int) -> tuple[float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeflow._kernels.lapack import cholesky_solve
-from ridgeflow._parallel import interruptible
+from ridgeflow._parallel import interruptible, one_blas_thread
 from ridgeflow._units import power_of_two
 from ridgeflow._validate import slab_rows
 from ridgeflow.networks.affine_control import affine_basis
@@ -66,7 +66,8 @@ class NormalEquations:
         **Cost.** O(n P²); memory O(P²) and a slab.
         """
         share = weights / weights.sum()
-        center, basis, slopes = affine_basis(points, share)
+        with one_blas_thread():
+            center, basis, slopes = affine_basis(points, share)
         skip, width = basis.shape[1], len(b)
         columns = skip + width + values.shape[1]
         # The products, what is left of them, and the steps of a solution; a block thrice.
@@ -93,7 +94,8 @@ class NormalEquations:
                 interruptible(add, slice(low, low + rows), cost=cost)
             # The affine columns are orthonormal.
             cross = whole[:skip, skip:]
-            left = whole[skip:, skip:] - cross.T @ cross
+            with blas_threads(columns):
+                left = whole[skip:, skip:] - cross.T @ cross
         size = np.diagonal(whole)[skip : skip + width].copy()
         gram, target = np.ascontiguousarray(left[:width, :width]), left[:width, width:].copy()
         return cls(gram, size, target, unit, cross, center, slopes)
@@ -110,9 +112,10 @@ class NormalEquations:
                 return cholesky_solve((self.gram + penalty * np.eye(width)).T, self.target)
 
         outer = interruptible(solved, cost=width**3 / 3)
-        part = self._cross[:, width:] - self._cross[:, :width] @ outer
-        linear = self._slopes @ part[1:]
-        bias = part[0] - self._center @ linear
+        with blas_threads(width):
+            part = self._cross[:, width:] - self._cross[:, :width] @ outer
+            linear = self._slopes @ part[1:]
+            bias = part[0] - self._center @ linear
         outer, linear, bias = in_unit(self.unit, outer, linear, bias)
         return outer, linear, bias
 

@@ -229,9 +229,16 @@ def _from_wave_numbers(slices: NDArray, step: float, radius: float) -> FourierSl
 
 @singledispatch
 def fourier_slices(
-    field: object, directions: NDArray, center: NDArray, tol: float
+    field: object,
+    directions: NDArray,
+    center: NDArray,
+    tol: float,
+    among: NDArray | None = None,
 ) -> FourierSlices:
-    """Slices along ``directions`` (U, m) about ``center``; ``tol`` bounds what is cut."""
+    """Slices along ``directions`` (U, m) about ``center``; ``tol`` bounds what is cut.
+
+    Where the directions are a part of others, ``among`` them, slices are on the offsets of all.
+    """
     raise TypeError(
         f"`field` must be a GridField or a GaussianMixture, got {type(field).__name__} "
         "(sample a callable on a grid with GridField.from_function, or smooth scattered samples "
@@ -240,11 +247,17 @@ def fourier_slices(
 
 
 @fourier_slices.register
-def _(field: GridField, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+def _(
+    field: GridField,
+    directions: NDArray,
+    center: NDArray,
+    tol: float,
+    among: NDArray | None = None,
+) -> FourierSlices:
     field, unresolved, blur = soften(field)
     radius = ball_about(field, center, 1e-3 * tol)
     # Highest wave number of any direction: samples closer than this cannot alias.
-    cell = np.abs(directions) * field.spacing
+    cell = np.abs(directions if among is None else among) * field.spacing
     band = float((np.pi / cell.max(axis=1)).max())
     n = int(np.ceil(band * 1.05 * radius / np.pi)) + 2
     offsets = (np.arange(2 * n) - n) * (np.pi / band)
@@ -346,7 +359,13 @@ def _rim_share(values: NDArray) -> float:
 
 
 @fourier_slices.register
-def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+def _(
+    field: GaussianMixture,
+    directions: NDArray,
+    center: NDArray,
+    tol: float,
+    among: NDArray | None = None,
+) -> FourierSlices:
     smoothed = as_smoothed(field)
     if smoothed is not field:
         return fourier_slices(smoothed, directions, center, tol)
@@ -364,7 +383,13 @@ def _(field: GaussianMixture, directions: NDArray, center: NDArray, tol: float) 
 
 
 @fourier_slices.register
-def _(field: SmoothedSamples, directions: NDArray, center: NDArray, tol: float) -> FourierSlices:
+def _(
+    field: SmoothedSamples,
+    directions: NDArray,
+    center: NDArray,
+    tol: float,
+    among: NDArray | None = None,
+) -> FourierSlices:
     tol = max(tol, _LEAST_TOL)
     radius = ball_about(field, center, 1e-3 * tol)
     band = float(np.sqrt(2 * np.log(1e3 / tol))) / field.bandwidth

@@ -29,6 +29,7 @@ from ridgeflow.ridgelet.errors.diagnostics import field_check, field_record
 from ridgeflow.ridgelet.errors.node_resolution import warn_of_unresolved_nodes
 from ridgeflow.ridgelet.grids.field_record import FieldRecord, norm_of_energy
 from ridgeflow.ridgelet.grids.parameter_grid import ParameterGrid
+from ridgeflow.ridgelet.parts_of_directions import along_directions, check_distributable, place
 from ridgeflow.ridgelet.spectra.provenance import field_digest, transformed
 from ridgeflow.ridgelet.spectra.spectrum import Spectrum
 from ridgeflow.ridgelet.spectra.storage import value_parts, values_from
@@ -53,6 +54,7 @@ def ridgelet_transform(
     tol: float = 1e-8,
     bandwidth: float | None = None,
     checkpoint: str | os.PathLike | None = None,
+    client: Any = None,
     progress: Progress = None,
 ) -> Spectrum:
     r"""Ridgelet transform :math:`R[f;\psi](a,b) = \int f(x)\,\overline{\psi(a\cdot x - b)}\,dx`.
@@ -88,7 +90,10 @@ def ridgelet_transform(
         bandwidth, as on other nodes, all at once). The same call goes on from there after an
         interruption; the values have the same bits with a checkpoint, without one, and with
         interruptions. It stays when the transform ends, and the same call then reads it: remove it
-        when it is no longer needed.
+        when it is no longer needed. Not with a client.
+    client : distributed.Client, optional
+        Whose workers make the values on a polar grid, each along some of its directions, and their
+        slices; the field moves to each worker once. By default they are made here.
     progress : bool or callable, optional
         True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
@@ -100,10 +105,11 @@ def ridgelet_transform(
     Raises
     ------
     TypeError
-        If the field is of another kind.
+        If the field is of another kind, or `client` is no client.
     ValueError
-        If the ridgelet has another dimension than the field, the method does not apply, or a
-        bandwidth comes with another field than samples.
+        If the ridgelet has another dimension than the field, the method does not apply, a
+        bandwidth comes with another field than samples, or a client with a checkpoint or another
+        grid than a polar one.
     MemoryBudgetError
         If the spectrum does not fit the memory budget.
     CheckpointError
@@ -163,10 +169,15 @@ def ridgelet_transform(
             f"method {chosen!r} needs {needs}, got {_WORDS[task.kind]} on {grid.kind} nodes in "
             f"{grid.dim} ({otherwise})"
         )
+    if client is not None:
+        check_distributable(client, grid, checkpoint)
     inputs = {"field": partial(field_digest, field), "ridgelet": ridgelet, "grid": _nodes_of(grid)}
     inputs |= {"method": chosen, "tol": tol, "bandwidth": bandwidth}
     with holding(_require_memory(field, task, chosen)):
-        values, slices = way(task, checkpoint_at(checkpoint, "ridgelet_transform", inputs))
+        if client is None:
+            values, slices = way(task, checkpoint_at(checkpoint, "ridgelet_transform", inputs))
+        else:
+            values, slices = along_directions(client, way, task)
     source, record = task.source, None
     if isinstance(source, GridField) and grid.kind != "polar" and method == "auto":
         # Who names a way to sum over the samples has their sum, for the measure that they are.
@@ -239,12 +250,14 @@ _NOISE = 1e-17
 
 
 class _Task(NamedTuple):
-    """What is transformed, by which ridgelet, on which nodes, how accurately."""
+    """What is transformed, by which ridgelet, on which nodes, how accurately; and the directions of
+    all tasks where there are others."""
 
     source: Any  # GridField | SampleField | GaussianMixture | SmoothedSamples
     ridgelet: Ridgelet
     grid: ParameterGrid
     tol: float
+    among: NDArray | None = None
 
     @property
     def kind(self) -> str:
@@ -296,7 +309,7 @@ def _scale_by_scale(
     transform: Callable[[Any, Ridgelet, ParameterGrid], NDArray], task: _Task, keep: Checkpoint
 ) -> NDArray:
     """A transform whose nodes do not know of each other, kept by the scales of a polar grid."""
-    source, ridgelet, grid, _ = task
+    source, ridgelet, grid = task[:3]
     if not keep:
         return transform(source, ridgelet, grid)
     if grid.kind != "polar" or task.kind == "smoothed":
@@ -329,20 +342,20 @@ def _direct(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
 
 
 def _on_lattice(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
-    values = keep.array("values", lambda: lattice_transform(*task))
+    values = keep.array("values", lambda: lattice_transform(*task[:4]))
     return _as_field(values, task.source), None
 
 
 def _of_points(task: _Task, keep: Checkpoint) -> tuple[NDArray, None]:
     """Point masses have no decay of their own to tell the accuracy of a reconstruction from."""
-    return keep.array("values", lambda: sample_spectrum(*task)), None
+    return keep.array("values", lambda: sample_spectrum(*task[:4])), None
 
 
 def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
     """Values on a polar grid, one Fourier series in b for each scale."""
-    source, ridgelet, grid, tol = task
+    source, ridgelet, grid, tol, among = task
     with stage("slices", 0.0, 0.4):
-        slices = fourier_slices(source, grid.directions, grid.center, tol)
+        slices = fourier_slices(source, grid.directions, grid.center, tol, among)
     components = slices.projections.shape[2]
     values = np.empty((grid.size, components))
     # The period wraps the tails of many images around.
@@ -383,12 +396,7 @@ def _by_slices(task: _Task, keep: Checkpoint) -> tuple[NDArray, FourierSlices]:
     )
     for some in steps(slices.slabs(rows), "directions", 0.4):
         found = keep.array(f"directions-{some.start}-{some.stop}", partial(along, some))
-        count = len(grid.directions[some])
-        ends = np.cumsum((2 * grid.half_counts + 1) * count)
-        for s, one in enumerate(np.split(found, ends[:-1])):
-            scale = values[grid.starts[s] : grid.starts[s + 1]]
-            scale = scale.reshape(len(grid.directions), -1, components)
-            scale[some] = one.reshape(count, -1, components)
+        place(values, grid, some, found)
     return _as_field(values, source), slices
 
 
@@ -415,7 +423,7 @@ def _first_that_applies(task: _Task) -> str:
     """The first method of the table; on a lattice "slice" only where it takes less work."""
     for method in _REQUIREMENTS:
         if (task.kind, task.nodes, method) in _WAYS and (
-            method != "slice" or task.nodes != "lattice" or transform_pays(*task)
+            method != "slice" or task.nodes != "lattice" or transform_pays(*task[:4])
         ):
             return method
     raise AssertionError(f"no way to transform {task.kind} on {task.nodes}")
