@@ -41,6 +41,7 @@ from ridgeflow.cli.options import (
     width_option,
 )
 from ridgeflow.cli.study_commands import reconstruct, study
+from ridgeflow.cli.workers import client_for, worker_options
 
 __all__ = ["root"]
 
@@ -111,6 +112,7 @@ def demo(out: Path, seed: int, figures: bool, as_json: bool) -> None:
     help="Relative error of the velocity field.  [default: 1e-3; 1e-2 for three columns]",
 )
 @resume_option
+@worker_options("the flows of draws to which layers are fitted, and by which errors are measured")
 @seed_option
 @figures_option
 @json_option
@@ -126,6 +128,8 @@ def flow(
     layers: str,
     tol: float | None,
     resume: bool,
+    scheduler: str | None,
+    workers: int | None,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -149,7 +153,11 @@ def flow(
     known_activation(activation)
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
-    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["flow"]) as folder:
+    with (
+        client_for(scheduler, workers) as client,
+        checkpoint_folder(out, resume) as kept,
+        output_folder(out, FIGURES["flow"]) as folder,
+    ):
         line = _main_line(
             data,
             folder,
@@ -160,6 +168,7 @@ def flow(
             rng=seed,
             tol=tol,
             checkpoint=kept and kept / "flow",
+            client=client,
         )
         write_points(folder / "points.csv", line, data)
         seconds = time.perf_counter() - start
@@ -188,6 +197,7 @@ def flow(
     help="Relative L2 error of the reconstruction, from which the grid is chosen.",
 )
 @resume_option
+@worker_options("the spectrum, along some of its directions each; not with --resume")
 @seed_option
 @figures_option
 @json_option
@@ -201,6 +211,8 @@ def spectrum(
     activation: str,
     tol: float,
     resume: bool,
+    scheduler: str | None,
+    workers: int | None,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -218,11 +230,17 @@ def spectrum(
         raise click.UsageError("give either a FILE or --iris")
     need_matplotlib(figures)
     known_activation(activation)
+    if resume and (scheduler or workers):
+        raise click.UsageError("give either --resume or workers: they keep no finished parts")
     if file is None:
         data = _iris(columns or IRIS_COLUMNS)
     else:
         data = read_columns(file, columns, array, header=header)
-    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["spectrum"]) as folder:
+    with (
+        client_for(scheduler, workers) as client,
+        checkpoint_folder(out, resume) as kept,
+        output_folder(out, FIGURES["spectrum"]) as folder,
+    ):
         with reporting(True, "spectrum"):
             report, found = spectrum_report(
                 data,
@@ -232,6 +250,7 @@ def spectrum(
                 rng=seed,
                 announce=announce,
                 checkpoint=kept and kept / "spectrum",
+                client=client,
             )
         report["seconds"] = time.perf_counter() - start
         write_json(folder / "report.json", report)

@@ -195,6 +195,7 @@ def spectrum_report(
     rng: int,
     announce: Callable[[str], None],
     checkpoint: Path | None = None,
+    client: Any = None,
 ) -> tuple[dict[str, Any], Any]:
     """Compute and save the spectrum of the kernel density; measure the reconstruction."""
     eta = ridgeflow.activation(activation)
@@ -210,7 +211,9 @@ def spectrum_report(
             f"{_duration(grid.size * _SECONDS_PER_NODE)} and {grid.size * 24 / 2**30:.1f} GiB"
         )
     with stage("computing the spectrum", 0.1, 0.6):
-        result = ridgeflow.ridgelet_transform(law, psi, grid, tol=0.1 * tol, checkpoint=checkpoint)
+        result = ridgeflow.ridgelet_transform(
+            law, psi, grid, tol=0.1 * tol, checkpoint=checkpoint, client=client
+        )
     with stage("measuring the error", 0.6, 0.7):
         budget = result.error_budget(eta)
     points = law.sample(2000, rng=rng)

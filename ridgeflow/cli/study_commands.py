@@ -46,6 +46,7 @@ from ridgeflow.cli.options import (
     seed_option,
     width_option,
 )
+from ridgeflow.cli.workers import client_for, worker_options
 
 __all__ = ["reconstruct", "study"]
 
@@ -219,6 +220,7 @@ def _paths(path: NDArray, names: tuple[str, ...]) -> Any:
 )
 @out_option
 @resume_option
+@worker_options("the flows of draws and the networks of each size, as tasks")
 @seed_option
 @figures_option
 @json_option
@@ -236,6 +238,8 @@ def study(
     ways: str,
     out: Path,
     resume: bool,
+    scheduler: str | None,
+    workers: int | None,
     seed: int,
     figures: bool,
     as_json: bool,
@@ -259,7 +263,11 @@ def study(
     }
     data = read_columns(file, columns, array, header=header, most=3)
     announce_columns(data.points.shape[1])
-    with checkpoint_folder(out, resume) as kept, output_folder(out, FIGURES["study"]) as folder:
+    with (
+        client_for(scheduler, workers) as client,
+        checkpoint_folder(out, resume) as kept,
+        output_folder(out, FIGURES["study"]) as folder,
+    ):
         with reporting(True, "study"):
             law = ridgeflow.kernel_density(data.points)
             t_end = end * ridgeflow.ContinuousDAE(law).t_max
@@ -280,6 +288,7 @@ def study(
                     ways=[way.strip() for way in ways.split(",")],
                     rng=seed,
                     checkpoint=kept and kept / "study",
+                    client=client,
                 )
         report = {
             "ridgeflow": ridgeflow.__version__,

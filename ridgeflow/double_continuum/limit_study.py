@@ -25,6 +25,7 @@ from ridgeflow._validate import (
 from ridgeflow.columns import rms
 from ridgeflow.double_continuum.continuum import DoubleContinuum
 from ridgeflow.double_continuum.discretise import check_size
+from ridgeflow.double_continuum.parts_of_points import flowed
 from ridgeflow.double_continuum.study_cells import KINDS, Cell, Ground, cells_of, measured
 from ridgeflow.schemes import SCHEMES
 
@@ -193,9 +194,9 @@ def double_limit_study(
         after an interruption, and gives the bits that it would have given without one. It stays
         when the study ends, and the same call then reads it: remove it when it is no longer needed.
     client : distributed.Client, optional
-        Whose workers compute the cells, each as one task; by default they are computed here, in
-        order. Warnings of a cell are in the log of its worker. With a checkpoint cells are kept as
-        they come.
+        Whose workers compute the flows by parts of the draws, and the cells, each as one task; by
+        default they are computed here, in order. Warnings of a cell are in the log of its worker.
+        With a checkpoint cells are kept as they come.
     progress : bool or callable, optional
         True for a bar on a terminal, or a function of a message and a share from 0 to 1.
 
@@ -264,7 +265,7 @@ def double_limit_study(
     x = continuum.draw(_DRAWS, _SEED)
     with stage("flow", 0.0, 0.05):
         ours = keep.array(
-            "flow", lambda: continuum.flow(x, last, rtol=1e-8, atol=1e-10, log_density=False).points
+            "flow", lambda: flowed(client, continuum.flow, x, last, rtol=1e-8, atol=1e-10)
         )
     size = rms(ours - x)
     if size == 0:
@@ -274,14 +275,19 @@ def double_limit_study(
     if flow is not None and first == 0.0:
         exact = flow.flow
         with stage("flow", 0.05, 0.1):
-            target = keep.array("target", lambda: exact(x, last, rtol=1e-9, atol=1e-11).points)
+            target = keep.array(
+                "target", lambda: flowed(client, exact, x, last, rtol=1e-9, atol=1e-11)
+            )
         missed = rms(ours - target) / size
     ground = Ground(continuum, layers, columns, repeats, x, target, size)
     with stage(None, 0.1):
         found = _cells(ground, cells_of(rows, columns, kinds, ways), generator, keep, client)
     steps_only = np.array([found[f"steps-{depth}"][0] for depth in rows])
     by_width = {way: found[f"way-{way}"] for way in ways}
-    drawn = {kind: [found[f"{kind}-depth-{depth}"] for depth in rows] for kind in kinds}
+    drawn = {}
+    for kind in kinds:
+        errors, predicted = zip(*(found[f"{kind}-depth-{depth}"] for depth in rows))
+        drawn[kind] = (np.array(errors), np.array(predicted))
     return LimitStudy(
         columns,
         rows,
@@ -292,7 +298,7 @@ def double_limit_study(
         _rate(rows, np.maximum(steps_only - missed, 1e-16)),
         {way: _rate(*pair) for way, pair in by_width.items()},
         missed,
-        {kind: tuple(map(np.array, zip(*pairs, strict=True))) for kind, pairs in drawn.items()},
+        drawn,
     )
 
 
@@ -311,11 +317,15 @@ def _cells(
         missing = [pair for pair in pairs if not keep.holds(pair[0].name)]
         for i, result in bridge().on_workers(client, measured, missing, (ground,), tell):
             name = missing[i][0].name
-            found[name] = keep.arrays(name, lambda result=result: result)
+            found[name] = keep.arrays(name, partial(_itself, result))
         pairs = [pair for pair in pairs if pair[0].name not in found]
     for cell, seed in steps(pairs, "{1[0].title}"):
         found[cell.name] = keep.arrays(cell.name, partial(measured, ground, cell, seed))
     return found
+
+
+def _itself(value: tuple) -> tuple:
+    return value
 
 
 def _identity(continuum: DoubleContinuum) -> list[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._checkpoint import Checkpoint, checkpoint_at
+from ridgeflow._collections import bridge
 from ridgeflow._validate import as_generator, as_points, one_of, positive_int
 from ridgeflow.columns import ErrorQuantiles, error_quantiles, rms
 from ridgeflow.double_continuum.budget import ContinuumBudget, stepped
@@ -26,6 +27,7 @@ from ridgeflow.double_continuum.discretise import (
 )
 from ridgeflow.double_continuum.fit_draws import CarriedDraws, draws_of_law
 from ridgeflow.double_continuum.interpolated_velocity import AT
+from ridgeflow.double_continuum.parts_of_points import flowed
 from ridgeflow.fields.callable import CallableField
 from ridgeflow.fields.kernel_density import kernel_density
 from ridgeflow.fields.mixture import GaussianMixture
@@ -126,6 +128,7 @@ def main_line(
     tol: float | None = None,
     progress: Progress | None = None,
     checkpoint: str | os.PathLike | None = None,
+    client: Any = None,
 ) -> MainLine:
     r"""From data to a finite deep network: law, shallow DAE, spectra over depth, flow, network.
 
@@ -151,6 +154,8 @@ def main_line(
     checkpoint : str or path, optional
         Folder for what is finished, as of :class:`DoubleContinuum`: its spectra, and the errors of
         the fields and of the shallow DAE. Networks are made anew, to the same bits.
+    client : distributed.Client, optional
+        Whose workers compute the flows of draws, by parts of them; all else is computed here.
 
     Returns
     -------
@@ -172,6 +177,8 @@ def main_line(
     depth, width = positive_int(depth, "depth"), positive_int(width, "width")
     # Unknown names are refused before any work is done.
     layers, eta = one_of(layers, "layers", SCHEMES), named_activation(activation)
+    if client is not None:
+        bridge().check_client(client)
     clock = _Clock(progress)
     tol = _DEFAULT_TOL[x.shape[1]] if tol is None else tol
     inputs = {"points": x, "activation": eta, "depth": depth, "width": width, "layers": layers}
@@ -194,14 +201,14 @@ def main_line(
 
     clock.start("flow", 0.5)
     draws = continuum.draw(_DRAWS, generator)
-    target = exact.flow(draws, t_end, rtol=1e-9, atol=1e-11).points
+    target = flowed(client, exact.flow, draws, t_end, rtol=1e-9, atol=1e-11)
 
     def spread(mapped: NDArray) -> ErrorQuantiles:
         return error_quantiles(mapped, target, draws)
 
     edges = layer_edges(continuum, depth, "clock")
     steps = stepped(exact.velocity, layers, np.diff(edges), draws, 0.0, t_end)
-    carried = _carried(continuum, width, edges, generator)
+    carried = _carried(continuum, width, edges, generator, client)
     own = carried.points[: carried.own]
     exactly = exact.flow(own, t_end, rtol=1e-9, atol=1e-11).points
     flow = error_quantiles(carried.places[-1, : carried.own], exactly, own).rms
@@ -291,11 +298,15 @@ def _few_columns(points: ArrayLike) -> NDArray[np.float64]:
 
 
 def _carried(
-    continuum: DoubleContinuum, width: int, edges: NDArray, rng: np.random.Generator
+    continuum: DoubleContinuum,
+    width: int,
+    edges: NDArray,
+    rng: np.random.Generator,
+    client: Any,
 ) -> CarriedDraws:
     """Draws for the fit of layers, at their edges; those of fewer layers are among these."""
     count = enough_draws(width) if continuum.dim <= 2 else max(_DRAWS, _PER_NEURON * width)
-    return CarriedDraws.of(continuum, count, rng).arrived(continuum, edges[1:])
+    return CarriedDraws.of(continuum, count, rng).arrived(continuum, edges[1:], client)
 
 
 def _network(
