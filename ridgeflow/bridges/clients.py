@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from ridgeflow.errors import MissingDependencyError
 
 try:
     import distributed
+    from distributed.comm import connect
 except ImportError as error:
     raise MissingDependencyError(
         'workers need Dask with its scheduler: pip install "ridgeflow[dask]"'
@@ -37,14 +39,15 @@ def client_of(address: str) -> Iterator[Any]:
     """
     with _quiet():
         try:
-            client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
-        # ValueError: what is no address. OSError: what does not answer, in time or as a scheduler.
-        except (OSError, ValueError) as error:
+            # A client that never reached its scheduler would complain when it is forgotten.
+            asyncio.run(_greeted(address))
+        # Whatever else listens there may answer anything.
+        except Exception as error:
             raise ConnectionError(
                 f"no Dask scheduler answers at {address!r} within {_PATIENCE} seconds (an address "
                 f"is like tcp://host:8786): {str(error) or type(error).__name__}"
             ) from error
-        with client:
+        with distributed.Client(address, timeout=_PATIENCE, set_as_default=False) as client:
             try:
                 client.wait_for_workers(1, timeout=_PATIENCE)
             except TimeoutError:
@@ -54,6 +57,12 @@ def client_of(address: str) -> Iterator[Any]:
                 ) from None
             ask_workers(client)
             yield client
+
+
+async def _greeted(address: str) -> None:
+    """Connect to a scheduler and leave."""
+    secrets = distributed.Security().get_connection_args("client")
+    (await connect(address, timeout=_PATIENCE, **secrets)).abort()
 
 
 @contextmanager
