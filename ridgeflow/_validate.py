@@ -341,7 +341,8 @@ def as_covariance(value: ArrayLike, name: str, dim: int) -> NDArray[np.float64]:
     if not least > 1e-14 * scale:
         raise ValueError(
             f"`{name}` must be positive definite, got a least eigenvalue of {least:.3g} "
-            "(drop constant or dependent coordinates, or add a multiple of the identity)"
+            f"beside entries up to {scale:.3g} (drop constant or dependent coordinates, "
+            "or add a multiple of the identity)"
         )
     return array
 

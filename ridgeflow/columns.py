@@ -20,9 +20,11 @@ __all__ = [
     "from_columns",
     "in_single",
     "is_single",
+    "lengths",
     "real_columns",
     "rejoined",
     "rms",
+    "squares",
 ]
 
 
@@ -94,6 +96,28 @@ def finite_result(result: NDArray, name: str) -> NDArray:
     return result
 
 
+def squares(values: NDArray) -> NDArray[np.float64]:
+    """Squares of absolute values, in double precision: those of a float32 may not be one."""
+    return np.square(np.abs(values), dtype=np.float64)
+
+
+def lengths(vectors: NDArray) -> NDArray[np.float64]:
+    """Lengths (n,) of vectors (n, k) whose squares float64 need not hold.
+
+    Examples
+    --------
+    >>> lengths(np.array([[3e-200, 4e-200]])) * 1e200
+    array([5.])
+    """
+    unit = _unit(vectors)
+    return np.sqrt(squares(vectors / unit).sum(axis=1)) * unit
+
+
+def _unit(values: NDArray) -> float:
+    """The power of two below the largest value, which to divide by alters no bit of squares."""
+    return float(np.ldexp(1.0, int(np.frexp(float(np.abs(values).max(initial=0.0)))[1]) - 1))
+
+
 def rms(vectors: NDArray, weights: NDArray | None = None) -> float:
     """Root of the mean square length of vectors (n, .., m), by weights (n,) where given.
 
@@ -102,8 +126,9 @@ def rms(vectors: NDArray, weights: NDArray | None = None) -> float:
     >>> rms(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([1.0, 24.0]))
     1.0
     """
-    square = (np.abs(vectors) ** 2).sum(axis=-1)
-    return float(np.sqrt(np.average(square, weights=weights)))
+    unit = _unit(vectors)
+    square = squares(vectors / unit).sum(axis=-1)
+    return float(np.sqrt(np.average(square, weights=weights))) * unit
 
 
 @dataclass(frozen=True)

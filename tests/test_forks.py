@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import ridgeflow as rf
 from ridgeflow._fork import cached_property
 
-PACKAGE = Path(__file__).parents[1] / "ridgeflow"
+PACKAGE = Path(rf.__file__).parent
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 

@@ -10,7 +10,9 @@ import pytest
 
 import ridgeflow as rf
 
-PACKAGE = Path(__file__).parents[1] / "ridgeflow"
+# The package that is tested, which may be installed elsewhere than beside its tests.
+PACKAGE = Path(rf.__file__).parent
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.rst"
 
 # From the ground up; docs/architecture.rst draws the same picture.
 FLOORS = {
@@ -317,8 +319,7 @@ def test_files_stay_readable():
 
 
 def test_the_page_of_the_architecture_names_what_there_is():
-    page = (PACKAGE.parent / "docs" / "architecture.rst").read_text("utf-8")
-    picture, _, words = page.partition("A module imports from")
+    picture, _, words = PAGE.read_text("utf-8").partition("A module imports from")
     assert [room for room in FLOORS if room not in re.findall(r"\w+", picture)] == []
     source = "\n".join(path.read_text("utf-8") for path in MODULES)
     places = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}

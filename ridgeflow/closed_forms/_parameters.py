@@ -192,13 +192,15 @@ def as_covariances(value: ArrayLike, name: str, dim: int | None, size: int | Non
             raise ValueError(f"`{name}` must {wanted}, got shape {array.shape}")
     cov = _symmetric(cov, name)
     least = np.linalg.eigvalsh(cov)[:, 0]
-    bad = ~(least > 1e-14 * np.abs(cov).max(axis=(1, 2)))
+    scale = np.abs(cov).max(axis=(1, 2))
+    bad = ~(least > 1e-14 * scale)
     if bad.any():
         j = int(np.argmax(bad))
         where = f"`{name}[{j}]`" if len(cov) > 1 else f"`{name}`"
         raise ValueError(
             f"{where} must be positive definite, got a least eigenvalue of {least[j]:.3g} "
-            "(drop constant or dependent coordinates, or add a multiple of the identity)"
+            f"beside entries up to {scale[j]:.3g} (drop constant or dependent coordinates, "
+            "or add a multiple of the identity)"
         )
     return cov
 

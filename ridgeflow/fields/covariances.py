@@ -66,7 +66,8 @@ def checked_covariances(value: ArrayLike, n: int, m: int) -> NDArray[np.float64]
     if not least[k] > 1e-14 * scale[k]:
         raise ValueError(
             f"`covariances` must be positive definite, got a least eigenvalue of {least[k]:.3g} "
-            f"in covariances[{k}] (drop dependent coordinates, or add a multiple of the identity)"
+            f"beside entries up to {scale[k]:.3g} in covariances[{k}] (drop dependent coordinates, "
+            "or add a multiple of the identity)"
         )
     return array
 

@@ -10,7 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._validate import as_real_array, fits_in_memory, items_of, uniform_axis
 
-__all__ = ["GridField", "as_axes"]
+__all__ = ["GridField", "as_axes", "require_energy"]
+
+# Largest absolute values between which squares and, of so many values, squares of sums are numbers
+# with all their digits.
+_LEAST, _MOST = 1e-152, 1e152
 
 
 def _checked_axes(axes: Sequence[ArrayLike]) -> tuple[tuple[NDArray, ...], NDArray]:
@@ -206,3 +210,13 @@ def as_axes(value: GridField | tuple[ArrayLike, ...], name: str = "axes") -> tup
     if not axes:
         raise ValueError(f"`{name}` must hold at least one coordinate array, got none")
     return tuple(uniform_axis(axis, f"{name}[{i}]")[0] for i, axis in enumerate(axes))
+
+
+def require_energy(values: NDArray) -> None:
+    """Refuse values whose energy, to which errors are relative, float64 does not hold."""
+    largest, most = float(np.abs(values).max(initial=0.0)), _MOST / max(values.size, 1)
+    if largest and not _LEAST <= largest <= most:
+        raise ValueError(
+            f"`field` must have a largest value between {_LEAST:g} and {most:.1e}, got "
+            f"{largest:.3g}: float64 does not hold its energy (take another unit of the values)"
+        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeflow.columns import rms
+from ridgeflow.columns import lengths, rms
 from ridgeflow.errors import AccuracyWarning
 from ridgeflow.networks.affine_control import AffineControl
 from ridgeflow.networks.neurons import Neurons
@@ -174,19 +174,24 @@ class ImportanceDraw:
         if self.control is not None:
             assert self.left is not None and self.rest is not None
             share = np.where(self.density.share > 0, self.density.share, 1.0)
-            square = float((((self.outer**2).sum(axis=1) * self.left**2) / share).sum())
+            whole = float(lengths((lengths(self.outer) * self.left / np.sqrt(share))[None])[0])
             weights = self.control.weights
-            mean = rms(self.rest, weights) ** 2
+            mean = rms(self.rest, weights)
             plain = rms(self.control.points @ self.affine[0] + self.affine[1], weights)
-            return max(square - mean, 0.0) ** 0.5, float(np.hypot(plain, mean**0.5))
+            return _rest(whole, mean), float(np.hypot(plain, mean))
         a, b, c = self.drawn(
             *self.density.draw(_PILOT, "stratified", np.random.default_rng(_PILOT_SEED))
         )
         features = self.residuals(x, a, b)
-        square = _PILOT * float((np.mean(features**2, axis=0) * (c**2).sum(axis=1)).sum())
+        each = np.sqrt(np.mean(features**2, axis=0)) * lengths(c)
+        whole = float(np.sqrt(_PILOT) * lengths(each[None])[0])
         values = np.asarray(function(x), np.float64).reshape(len(x), -1)
-        mean = rms(values - x @ self.affine[0] - self.affine[1]) ** 2
-        return max(square - mean, 0.0) ** 0.5, rms(values)
+        return _rest(whole, rms(values - x @ self.affine[0] - self.affine[1])), rms(values)
+
+
+def _rest(whole: float, part: float) -> float:
+    """Root of the difference of two squares, which need not be numbers, and 0 below 0."""
+    return float(np.sqrt(max(whole - part, 0.0)) * np.sqrt(whole + part))
 
 
 def importance_draw(

@@ -27,7 +27,7 @@ from ridgeflow._products import product
 from ridgeflow._validate import fits_in_memory
 from ridgeflow.closed_forms import fourier_gaussian_mixture
 from ridgeflow.columns import from_columns, real_columns
-from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.grid import GridField, require_energy
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.band_end import edge_window, unresolved_error
 from ridgeflow.radon_transform.interpolation import SemicircleKernel
@@ -298,6 +298,7 @@ def soften(field: GridField) -> tuple[GridField, float, float]:
 
 
 def _soften(field: GridField) -> tuple[GridField | None, float, float]:
+    require_energy(field.values)
     values = real_columns(field.values, field.dim)
     shape = _with_fringe(field)
     fits_in_memory(

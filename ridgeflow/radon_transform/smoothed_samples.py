@@ -11,7 +11,7 @@ from ridgeflow._products import product
 from ridgeflow._validate import positive
 from ridgeflow.closed_forms import ridgelet_gaussian_mixture
 from ridgeflow.columns import real_columns
-from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.grid import GridField, require_energy
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.samples import SampleField
 from ridgeflow.profiles.ridgelet import Ridgelet
@@ -131,4 +131,7 @@ def with_energy(
         raise ValueError(
             f"`bandwidth` must be at most 1e150, got {bandwidth:g} (take another unit of length)"
         )
-    return SmoothedSamples(field, bandwidth)
+    smoothed = SmoothedSamples(field, bandwidth)
+    with np.errstate(over="ignore"):
+        require_energy(smoothed.columns)
+    return smoothed

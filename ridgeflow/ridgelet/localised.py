@@ -13,10 +13,10 @@ from scipy import fft as sp_fft
 
 from ridgeflow._config import get_config
 from ridgeflow._validate import fits_in_memory, instance_of
-from ridgeflow.columns import real_columns, rms
+from ridgeflow.columns import real_columns, rms, squares
 from ridgeflow.errors import RegionError
 from ridgeflow.fields.callable import CallableField
-from ridgeflow.fields.grid import GridField
+from ridgeflow.fields.grid import GridField, require_energy
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.fields.region import AffinePart, Region, fit_affine
 from ridgeflow.geometry import ball_volume
@@ -41,6 +41,7 @@ def localise(
     points: NDArray, values: NDArray, window: NDArray, inside: NDArray
 ) -> tuple[NDArray, AffinePart]:
     """Subtract an affine part, fitted at the points inside the region, and apply the window."""
+    require_energy(values)
     affine = fit_affine(points[inside], values[inside])
     rest = np.zeros_like(values)
     used = window > 0
@@ -76,7 +77,7 @@ class Localised:
         """L2 norm of the rest."""
         if isinstance(self.source, GaussianMixture):
             return float(np.sqrt(mixture_norm_square(self.source)))
-        square = (np.abs(self.source.values) ** 2).sum() * np.prod(self.source.spacing)
+        square = squares(self.source.values).sum() * np.prod(self.source.spacing)
         return float(np.sqrt(square))
 
     @property
@@ -129,6 +130,8 @@ def localised_field(
 
 def unlocalised(field: GridField | GaussianMixture) -> Localised:
     """A field that is transformed as it is."""
+    if isinstance(field, GridField):
+        require_energy(field.values)
     shape = field.component_shape
     nothing = AffinePart(np.zeros((field.dim, *shape)), np.zeros(shape))
     return Localised(field, nothing, None, None, None)

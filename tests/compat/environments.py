@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("tests", "docs", "examples", "README.md", "pyproject.toml", "Makefile", "LICENSE")
+FILES = ("README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml")
+COPIED = ("tests", "docs", "examples", *FILES)
 SHOWN = ("numpy", "scipy", "numba", "pyfftw")
 LINE = "{:<16}{:<9}" + "{:<9}" * len(SHOWN) + "{:<22}{:>8}"
 
@@ -52,7 +54,10 @@ def environments() -> list[Environment]:
 
 
 def run(command: list[str | Path], cwd: Path, **options: object) -> subprocess.CompletedProcess:
-    return subprocess.run([str(part) for part in command], cwd=cwd, text=True, **options)  # type: ignore[call-overload]
+    # What a path to the checkout would find is not what was installed.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"MPLBACKEND": "Agg"}
+    words = [str(part) for part in command]
+    return subprocess.run(words, cwd=cwd, text=True, env=env, **options)  # type: ignore[call-overload]
 
 
 def built(python: str, folder: Path) -> Path:
@@ -125,7 +130,7 @@ def main() -> int:
                 failed |= "passed" not in row[-2] or "failed" in row[-2] or "error" in row[-2]
             rows.append(LINE.format(one.name, *row).rstrip())
             print(rows[-1], flush=True)
-    table = "\n".join(rows) + "\n"
+    table = "\n".join(rows) + f"\n\npytest {' '.join(given.tests or ['tests'])}\n"
     if given.out:
         given.out.write_text(table)
     print(table)

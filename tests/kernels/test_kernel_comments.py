@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-KERNELS = Path(__file__).parents[2] / "ridgeflow" / "_kernels"
+import ridgeflow as rf
+
+KERNELS = Path(rf.__file__).with_name("_kernels")
 _LONG = 40
 _LINES = 2
 

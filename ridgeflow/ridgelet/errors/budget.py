@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow.columns import squares
 from ridgeflow.geometry import ball_volume
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.admissibility import admissibility, transfer_function
@@ -225,7 +226,7 @@ def _kink(
     rms = float(np.sqrt(2 * image.sum()))
     square = 0.0
     for s, rho in enumerate(grid.scales):
-        power = np.abs(spectrum.at_scale(s).reshape(len(grid.directions), -1)) ** 2
+        power = squares(spectrum.at_scale(s).reshape(len(grid.directions), -1))
         weight = 2 * grid.direction_weights * grid.scale_weights[s]
         # Mean over the chord of each direction of |gamma|^2, times the volume of the ball.
         mean = power.sum(axis=1) * grid.step / (2 * rho * grid.radius + 2 * grid.margin)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from ridgeflow.columns import real_columns, rejoined
+from ridgeflow.columns import real_columns, rejoined, squares
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.geometry import ball_volume, uniform_ball_points
@@ -128,7 +128,7 @@ def _density(
     inside = np.flatnonzero(square <= reach**2)
     if not len(inside):
         inside = np.arange(square.size)
-    size = (np.abs(field.values.reshape(*field.shape, -1)) ** 2).sum(axis=-1)
+    size = squares(field.values.reshape(*field.shape, -1)).sum(axis=-1)
     near = uniform_filter(_bend(field), _NEARBY, mode="constant")
     density = np.full(len(inside), 1 / len(inside))
     for part in (size, near):
@@ -147,7 +147,7 @@ def _bend(field: GridField, order: int = 2) -> NDArray[np.float64]:
             curved = np.diff(columns, order, axis=i)
             ends = slice(order // 2, -(order // 2))
             inner = tuple(ends if j == i else slice(None) for j in range(field.dim))
-            bend[inner] += (np.abs(curved) ** 2).sum(axis=-1)
+            bend[inner] += squares(curved).sum(axis=-1)
     return bend
 
 
@@ -180,7 +180,7 @@ def left_out_error(field: GridField, center: NDArray, radius: float) -> float:
         for j in range(7):
             held = held & inside.take(np.arange(j, j + n), axis=i)
         gap = np.diff(columns, 6, axis=i)[held] / 20
-        total += float((np.abs(gap) ** 2).sum())
+        total += float(squares(gap).sum())
     return float(np.sqrt(total * np.prod(field.spacing)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeflow.columns import squares
 from ridgeflow.fields.grid import GridField
 from ridgeflow.fields.mixture import GaussianMixture
 from ridgeflow.radon_transform.fourier_slices import FourierSlices, ball_about, soften
@@ -72,7 +73,7 @@ def field_check(
     if isinstance(field, GaussianMixture):
         square = mixture_norm_square(field)
     elif isinstance(field, GridField):
-        square = float(np.prod(field.spacing)) * float((np.abs(field.values) ** 2).sum())
+        square = float(np.prod(field.spacing)) * float(squares(field.values).sum())
     if square == 0:
         return check[:0]
     check[:, 0] /= square
@@ -98,7 +99,7 @@ def _ends(values: NDArray, grid: ParameterGrid) -> tuple[NDArray, NDArray]:
         missing = means.T @ np.einsum("mb,ubc->umc", moments, part).reshape(len(share), -1)
         leaks[s] = 0.5 * np.sqrt((np.abs(missing) ** 2).sum())
         last = np.abs(np.concatenate([part[:, :3], part[:, -3:]], axis=1)).max(axis=1)
-        edges[s] = np.sqrt(share @ (last**2).sum(axis=1))
+        edges[s] = np.sqrt(share @ squares(last).sum(axis=1))
     return leaks, edges
 
 
@@ -114,7 +115,8 @@ def backprojection_error(
     weight, points, truth = check_parts(check, grid.dim)
     if not len(weight):
         return 0.0
-    radius = 1.0001 * float(np.linalg.norm(points - grid.center, axis=1).max())
+    # A single sample lies at the centre.
+    radius = 1.0001 * float(np.linalg.norm(points - grid.center, axis=1).max()) or grid.radius
     found = exact_profiles(slices, grid, radius, k, dk)(points)
     return rms_bound(((found - truth) ** 2).sum(axis=1), weight)[0]
 

@@ -72,10 +72,12 @@ def node_error(
 
 
 def _energy_by_wave(field: GridField) -> tuple[tuple[NDArray, NDArray], float]:
-    """Mean |f^|^2 by wave number, as a share of the highest; the power with which it falls."""
+    """Mean |f^|^2 by wave number, as a share of the highest, of the field over its largest value;
+    the power with which it falls."""
     axes = tuple(range(field.dim))
     shape = [n + 2 * _FRINGE if n > 1 else 1 for n in field.shape]
     values = field.values.astype(complex if np.iscomplexobj(field.values) else float)
+    values /= np.abs(values).max()
     spectrum = np.abs(sp_fft.fftn(values, shape, axes)).reshape(*shape, -1) ** 2
     power = spectrum.sum(axis=-1)
     place = np.zeros(1)

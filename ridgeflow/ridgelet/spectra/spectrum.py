@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ridgeflow._fork import cached_property
 from ridgeflow._validate import as_real_array, finite_number, instance_of, items_of, moderate
+from ridgeflow.columns import lengths
 from ridgeflow.profiles.activation import Activation
 from ridgeflow.profiles.activation import activation as _activation
 from ridgeflow.ridgelet.errors.budget import ErrorBudget, spectrum_budget
@@ -105,8 +106,7 @@ class Spectrum(NodeValues):
                 "the density of neurons needs quadrature weights, got a spectrum on plain nodes "
                 "(use a polar or cartesian ParameterGrid)"
             )
-        flat = self.values.reshape(len(weights), -1)
-        return np.sqrt((np.abs(flat).astype(np.float64) ** 2).sum(axis=1)) * weights
+        return lengths(self.values.reshape(len(weights), -1)) * weights
 
     @cached_property
     def cumulative_mass(self) -> NDArray[np.float64]:
