@@ -157,7 +157,14 @@ def killed(job, home, kills, seed):
 
 
 @forks
-@pytest.mark.parametrize("name", ["transform", "continuum", "study", "theorems"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "transform",
+        "theorems",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("continuum", "study")),
+    ],
+)
 def test_a_few_kills_change_no_bit(name, tmp_path):
     done, finished = killed(JOBS[name], tmp_path, kills=2, seed=1)
     assert done == 2 and finished >= 1

@@ -24,7 +24,13 @@ def blocks(page):
     return [textwrap.dedent(block) for block in found]
 
 
-@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda p: p.stem)
+def _timed(page):
+    """Pages that take more than five seconds are read with the slow tests."""
+    long = page.stem in ("double_continuum", "how_to_choose")
+    return pytest.param(page, marks=pytest.mark.slow, id=page.stem) if long else page
+
+
+@pytest.mark.parametrize("page", [_timed(p) for p in (*PAGES, *GUIDES)], ids=lambda p: p.stem)
 def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

@@ -74,6 +74,7 @@ thread.join()
     assert found == ["0"] * 20
 
 
+@pytest.mark.slow
 def test_no_lock_of_the_library_is_taken_in_a_child():
     found = run("""
 import importlib, pkgutil, sys

@@ -31,6 +31,7 @@ def test_an_interrupt_is_answered_and_the_next_call_is_right(name):
         assert right
 
 
+@pytest.mark.slow
 @no_signals
 def test_one_thread_answers_too():
     ((_, seconds, right),) = interrupted("score of all pairs", count=1, threads=1)

@@ -125,6 +125,7 @@ reveal_type(rf.closed_forms.ridgelet_gaussian)
 """
 
 
+@pytest.mark.slow
 def test_type_checkers_see_real_types(tmp_path):
     pytest.importorskip("mypy")
     (tmp_path / "script.py").write_text(SCRIPT)

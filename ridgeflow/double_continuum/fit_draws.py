@@ -47,9 +47,7 @@ class CarriedDraws:
         x, weights, own = fit_draws(continuum, n, rng)
         return cls(x, weights, own, np.empty(0), np.empty((0, *x.shape)))
 
-    def arrived(
-        self, continuum: Represented, times: NDArray, client: Any = None
-    ) -> CarriedDraws:
+    def arrived(self, continuum: Represented, times: NDArray, client: Any = None) -> CarriedDraws:
         """The same draws with the places at these depths, computed where they are not known, by the
         workers of a client where there is one."""
         gap = 1e-12 * float(times[-1])

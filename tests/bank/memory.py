@@ -75,7 +75,7 @@ def _field(n: int, dim: int) -> rf.GridField:
     return rf.GridField(_law(dim).pdf(mesh.reshape(-1, dim)).reshape(mesh.shape[:-1]), axes)
 
 
-@case((4, 3), (96, 24), quick=True)
+@case((4, 3), (96, 24))
 def transform_law(n: int, s: int) -> Call:
     grid = _grid(2, n, s, 0.02)
     return lambda: rf.ridgelet_transform(_law(2), rf.Ridgelet(2, 2), grid)
@@ -122,7 +122,7 @@ def reconstruct_gradient(u: int, s: int, n: int) -> Call:
     return lambda: rf.reconstruct_gradient(spectrum, "gaussian", x)
 
 
-@case((4, 3), (96, 24), quick=True)
+@case((4, 3), (96, 24))
 def gradient_spectrum(u: int, s: int) -> Call:
     spectrum = _spectrum(2, u, s, 0.02)
     return lambda: rf.gradient_spectrum(spectrum)
@@ -222,13 +222,13 @@ def regressor(width: int, n: int) -> Call:
     return lambda: rf.RidgeletRegressor(width, random_state=0).fit(x, y)
 
 
-@case((200,), (60000,), quick=True)
+@case((200,), (60000,))
 def density_score(n: int) -> Call:
     x = np.random.default_rng(4).normal(size=(n, 2))
     return lambda: rf.kernel_density(x, 0.1).score(x)
 
 
-@case((20, 30), (500, 60000), quick=True)
+@case((20, 30), (500, 60000))
 def responsibilities(count: int, n: int) -> Call:
     law, x = _law(2, count), np.random.default_rng(4).normal(size=(n, 2))
     return lambda: law.responsibilities(x)
@@ -294,7 +294,7 @@ def wasserstein(n: int) -> Call:
     return lambda: rf.wasserstein2(x, y)
 
 
-@case((40,), (100000,), quick=True)
+@case((40,), (100000,))
 def sliced(n: int) -> Call:
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(n, 3)), 1 + rng.normal(size=(n, 3))

@@ -508,6 +508,7 @@ def test_workers_find_what_is_found_here(client):
     assert client in dask_graphs._asked
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_changes_nothing(client):
     def slowed(block):
         time.sleep(0.1)
@@ -531,6 +532,7 @@ def test_statements_on_workers(client):
         rf.validate(names, client="tcp://nowhere")
 
 
+@pytest.mark.slow
 def test_workers_of_another_version_are_named(client, monkeypatch):
     monkeypatch.setattr(dask_graphs, "__version__", "9.9")
     dask_graphs._asked.discard(client)

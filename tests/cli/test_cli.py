@@ -220,6 +220,7 @@ def test_names_with_commas_stand_in_quotes(tmp_path, columns, names):
 NAMES = ["fee ($$)", "US$ per A$_2", "=HYPERLINK(a)", "income " * 26, "@x", "-1 m", "1e3"]
 
 
+@pytest.mark.slow
 def test_names_of_columns_reach_figures_and_tables_as_they_are(quick, tmp_path, out, capsys):
     quick()
     for pair in (NAMES[:2], NAMES[2:4], NAMES[4:6]):

@@ -87,6 +87,7 @@ def test_broken_line_goes_through_its_values():
 # Two linked circles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "bound"), [("shallow", 5e-3), ("flow", 2e-3)])
 def test_linked_circles(kind, bound):
     model = BottleneckAutoencoder.from_curves([circle, linked], 0.4, kind=kind)

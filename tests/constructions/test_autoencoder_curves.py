@@ -136,6 +136,7 @@ def test_noisy_clouds_are_separated_ordered_and_smoothed():
         separate_points(cloud[:4])
 
 
+@pytest.mark.slow
 def test_noise_is_taken_off_by_a_denoising_flow_first():
     sigma = 0.06
     cloud = noisy_link(sigma, 300, np.random.default_rng(5))

@@ -58,6 +58,7 @@ def test_depths_are_chosen_as_few_as_the_tolerance_allows(share):
         choose_times(source, 0.0, 1.0, 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_tolerance_drives_the_flow(name):
     # An easy law on a line; kernel densities of data in the plane: docs/double_continuum.rst.
@@ -292,6 +293,7 @@ def test_networks_beyond_memory_are_refused(limit):
             limit.network(2, 10, **options)
 
 
+@pytest.mark.slow
 def test_double_limit_study_measures_both_rates():
     law = rf.GaussianMixture([0.4, 0.6], [[-0.7], [0.6]], [0.3, 0.35])
     end = 0.5 * rf.ContinuousDAE(law).t_max

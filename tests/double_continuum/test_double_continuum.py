@@ -76,6 +76,7 @@ def on_a_line():
     return limit, x, rf.ContinuousDAE(law).flow(x, end).points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "wanted"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])
 def test_networks_converge_in_depth_with_the_order_of_their_layers(on_a_line, layers, wanted):
     limit, x, truth = on_a_line
@@ -101,6 +102,7 @@ def test_network_in_the_plane(continuum, exact):
     assert rms(net(x) - truth.points) / size < 0.03  # measured 0.022
 
 
+@pytest.mark.slow
 def test_importance_weights_make_a_network_without_fitting(continuum, exact):
     x, _ = exact
     errors = []

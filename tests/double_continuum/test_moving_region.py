@@ -104,6 +104,7 @@ def test_velocity_and_flow_far_from_where_they_began(moving, ring):
     assert moving.flow(ring, 1.0, log_density=False).log_density is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", ["euler", "midpoint", "rk4"])
 def test_networks_leave_the_moving_coordinates(moving, ring, layers):
     truth = moved_exactly(ring, 2.0)

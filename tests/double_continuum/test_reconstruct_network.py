@@ -83,6 +83,7 @@ def test_neurons_are_chosen_where_that_pays(moving):
         fit_field(x, v, "tanh", width=40, control="none")
 
 
+@pytest.mark.slow
 def test_a_timed_field():
     def field(x, t):
         return swirl(x) * (1 + np.sin(2 * t))
@@ -291,6 +292,7 @@ def gyre(x, t):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "high", "most"),
     [(saddle, [1.0, 1.0], 0.02), (gyre, [2.0, 1.0], 0.04)],  # measured .0104, .0272

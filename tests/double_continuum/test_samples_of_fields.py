@@ -33,6 +33,7 @@ FRAMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("noise", [0.0, 1e-12, 1e-10, 1e-8])
 @pytest.mark.parametrize("name", FRAMES)
@@ -156,6 +157,7 @@ def sample_times(name, n, rng):
     return rng.uniform(0, 2, n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [600, 3000])
 @pytest.mark.parametrize("name", ["random", "clusters", "few at first", "repeated"])
 def test_times_that_are_not_even(name, n):
@@ -173,6 +175,7 @@ def test_times_that_are_not_even(name, n):
     assert found.max() < 0.04
 
 
+@pytest.mark.slow
 def test_gaps_between_sample_times_are_named_and_nothing_blows_up_there():
     rng = np.random.default_rng(0)
     x, t = rng.uniform(-1, 1, (3000, 2)), rng.uniform(0, 1.2, 3000)
@@ -225,6 +228,7 @@ def test_fields_at_few_times():
     assert errors_at(found, np.linspace(0, 2, 8)[1:-1]).max() < 1e-11  # measured 6e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [500, 1000])
 def test_few_samples_of_a_field_that_turns_four_times(n):
     """Degrees are tried with as few neurons as the samples determine."""

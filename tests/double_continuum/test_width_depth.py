@@ -99,6 +99,7 @@ def test_errors_of_drawn_networks_are_predicted(plain, depth, width, networks, n
     assert abs(found - 1) < 0.2  # measured 1.04, 1.02, 1.09
 
 
+@pytest.mark.slow
 def test_errors_of_controlled_networks_are_predicted(limit):
     law = rf.width_depth_law(limit, **FEW)
     assert law.spacing == "clock" and law.c2 < 0.7
@@ -116,6 +117,7 @@ def test_few_layers_need_the_recursion(plain, neurons):
     )  # measured 0.018
 
 
+@pytest.mark.slow
 def test_bands_cover_what_they_say(plain, limit):
     x = np.linspace(-2.0, 2.0, 9)[:, None]
     depth, width = 32, 32
@@ -182,6 +184,7 @@ def test_what_cannot_be_predicted_is_refused(plain, call, error, match):
         call(plain)
 
 
+@pytest.mark.slow
 def test_fields_in_the_plane_without_law():
     field = rf.CallableField(
         lambda x: np.column_stack([-np.sin(x[:, 0] + x[:, 1]), -np.tanh(x[:, 1])]), 2, components=2

@@ -142,6 +142,7 @@ def test_ball_of_a_mixture(name, outside):
     assert region.margin == pytest.approx(np.sqrt(np.linalg.eigvalsh(law.cov)[-1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e6, 1e9])
 def test_balls_know_no_units(unit):
     """Nor do they warn: the search for a centre steps in units of the ball."""

@@ -120,6 +120,7 @@ def test_values_are_within_two_units_in_the_last_place(name, real):
     assert worst(got, [EXACT[name](mp.mpf(at)) for at in z.tolist()], real) <= 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("name", NAMES)
 def test_slopes_are_within_three_units_in_the_last_place(name, real):

@@ -35,6 +35,7 @@ def ridges(width, name, rng):
     return u * scale[:, None], rng.uniform(-1, 1, width) * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("margin", [0.3, 1.0])
 @pytest.mark.parametrize(
     ("name", "times"),

@@ -413,6 +413,7 @@ def test_options_that_do_not_fit_are_refused(width, options, match):
         rf.ShallowNetwork.from_spectrum(spectrum_1d("gaussian"), "gaussian", width, **options)
 
 
+@pytest.mark.slow
 def test_more_neurons_than_nodes_fill_the_cells_of_a_grid():
     rep = rf.IntegralRepresentation(
         rf.CallableField(lambda x: np.abs(x[:, 0] - 0.1) + np.exp(-2 * x[:, 0] ** 2), 1),

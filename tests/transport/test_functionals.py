@@ -134,6 +134,7 @@ SAMPLERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("n", [100, 1000])
 def test_errors_of_samples_are_honest(name, n):

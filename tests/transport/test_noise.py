@@ -26,6 +26,7 @@ def brute(density, x, law=LAW):
     return np.array([[value(y, 1) / value(y, 0)] for y in x[:, 0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("noise", "tolerance"),
     [
@@ -142,6 +143,7 @@ def covered(n, seeds):
     return np.array(ratios)
 
 
+@pytest.mark.slow
 def test_errors_of_sampling_cover_the_truth():
     """Before: 84 % within two standard errors, the worst 360 of them."""
     ratios = covered(1024, 5)
@@ -221,6 +223,7 @@ def test_noise_of_infinite_density_at_both_ends_and_of_atoms():
     np.testing.assert_array_equal(dae([[0.5, 0.0]]), [[0.5 + 0.5 * np.tanh(-0.25)] * 2])
 
 
+@pytest.mark.slow
 def test_full_covariances_are_sampled_with_an_honest_error():
     law = rf.GaussianMixture([0.5, 0.5], [[-1.0, 0.0], [1.0, 0.5]], [[0.3, 0.1], [0.1, 0.2]])
     for scale in (0.2, 2.0):

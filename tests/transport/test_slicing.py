@@ -50,6 +50,7 @@ def test_each_line_carries_the_confluent_function(dim):
     np.testing.assert_allclose(found.gradients, slope[:, None] * u, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_denoiser_by_slicing_knows_its_error():
     rng = np.random.default_rng(1)
     law = rf.SampleField(rng.normal(size=(3000, 6)), weights=rng.uniform(0.5, 1, 3000))
