@@ -60,8 +60,8 @@ class CarriedDraws:
         end = float(times[-1])
         # Steps err far less than the field that they follow.
         rtol = max(1e-6, continuum.tol**2)
-        options = {"part": _PART, "rtol": rtol, "times": times}
-        places = flowed(client, continuum.flow, self.points, end, **options)
+        alike: dict[str, Any] = {"part": _PART, "rtol": rtol, "times": times}
+        places = flowed(client, continuum.flow, self.points, end, **alike)
         return CarriedDraws(self.points, self.weights, self.own, times, places)
 
 

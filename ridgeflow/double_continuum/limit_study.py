@@ -263,22 +263,7 @@ def double_limit_study(
     keep = checkpoint_at(checkpoint, "double_limit_study", inputs, generator, fresh=rng is None)
     generator = keep.rng or generator
     x = continuum.draw(_DRAWS, _SEED)
-    with stage("flow", 0.0, 0.05):
-        ours = keep.array(
-            "flow", lambda: flowed(client, continuum.flow, x, last, rtol=1e-8, atol=1e-10)
-        )
-    size = rms(ours - x)
-    if size == 0:
-        raise ValueError("`continuum` must move points, got a flow that leaves all where they are")
-    target, missed = ours, 0.0
-    flow = continuum._source.flow
-    if flow is not None and first == 0.0:
-        exact = flow.flow
-        with stage("flow", 0.05, 0.1):
-            target = keep.array(
-                "target", lambda: flowed(client, exact, x, last, rtol=1e-9, atol=1e-11)
-            )
-        missed = rms(ours - target) / size
+    target, missed, size = _arrival(continuum, x, keep, client)
     ground = Ground(continuum, layers, columns, repeats, x, target, size)
     with stage(None, 0.1):
         found = _cells(ground, cells_of(rows, columns, kinds, ways), generator, keep, client)
@@ -300,6 +285,33 @@ def double_limit_study(
         missed,
         drawn,
     )
+
+
+def _arrival(
+    continuum: DoubleContinuum, x: NDArray, keep: Checkpoint, client: Any
+) -> tuple[NDArray, float, float]:
+    """Where the flow of the law, or without one the continuum's own, takes points, by how much the
+    continuum's misses that, and the size of its displacements."""
+    last = float(continuum.times[-1])
+
+    def ours() -> NDArray:
+        return flowed(client, continuum.flow, x, last, rtol=1e-8, atol=1e-10)
+
+    with stage("flow", 0.0, 0.05):
+        own = keep.array("flow", ours)
+    size = rms(own - x)
+    if size == 0:
+        raise ValueError("`continuum` must move points, got a flow that leaves all where they are")
+    flow = continuum._source.flow
+    if flow is None or float(continuum.times[0]) != 0.0:
+        return own, 0.0, size
+
+    def exactly() -> NDArray:
+        return flowed(client, flow.flow, x, last, rtol=1e-9, atol=1e-11)
+
+    with stage("flow", 0.05, 0.1):
+        target = keep.array("target", exactly)
+    return target, rms(own - target) / size, size
 
 
 def _cells(

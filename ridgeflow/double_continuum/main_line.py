@@ -209,9 +209,7 @@ def main_line(
     edges = layer_edges(continuum, depth, "clock")
     steps = stepped(exact.velocity, layers, np.diff(edges), draws, 0.0, t_end)
     carried = _carried(continuum, width, edges, generator, client)
-    own = carried.points[: carried.own]
-    exactly = exact.flow(own, t_end, rtol=1e-9, atol=1e-11).points
-    flow = error_quantiles(carried.places[-1, : carried.own], exactly, own).rms
+    flow = _flow_error(carried, exact)
 
     clock.start("network", 0.6)
 
@@ -307,6 +305,13 @@ def _carried(
     """Draws for the fit of layers, at their edges; those of fewer layers are among these."""
     count = enough_draws(width) if continuum.dim <= 2 else max(_DRAWS, _PER_NEURON * width)
     return CarriedDraws.of(continuum, count, rng).arrived(continuum, edges[1:], client)
+
+
+def _flow_error(carried: CarriedDraws, exact: ContinuousDAE) -> float:
+    """Error of the continuum's flow over those of the draws that are the law's own."""
+    own = carried.points[: carried.own]
+    target = exact.flow(own, float(carried.times[-1]), rtol=1e-9, atol=1e-11).points
+    return error_quantiles(carried.places[-1, : carried.own], target, own).rms
 
 
 def _network(

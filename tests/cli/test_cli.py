@@ -175,6 +175,7 @@ def test_flow_standardises_and_reports_in_both_units(quick, table, out, capsys):
         "layers": "euler",
         "rng": 7,
         "checkpoint": None,
+        "client": None,
         "tol": 0.01,
     }
     moved = rf.datasets.read_table(out / "points.csv")

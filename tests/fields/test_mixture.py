@@ -380,7 +380,7 @@ def test_memory_budget():
         ),
         (
             ([0.5, 0.5], np.zeros((2, 2)), [np.eye(2), [[1.0, 2.0], [2.0, 1.0]]]),
-            r"positive definite, got a least eigenvalue of -1 in covariances\[1\]",
+            r"positive definite, got a least eigenvalue of -1 beside entries up to 2 in cov",
         ),
     ],
 )
