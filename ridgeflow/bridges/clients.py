@@ -72,7 +72,7 @@ def client_of_processes(count: int) -> Iterator[Any]:
     with (
         _quiet(),
         distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, dashboard_address=None
+            n_workers=count, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

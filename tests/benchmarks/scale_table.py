@@ -74,7 +74,7 @@ def moved(client: distributed.Client) -> float:
 def seconds(workers: int, name: str, share: float) -> tuple[float, float, int]:
     """Of the second run; bytes that moved meanwhile, and tasks that were computed."""
     with (
-        distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         work = WORK[name](share)
@@ -95,7 +95,7 @@ def streamed(share: float) -> list[str]:
     x, y = drawn(n, chunk)
     with (
         distributed.LocalCluster(
-            2, threads_per_worker=1, memory_limit="2GB", dashboard_address=None
+            2, threads_per_worker=1, memory_limit="2GB", dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -16,7 +16,7 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     before = dict(os.environ)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as made:
         _restore(before)
         yield made
