@@ -1,4 +1,4 @@
-"""Some minutes of random work, of which an hour is run by hand: what the process holds stays flat."""
+"""Some minutes of random work, of which an hour is run by hand: what a process holds stays flat."""
 
 import subprocess
 import sys
