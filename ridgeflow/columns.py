@@ -126,6 +126,7 @@ def rms(vectors: NDArray, weights: NDArray | None = None) -> float:
     >>> rms(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([1.0, 24.0]))
     1.0
     """
+    vectors = np.asarray(vectors)
     unit = _unit(vectors)
     square = squares(vectors / unit).sum(axis=-1)
     return float(np.sqrt(np.average(square, weights=weights))) * unit

